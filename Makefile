@@ -1,0 +1,41 @@
+PYTHON ?= python3.11
+VENV ?= .venv
+WORKERS ?= 2
+
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench notebooks clean
+
+help:  ## List the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
+		while IFS='|' read -r name text; do printf '%-10s %s\n' "$$name" "$$text"; done
+
+$(INSTALLED): constraints.txt pyproject.toml setup.cfg
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -c constraints.txt -e '.[demo,tests,dev]'
+	touch $@
+
+demo: $(INSTALLED)  ## Predict on encrypted data, from fit to decryption
+	$(BIN)/fhe-estimators demo
+
+# One thread per worker process: more would compete for the same cores.
+test: export OMP_NUM_THREADS = 1
+test: $(INSTALLED)  ## Run all tests: clear, then simulated, then encrypted
+	$(BIN)/pytest -n $(WORKERS)
+
+lint: $(INSTALLED)  ## Check style, format and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+bench: $(INSTALLED)  ## Run the benchmarks
+	$(BIN)/python -m benchmarks
+
+notebooks: $(INSTALLED)  ## Run the notebooks and store their outputs
+	$(BIN)/jupyter-execute --inplace $(wildcard notebooks/*.ipynb)
+
+clean:  ## Remove what builds and tests leave behind; keep the environment
+	rm -rf build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find fhe_estimators tests benchmarks -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,100 @@
+"""What estimators with a linear raw score share: how they export, where they join."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import sparse
+
+from fhe_estimators.base import FHEClassifierMixin, FHEMixin, FHERegressorMixin
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+__all__ = [
+    "GeneralizedLinearMixin",
+    "LinearClassifierMixin",
+    "LinearMixin",
+    "LinearRegressorMixin",
+]
+
+
+class LinearMixin(FHEMixin):
+    """The raw score is ``X @ coef_.T + intercept_``."""
+
+    # Without tables a bit of the weights costs two bits of a message that may have
+    # fifty, and below six the weights lose more accuracy than the inputs.
+    _least_weight_bits = 6
+
+    coef_: Any
+    intercept_: Any
+
+    def _linear_map(self) -> tuple[np.ndarray, np.ndarray, str]:
+        """Return coefficients, intercepts and the name of the link.
+
+        Returns
+        -------
+        coef : ndarray of shape (n_outputs, n_features)
+        intercept : ndarray of shape (n_outputs,)
+        link : str
+            A key of `fhe_estimators.export.torch.LINKS`.
+        """
+        coef = self.coef_.toarray() if sparse.issparse(self.coef_) else self.coef_
+        coef = np.atleast_2d(coef)
+        intercept = np.broadcast_to(np.ravel(self.intercept_), (len(coef),))
+        return coef, intercept, self._link()
+
+    def _link(self) -> str:
+        return "identity"
+
+    def _to_onnx(self) -> ModelProto:
+        from fhe_estimators.export.torch import export_linear
+
+        return export_linear(*self._linear_map())
+
+
+class LinearRegressorMixin(LinearMixin, FHERegressorMixin):
+    """For regressors whose parent predicts with ``_decision_function``."""
+
+    def _decision_function(self, X: Any) -> np.ndarray:
+        scores = self._scores(X, super()._decision_function)  # type: ignore[misc]
+        return scores[:, 0] if self.coef_.ndim == 1 and scores.ndim == 2 else scores
+
+
+class GeneralizedLinearMixin(LinearMixin, FHERegressorMixin):
+    """For regressors whose parent predicts with ``_linear_predictor`` and a link."""
+
+    _base_loss: Any
+
+    def _linear_predictor(self, X: Any) -> np.ndarray:
+        scores = self._scores(X, super()._linear_predictor)  # type: ignore[misc]
+        return scores.reshape(len(scores))
+
+    def _link(self) -> str:
+        name = type(self._base_loss.link).__name__
+        return {"LogLink": "exp", "IdentityLink": "identity"}[name]
+
+
+class LinearClassifierMixin(LinearMixin, FHEClassifierMixin):
+    """For classifiers whose parent predicts with ``decision_function``."""
+
+    classes_: np.ndarray
+
+    def decision_function(self, X: Any, *, fhe: str | None = None) -> np.ndarray:
+        """Return the raw scores.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        fhe : {'disable', 'simulate', 'execute'}, optional
+            As in `predict`.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            For two classes, positive means ``classes_[1]``.
+        """
+        with self._mode(fhe):
+            scores = self._scores(X, super().decision_function)
+        return scores[:, 0] if scores.ndim == 2 and scores.shape[1] == 1 else scores

@@ -1,0 +1,444 @@
+"""What every estimator inherits beside its scikit-learn class.
+
+The scikit-learn parent does everything but one step: it validates and fits, and it turns
+raw scores into labels, probabilities and predictions. Only the raw score, what the parent
+computes from the features, is computed on quantized and encrypted integers. A family
+overrides the one method of the parent that computes it, through `FHEMixin._scores`.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import inspect
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils._param_validation import Interval, validate_parameter_constraints
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_is_fitted,
+    validate_data,
+)
+
+from fhe_estimators._config import (
+    IN_FIT,
+    bequeath,
+    check_fhe_mode,
+    current_mode,
+    inherit,
+    local_mode,
+)
+from fhe_estimators.lowering import to_quantized_module
+from fhe_estimators.quantization import InputRange, QuantizedModule, resolve_n_bits
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+    from fhe_estimators.circuit import Circuit
+
+__all__ = ["FHE_CONSTRAINTS", "FHEClassifierMixin", "FHEMixin", "FHERegressorMixin"]
+
+#: Constraints of the parameters that every estimator adds to its parent's.
+FHE_CONSTRAINTS: dict[str, list[Any]] = {
+    "n_bits": [Interval(Integral, 1, 16, closed="both"), dict],
+    "p_error": [Interval(Real, 0, 1, closed="neither")],
+}
+
+
+def _refuse_sparse(X: Any) -> None:
+    if sparse.issparse(X):
+        raise TypeError(
+            "Sparse data was passed for X, but dense data is required: every feature of "
+            "a row is encrypted. Use '.toarray()' to convert it."
+        )
+
+
+def _lowered_after(fit: Callable[..., Any], *, incremental: bool) -> Callable[..., Any]:
+    """Return the parent's `fit` followed by the lowering to integers."""
+    signature = inspect.signature(fit)
+
+    @functools.wraps(fit)
+    def fit_and_lower(self: FHEMixin, *args: Any, **kwargs: Any) -> Any:
+        given = signature.bind(self, *args, **kwargs).arguments
+        _refuse_sparse(given["X"])
+        # Bits are checked before time is spent on fitting.
+        self._check_fhe_parameters()
+        with local_mode(IN_FIT):
+            fit(self, *args, **kwargs)
+        self._lower(given["X"], given.get("sample_weight"), incremental=incremental)
+        return self
+
+    return fit_and_lower
+
+
+def _parent_has(method: str) -> Callable[[FHEMixin], bool]:
+    """Return a check that the scikit-learn parent has a method, now."""
+
+    def check(self: FHEMixin) -> bool:
+        getattr(super(FHEMixin, self), method)
+        return True
+
+    return check
+
+
+class FHEMixin:
+    """Encrypted prediction for a scikit-learn estimator; stands left of its class.
+
+    Attributes
+    ----------
+    onnx_model_ : onnx.ModelProto
+        The fitted model, in floating point, with the link function.
+    quantized_module_ : QuantizedModule
+        The integer graph with its quantizers; holds the circuit once compiled.
+    fhe_circuit_ : Circuit
+        The compiled circuit; absent before `compile`.
+    """
+
+    # `fhe` may be passed through pipelines and other routers without being requested.
+    __metadata_request__predict = {"fhe": True}
+    __metadata_request__predict_proba = {"fhe": True}
+    __metadata_request__predict_log_proba = {"fhe": True}
+    __metadata_request__decision_function = {"fhe": True}
+    __metadata_request__score = {"fhe": True}
+
+    _doc_link_module = "fhe_estimators"
+
+    n_bits: Any
+    p_error: float
+    onnx_model_: ModelProto
+    quantized_module_: QuantizedModule
+    #: Bits that weights get at least if `n_bits` is one number.
+    _least_weight_bits = 1
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Give the class `fit` (and `partial_fit`) with the parent's signature."""
+        for name in ("fit", "partial_fit"):
+            parents = getattr(super(), name, None)
+            if parents is not None and name not in vars(cls):
+                lowered = _lowered_after(parents, incremental=name == "partial_fit")
+                setattr(cls, name, lowered)
+        super().__init_subclass__(**kwargs)
+
+    def __sklearn_tags__(self) -> Any:
+        """Return the parent's tags for dense numpy input."""
+        tags = super().__sklearn_tags__()  # type: ignore[misc]
+        tags.input_tags.sparse = False
+        tags.input_tags.allow_nan = False
+        tags.array_api_support = False
+        return tags
+
+    # Lowering ------------------------------------------------------------------------
+
+    def _to_onnx(self) -> ModelProto:
+        """Return the fitted model as an ONNX model (hook of the family)."""
+        raise NotImplementedError
+
+    def _check_fhe_parameters(self) -> None:
+        """Raise `InvalidParameterError` if `n_bits` or `p_error` is not valid."""
+        given = {name: getattr(self, name) for name in FHE_CONSTRAINTS}
+        validate_parameter_constraints(FHE_CONSTRAINTS, given, type(self).__name__)
+        resolve_n_bits(self.n_bits)
+
+    def _lower(
+        self, X: Any, sample_weight: Any = None, *, incremental: bool = False
+    ) -> None:
+        """Lower the fitted model to integers; drops the circuit of an earlier fit."""
+        X = validate_data(self, X, reset=False, dtype=np.float64)
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
+        bits = resolve_n_bits(self.n_bits, least_weight_bits=self._least_weight_bits)
+        input_range = InputRange.of(X, bits.op_inputs, sample_weight)
+        if incremental and hasattr(self, "_input_range"):
+            input_range = input_range.union(self._input_range)
+        self._input_range = input_range
+        self.onnx_model_ = self._to_onnx()
+        self.quantized_module_ = to_quantized_module(
+            self.onnx_model_, [X], bits, [input_range], sample_weight
+        )
+
+    @classmethod
+    def from_sklearn_model(cls, model: Any, X: Any) -> Any:
+        """Return the encrypted twin of a model that is already fitted.
+
+        Parameters
+        ----------
+        model : estimator
+            A fitted instance of the scikit-learn class that this class mirrors. It is
+            neither changed nor fitted again.
+        X : array-like of shape (n_samples, n_features)
+            Rows like those that it was fitted on: they give the ranges of the features.
+
+        Returns
+        -------
+        estimator : instance of this class
+            Fitted, with `n_bits` and `p_error` at their defaults.
+
+        Raises
+        ------
+        TypeError
+            If `model` is of another class.
+        NotFittedError
+            If `model` is not fitted.
+        """
+        mirrored = next(
+            base for base in cls.__mro__ if base.__module__.startswith("sklearn.")
+        )
+        if not isinstance(model, mirrored):
+            raise TypeError(
+                f"from_sklearn_model of {cls.__name__} takes a fitted "
+                f"{mirrored.__module__}.{mirrored.__name__}; got {type(model).__name__}."
+            )
+        check_is_fitted(model)
+        _refuse_sparse(X)
+        twin = cls()
+        for name, value in vars(model).items():
+            setattr(twin, name, copy.deepcopy(value))
+        twin._lower(X)
+        return twin
+
+    # Encrypted prediction ------------------------------------------------------------
+
+    def _scores(self, X: Any, float_scores: Callable[[Any], np.ndarray]) -> np.ndarray:
+        """Return raw scores, of shape (n_samples, n_outputs), in the mode in force.
+
+        While the parent is fitting (early stopping evaluates the half-fitted model) they
+        are the parent's own.
+        """
+        mode = current_mode()
+        if mode == IN_FIT:
+            return float_scores(X)
+        check_is_fitted(self)
+        X = self._validated(X)
+        if mode != "disable" and not self.quantized_module_.is_compiled:
+            self.compile()
+        scores: np.ndarray = self.quantized_module_.scores(X, fhe=mode)
+        return scores
+
+    def _validated(self, X: Any) -> np.ndarray:
+        _refuse_sparse(X)
+        array: np.ndarray = validate_data(self, X, reset=False, dtype=np.float64)
+        return array
+
+    def compile(
+        self, X: Any = None, *, configuration: Any = None, p_error: float | None = None
+    ) -> Circuit:
+        """Compile the circuit.
+
+        It need not be called: predicting with ``fhe="simulate"`` or ``"execute"``
+        compiles the first time.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), optional
+            Only validated. Ranges of integers are known without data.
+        configuration : concrete.fhe.Configuration, optional
+            Passed to the engine.
+        p_error : float in (0, 1), optional
+            Instead of the parameter of the estimator.
+
+        Returns
+        -------
+        circuit : Circuit
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        CompilationError
+            If there are no cryptographic parameters for integers that wide.
+        """
+        check_is_fitted(self)
+        if X is not None:
+            self._validated(X)
+        p_error = self.p_error if p_error is None else p_error
+        validate_parameter_constraints(
+            {"p_error": FHE_CONSTRAINTS["p_error"]},
+            {"p_error": p_error},
+            type(self).__name__,
+        )
+        return self.quantized_module_.compile(p_error=p_error, configuration=configuration)
+
+    def quantize_input(self, X: Any) -> np.ndarray:
+        """Return the integers that the circuit takes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        q_X : ndarray of int64 of shape (n_samples, n_features)
+            Each in ``[-2**(n_bits-1), 2**(n_bits-1) - 1]``, C-contiguous.
+        """
+        check_is_fitted(self)
+        q_X: Any = self.quantized_module_.quantize_input(self._validated(X))
+        return q_X
+
+    def dequantize_output(self, q_scores: np.ndarray) -> np.ndarray:
+        """Return the raw scores that results of the circuit stand for.
+
+        Parameters
+        ----------
+        q_scores : ndarray of int of shape (n_samples, n_outputs)
+
+        Returns
+        -------
+        scores : ndarray of float64 of shape (n_samples, n_outputs)
+        """
+        check_is_fitted(self)
+        scores: Any = self.quantized_module_.dequantize_output(np.asarray(q_scores))
+        return scores
+
+    @property
+    def onnx_model(self) -> ModelProto:
+        """The fitted model in floating point, as ONNX."""
+        check_is_fitted(self)
+        return self.onnx_model_
+
+    @property
+    def quantized_module(self) -> QuantizedModule:
+        """The integer graph with its quantizers."""
+        check_is_fitted(self)
+        return self.quantized_module_
+
+    @property
+    def fhe_circuit(self) -> Circuit:
+        """The compiled circuit; raises `NotCompiledError` before `compile`."""
+        check_is_fitted(self)
+        return self.quantized_module_.fhe_circuit
+
+    @property
+    def fhe_circuit_(self) -> Circuit:
+        """The compiled circuit; raises `NotCompiledError` before `compile`."""
+        return self.fhe_circuit
+
+    def _mode(self, fhe: str | None) -> AbstractContextManager[None]:
+        """Return a context in which raw scores are computed in the mode `fhe`."""
+        return local_mode(None if fhe is None else check_fhe_mode(fhe))
+
+    def _in_mode(self, method: str, fhe: str | None, *args: Any, **kwargs: Any) -> Any:
+        """Call the parent's method with the raw scores computed in a mode."""
+        with self._mode(fhe):
+            return getattr(super(), method)(*args, **kwargs)
+
+    def predict(self, X: Any, *, fhe: str | None = None) -> np.ndarray:
+        """Predict.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        fhe : {'disable', 'simulate', 'execute'}, optional
+            How raw scores are computed: with quantized integers in clear, with the
+            cryptography simulated, or on encrypted rows. By default the mode of
+            `config_context`, which is ``"disable"`` outside of one.
+
+        Returns
+        -------
+        y_pred : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            As from the scikit-learn class.
+        """
+        return self._in_mode("predict", fhe, X)
+
+    def score(
+        self, X: Any, y: Any, sample_weight: Any = None, *, fhe: str | None = None
+    ) -> float:
+        """Return the score of the scikit-learn class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        sample_weight : array-like of shape (n_samples,), optional
+        fhe : {'disable', 'simulate', 'execute'}, optional
+            As in `predict`.
+
+        Returns
+        -------
+        score : float
+        """
+        return self._in_mode("score", fhe, X, y, sample_weight=sample_weight)
+
+    # Pickling ------------------------------------------------------------------------
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())  # type: ignore[arg-type]
+        state.pop("_fhe_inheritance", None)
+        bequest = bequeath()
+        if bequest is not None:
+            state["_fhe_bequest"] = bequest
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        state = dict(state)
+        inheritance = inherit(state.pop("_fhe_bequest", None))
+        super().__setstate__(state)  # type: ignore[misc]
+        if inheritance is not None:
+            self._fhe_inheritance = inheritance
+
+
+class FHERegressorMixin(FHEMixin):
+    """A regressor that predicts on encrypted data."""
+
+
+class FHEClassifierMixin(FHEMixin):
+    """A classifier that predicts on encrypted data.
+
+    It has the methods that its scikit-learn class has.
+    """
+
+    @available_if(_parent_has("decision_function"))
+    def decision_function(self, X: Any, *, fhe: str | None = None) -> np.ndarray:
+        """Return the raw scores.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        fhe : {'disable', 'simulate', 'execute'}, optional
+            As in `predict`.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            As from the scikit-learn class.
+        """
+        return self._in_mode("decision_function", fhe, X)
+
+    @available_if(_parent_has("predict_proba"))
+    def predict_proba(self, X: Any, *, fhe: str | None = None) -> np.ndarray:
+        """Return the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        fhe : {'disable', 'simulate', 'execute'}, optional
+            As in `predict`.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes)
+            In the order of ``classes_``.
+        """
+        return self._in_mode("predict_proba", fhe, X)
+
+    @available_if(_parent_has("predict_log_proba"))
+    def predict_log_proba(self, X: Any, *, fhe: str | None = None) -> np.ndarray:
+        """Return the logarithm of the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        fhe : {'disable', 'simulate', 'execute'}, optional
+            As in `predict`.
+
+        Returns
+        -------
+        log_probabilities : ndarray of shape (n_samples, n_classes)
+            In the order of ``classes_``.
+        """
+        return self._in_mode("predict_log_proba", fhe, X)

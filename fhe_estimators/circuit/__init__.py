@@ -1,0 +1,5 @@
+"""From integer graphs to encrypted computation: compile, keys, execution, cost."""
+
+from fhe_estimators.circuit._circuit import Circuit
+
+__all__ = ["Circuit"]

@@ -1,0 +1,24 @@
+"""The intermediate representation: an immutable graph of ONNX operators.
+
+A graph is *float* (as exported, see `fhe_estimators.numpy_module`) or *integer* (what
+is encrypted, see `fhe_estimators.quantization`). Both have the same form; in an integer
+graph every value carries its range.
+"""
+
+from fhe_estimators.graph._graph import Graph, Node, Value, bits_of_range
+from fhe_estimators.graph._interpret import evaluate
+from fhe_estimators.graph._show import show
+from fhe_estimators.graph._spec import FLOAT, INTEGER, Spec, check
+
+__all__ = [
+    "FLOAT",
+    "INTEGER",
+    "Graph",
+    "Node",
+    "Spec",
+    "Value",
+    "bits_of_range",
+    "check",
+    "evaluate",
+    "show",
+]

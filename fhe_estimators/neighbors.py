@@ -1,0 +1,96 @@
+"""Nearest centroids on encrypted data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn import neighbors
+from sklearn.utils._param_validation import StrOptions
+
+from fhe_estimators._linear import LinearMixin
+from fhe_estimators.base import FHE_CONSTRAINTS, FHEClassifierMixin
+
+__all__ = ["NearestCentroid"]
+
+
+class NearestCentroid(LinearMixin, FHEClassifierMixin, neighbors.NearestCentroid):
+    """DOC NearestCentroid.
+
+    Notes
+    -----
+    The squared distance of a row ``x`` to a centroid ``c`` is linear in the row up to a
+    term that all centroids share: ``|x - c|**2 = |x|**2 - 2 c x + |c|**2``. The circuit
+    computes ``2 c x - |c|**2``; the shared term, where it is wanted at all, is the
+    client's, who knows the row.
+    """
+
+    _parameter_constraints = {
+        **neighbors.NearestCentroid._parameter_constraints,
+        # The Manhattan distance is not linear in the row.
+        "metric": [StrOptions({"euclidean"})],
+        **FHE_CONSTRAINTS,
+    }
+
+    def __init__(
+        self,
+        metric="euclidean",
+        *,
+        shrink_threshold=None,
+        priors="uniform",
+        n_bits=8,
+        p_error=2**-64,
+    ):
+        super().__init__(
+            metric=metric,
+            shrink_threshold=shrink_threshold,
+            priors=priors,
+        )
+        self.n_bits = n_bits
+        self.p_error = p_error
+
+    def _unit(self) -> np.ndarray:
+        """Return what each feature is divided by for discriminant scores."""
+        deviation = self.within_class_std_dev_
+        return np.where(deviation != 0, deviation, 1.0)
+
+    def _linear_map(self) -> tuple[np.ndarray, np.ndarray, str]:
+        """Return the discriminant scores, then the (negative) distances, as linear maps.
+
+        The parent predicts from plain distances if all classes are equally likely, and
+        from discriminant scores, on scaled features, everywhere else: both are computed.
+        """
+        scaled = self.centroids_ / self._unit()
+        coef = [2 * scaled / self._unit()]
+        intercept = [2 * np.log(self.class_prior_) - (scaled**2).sum(axis=1)]
+        if self._equal_priors():
+            coef.append(2 * self.centroids_)
+            intercept.append(-(self.centroids_**2).sum(axis=1))
+        return np.concatenate(coef), np.concatenate(intercept), "identity"
+
+    def _equal_priors(self) -> bool:
+        return bool(np.isclose(self.class_prior_, 1 / len(self.classes_)).all())
+
+    def _decision_function(self, X: Any) -> np.ndarray:
+        scores = self._scores(X, super()._decision_function)[:, : len(self.classes_)]
+        shared = ((self._validated(X) / self._unit()) ** 2).sum(axis=1)
+        return scores - shared[:, np.newaxis]
+
+    def predict(self, X: Any, *, fhe: str | None = None) -> np.ndarray:
+        """Predict the class of the nearest centroid.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        fhe : {'disable', 'simulate', 'execute'}, optional
+            How distances are computed: with quantized integers in clear, with the
+            cryptography simulated, or on encrypted rows. By default the mode of
+            `config_context`, which is ``"disable"`` outside of one.
+
+        Returns
+        -------
+        y_pred : ndarray of shape (n_samples,)
+        """
+        with self._mode(fhe):
+            scores = self._scores(X, super()._decision_function)
+        return self.classes_[scores[:, -len(self.classes_) :].argmax(axis=1)]

@@ -1,0 +1,51 @@
+"""The operators: one class each, grouped by family.
+
+Adding an operator is adding one class under `register` to the module of its family.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from fhe_estimators.operators import (  # noqa: F401  (importing registers)
+    clear,
+    elementwise,
+    layout,
+    linear,
+    table,
+    univariate,
+)
+from fhe_estimators.operators._base import (
+    Operand,
+    QuantizedOp,
+    lookup,
+    registry,
+    supported,
+)
+from fhe_estimators.operators._encrypted import BitWidths, Encrypted, IntegerBuilder
+
+#: The float meaning of every operator.
+ONNX_OPS_TO_NUMPY_IMPL: Mapping[str, Callable[..., Any]] = MappingProxyType(
+    {name: cls.f for name, cls in registry().items() if name != "TableLookup"}
+)
+#: The class of every operator that has an encrypted form.
+ONNX_OPS_TO_QUANTIZED_IMPL: Mapping[str, type[QuantizedOp]] = MappingProxyType(
+    {
+        name: cls
+        for name, cls in registry().items()
+        if cls.encrypted and name != "TableLookup"
+    }
+)
+
+__all__ = [
+    "ONNX_OPS_TO_NUMPY_IMPL",
+    "ONNX_OPS_TO_QUANTIZED_IMPL",
+    "BitWidths",
+    "Encrypted",
+    "IntegerBuilder",
+    "Operand",
+    "QuantizedOp",
+    "lookup",
+    "registry",
+    "supported",
+]

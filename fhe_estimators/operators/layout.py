@@ -1,0 +1,159 @@
+"""Operators that move elements and change none: integers pass through."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from fhe_estimators.operators._base import Operand, QuantizedOp, register
+from fhe_estimators.operators._encrypted import Encrypted, IntegerBuilder
+
+
+class Layout(QuantizedOp):
+    """Family base: `f` is applied to integers as it is to real numbers."""
+
+    integer = True
+
+    def quantize(self, operands: Sequence[Operand], builder: IntegerBuilder) -> Encrypted:
+        """Move the integers; their scales and ranges move with them."""
+        x, *parameters = operands
+        if not isinstance(x, Encrypted):
+            raise self.unsupported("its parameters are encrypted")
+        x = builder.materialize(x, self.node.inputs[0])
+        result = self.node.outputs[0]
+        constants = tuple(
+            "" if array is None else builder.constant(f"{result}.parameter", array)
+            for array in parameters
+        )
+        moved = x.laid_out(result, lambda array: self(array, *parameters))
+        if moved.shape[0] != 1:
+            raise self.unsupported("it moves the axis of the rows")
+        name = builder.emit(
+            self.op_type,
+            (x.name, *constants),
+            moved.low,
+            moved.high,
+            result=result,
+            **self.attributes,
+        )
+        return moved.laid_out(name, lambda array: array)
+
+
+class Unchanged(QuantizedOp):
+    """Family base: nothing happens to an encrypted tensor."""
+
+    def can_fuse(self, operands: Sequence[Operand]) -> bool:
+        """Tell that it always can."""
+        return True
+
+    def quantize(self, operands: Sequence[Operand], builder: IntegerBuilder) -> Encrypted:
+        """Return the operand."""
+        x = operands[0]
+        assert isinstance(x, Encrypted)
+        return x
+
+
+@register("Identity", since=13)
+class Identity(Unchanged):
+    """``x``."""
+
+    def f(x):
+        return x
+
+
+@register("Dropout", since=13)
+class Dropout(Unchanged):
+    """``x``: nothing is dropped at inference."""
+
+    def f(x, ratio=None, training_mode=None, *, seed=0):
+        return x
+
+
+#: ONNX element types that arrays are cast to (TensorProto.DataType).
+_TYPES = {
+    1: np.float32,
+    2: np.uint8,
+    3: np.int8,
+    4: np.uint16,
+    5: np.int16,
+    6: np.int32,
+    7: np.int64,
+    9: np.bool_,
+    10: np.float16,
+    11: np.float64,
+    12: np.uint32,
+    13: np.uint64,
+}
+
+
+@register("Cast", since=13)
+class Cast(QuantizedOp):
+    """The same numbers in another type; a cast to an integer type truncates."""
+
+    def f(x, *, to):
+        return np.asarray(x).astype(_TYPES[to])
+
+    def can_fuse(self, operands: Sequence[Operand]) -> bool:
+        """Tell that it always can."""
+        return True
+
+    def quantize(self, operands: Sequence[Operand], builder: IntegerBuilder) -> Encrypted:
+        """Return the operand for a float type, else extend its pending function."""
+        x = operands[0]
+        assert isinstance(x, Encrypted)
+        if self.attributes["to"] in (1, 10, 11):
+            return x
+        return x.then(lambda real: self(real).astype(float))
+
+
+@register("Flatten", since=13)
+class Flatten(Layout):
+    """A matrix: the axes before `axis` become rows, the others columns."""
+
+    def f(x, *, axis=1):
+        axis = axis + x.ndim if axis < 0 else axis
+        return x.reshape(math.prod(x.shape[:axis]), math.prod(x.shape[axis:]))
+
+
+@register("Reshape", since=13)
+class Reshape(Layout):
+    """The same elements in another shape; 0 keeps a size, -1 stands for the rest."""
+
+    def f(x, shape, *, allowzero=0):
+        sizes = [
+            x.shape[axis] if size == 0 and not allowzero else int(size)
+            for axis, size in enumerate(shape)
+        ]
+        return x.reshape(sizes)
+
+
+@register("Squeeze", since=13)
+class Squeeze(Layout):
+    """Without the axes of size one."""
+
+    def f(x, axes=None):
+        if axes is None:
+            return x.reshape([size for size in x.shape if size != 1])
+        gone = {int(axis) % x.ndim for axis in axes}
+        return x.reshape([s for axis, s in enumerate(x.shape) if axis not in gone])
+
+
+@register("Transpose", since=13)
+class Transpose(Layout):
+    """The axes in another order."""
+
+    def f(x, *, perm=None):
+        return np.transpose(x, perm)
+
+
+@register("Unsqueeze", since=13)
+class Unsqueeze(Layout):
+    """With further axes of size one."""
+
+    def f(x, axes):
+        rank = x.ndim + len(axes)
+        new = {int(axis) % rank for axis in axes}
+        sizes = iter(x.shape)
+        return x.reshape([1 if axis in new else next(sizes) for axis in range(rank)])

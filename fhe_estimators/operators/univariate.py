@@ -1,0 +1,199 @@
+"""Functions of one number, element by element: each becomes (part of) one table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import special
+
+from fhe_estimators.operators._base import Operand, QuantizedOp, register
+from fhe_estimators.operators._encrypted import Encrypted, IntegerBuilder
+
+
+class Univariate(QuantizedOp):
+    """Family base: one encrypted operand, clear parameters."""
+
+    def can_fuse(self, operands: Sequence[Operand]) -> bool:
+        """Tell whether only the first operand is encrypted."""
+        return not any(isinstance(operand, Encrypted) for operand in operands[1:])
+
+    def quantize(self, operands: Sequence[Operand], builder: IntegerBuilder) -> Encrypted:
+        """Extend the pending function of the operand."""
+        x, *parameters = operands
+        if not isinstance(x, Encrypted) or not self.can_fuse(operands):
+            raise self.unsupported("its parameters are encrypted")
+        return x.then(lambda real: self(real, *parameters))
+
+
+@register("Abs", since=13)
+class Abs(Univariate):
+    """``|x|``."""
+
+    def f(x):
+        return np.abs(x)
+
+
+@register("Ceil", since=13)
+class Ceil(Univariate):
+    """Smallest integer that is not below ``x``."""
+
+    def f(x):
+        return np.ceil(x)
+
+
+@register("Celu", since=12)
+class Celu(Univariate):
+    """``max(0, x) + min(0, alpha * (exp(x / alpha) - 1))``."""
+
+    def f(x, *, alpha=1.0):
+        return np.maximum(x, 0) + np.minimum(0, alpha * np.expm1(x / alpha))
+
+
+@register("Clip", since=12)
+class Clip(Univariate):
+    """``min(max(x, minimum), maximum)``."""
+
+    def f(x, minimum=None, maximum=None):
+        # One after the other: where minimum > maximum, the maximum counts.
+        if minimum is not None:
+            x = np.maximum(x, minimum)
+        if maximum is not None:
+            x = np.minimum(x, maximum)
+        return x
+
+
+@register("Elu", since=6)
+class Elu(Univariate):
+    """``x`` where positive, else ``alpha * (exp(x) - 1)``."""
+
+    def f(x, *, alpha=1.0):
+        return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+
+
+@register("Erf", since=13)
+class Erf(Univariate):
+    """The error function."""
+
+    def f(x):
+        return special.erf(x)
+
+
+@register("Exp", since=13)
+class Exp(Univariate):
+    """``e**x``."""
+
+    def f(x):
+        return np.exp(x)
+
+
+@register("Floor", since=13)
+class Floor(Univariate):
+    """Largest integer that is not above ``x``."""
+
+    def f(x):
+        return np.floor(x)
+
+
+@register("HardSigmoid", since=6)
+class HardSigmoid(Univariate):
+    """``max(0, min(1, alpha * x + beta))``."""
+
+    def f(x, *, alpha=0.2, beta=0.5):
+        return np.clip(alpha * x + beta, 0, 1)
+
+
+@register("LeakyRelu", since=6)
+class LeakyRelu(Univariate):
+    """``x`` where positive, else ``alpha * x``."""
+
+    def f(x, *, alpha=0.01):
+        return np.where(x >= 0, x, alpha * x)
+
+
+@register("Log", since=13)
+class Log(Univariate):
+    """The natural logarithm."""
+
+    def f(x):
+        return np.log(x)
+
+
+@register("Reciprocal", since=13)
+class Reciprocal(Univariate):
+    """``1 / x``."""
+
+    def f(x):
+        return np.reciprocal(x)
+
+
+@register("Relu", since=13)
+class Relu(Univariate):
+    """``max(x, 0)``."""
+
+    def f(x):
+        return np.maximum(x, 0)
+
+
+@register("Round", since=11)
+class Round(Univariate):
+    """The nearest integer; halves go to the even one."""
+
+    def f(x):
+        return np.rint(x)
+
+
+@register("Selu", since=6)
+class Selu(Univariate):
+    """``gamma * x`` where positive, else ``gamma * alpha * (exp(x) - 1)``."""
+
+    def f(x, *, alpha=1.6732632423543772, gamma=1.0507009873554805):
+        return gamma * np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+
+
+@register("Sigmoid", since=13)
+class Sigmoid(Univariate):
+    """``1 / (1 + exp(-x))``."""
+
+    def f(x):
+        return special.expit(x)
+
+
+@register("Sign", since=13)
+class Sign(Univariate):
+    """-1, 0 or 1."""
+
+    def f(x):
+        return np.sign(x)
+
+
+@register("Softplus", since=1)
+class Softplus(Univariate):
+    """``log(1 + exp(x))``."""
+
+    def f(x):
+        return np.logaddexp(0, x)
+
+
+@register("Softsign", since=1)
+class Softsign(Univariate):
+    """``x / (1 + |x|)``."""
+
+    def f(x):
+        return x / (1 + np.abs(x))
+
+
+@register("Sqrt", since=13)
+class Sqrt(Univariate):
+    """The square root."""
+
+    def f(x):
+        return np.sqrt(x)
+
+
+@register("Tanh", since=13)
+class Tanh(Univariate):
+    """The hyperbolic tangent."""
+
+    def f(x):
+        return np.tanh(x)

@@ -1,0 +1,27 @@
+"""Quantization: from float graphs to integer graphs."""
+
+from fhe_estimators.numpy_module import NumpyModule
+from fhe_estimators.operators import (
+    ONNX_OPS_TO_NUMPY_IMPL,
+    ONNX_OPS_TO_QUANTIZED_IMPL,
+    QuantizedOp,
+)
+from fhe_estimators.quantization._bits import check_n_bits, resolve_n_bits
+from fhe_estimators.quantization._calibration import InputRange
+from fhe_estimators.quantization._module import QuantizedModule
+from fhe_estimators.quantization._post_training import quantize
+from fhe_estimators.quantization._uniform import QuantizedArray, UniformQuantizer
+
+__all__ = [
+    "ONNX_OPS_TO_NUMPY_IMPL",
+    "ONNX_OPS_TO_QUANTIZED_IMPL",
+    "InputRange",
+    "NumpyModule",
+    "QuantizedArray",
+    "QuantizedModule",
+    "QuantizedOp",
+    "UniformQuantizer",
+    "check_n_bits",
+    "quantize",
+    "resolve_n_bits",
+]

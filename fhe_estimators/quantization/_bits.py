@@ -1,0 +1,67 @@
+"""What the parameter ``n_bits`` means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from numbers import Integral
+
+from fhe_estimators.operators import BitWidths
+
+#: The largest n_bits of any part.
+MAXIMUM_N_BITS = 16
+
+_PARTS = tuple(field.name for field in fields(BitWidths))
+
+
+def resolve_n_bits(
+    n_bits: int | Mapping[str, int], *, least_weight_bits: int = 1
+) -> BitWidths:
+    """Return the bits of each part.
+
+    Parameters
+    ----------
+    n_bits : int in [1, 16] or mapping
+        One number for all parts, or a number for each of ``"op_inputs"`` (inputs and
+        results of tables) and ``"op_weights"``.
+    least_weight_bits : int, default=1
+        If `n_bits` is one number, weights get at least so many bits. Without tables,
+        bits of weights cost little and save accuracy where inputs have few bits.
+
+    Raises
+    ------
+    TypeError
+        If `n_bits` is neither an integer nor a mapping.
+    ValueError
+        If a number is out of range or a part is unknown or missing.
+
+    Examples
+    --------
+    >>> resolve_n_bits(8)
+    BitWidths(op_inputs=8, op_weights=8)
+    >>> resolve_n_bits({"op_inputs": 6, "op_weights": 8})
+    BitWidths(op_inputs=6, op_weights=8)
+    """
+    if isinstance(n_bits, Mapping):
+        if set(n_bits) != set(_PARTS):
+            raise ValueError(
+                f"The dict given as 'n_bits' must have the keys {', '.join(_PARTS)}; "
+                f"got {', '.join(map(repr, n_bits)) or 'none'}."
+            )
+        return BitWidths(**{part: check_n_bits(n_bits[part], part) for part in _PARTS})
+    bits = check_n_bits(n_bits, "n_bits")
+    return BitWidths(bits, max(bits, least_weight_bits))
+
+
+def check_n_bits(n_bits: object, name: str) -> int:
+    """Return `n_bits` as an int; see `resolve_n_bits` for what is raised."""
+    if not isinstance(n_bits, Integral) or isinstance(n_bits, bool):
+        raise TypeError(
+            f"The parameter {name!r} must be an integer from 1 to {MAXIMUM_N_BITS}; "
+            f"got {n_bits!r} of type {type(n_bits).__name__}."
+        )
+    if not 1 <= n_bits <= MAXIMUM_N_BITS:
+        raise ValueError(
+            f"The parameter {name!r} must be from 1 to {MAXIMUM_N_BITS}; got {n_bits}."
+        )
+    return int(n_bits)

@@ -1,0 +1,218 @@
+"""QuantizedModule: the quantized counterpart of a float model, and its circuit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from threading import RLock
+from typing import Any
+
+import numpy as np
+
+from fhe_estimators._config import check_fhe_mode
+from fhe_estimators.circuit import Circuit
+from fhe_estimators.engine import Integers, run_clear
+from fhe_estimators.exceptions import NotCompiledError
+from fhe_estimators.graph import INTEGER, Graph, check, show
+from fhe_estimators.numpy_module import NumpyModule
+from fhe_estimators.operators import supported
+from fhe_estimators.quantization._uniform import UniformQuantizer
+
+
+class QuantizedModule:
+    """An integer graph between quantizers, and the clear end of the model.
+
+    Parameters
+    ----------
+    graph : Graph
+        The integer graph.
+    input_quantizers, output_quantizers : sequence of UniformQuantizer
+        One for each input and output of `graph`.
+    clear_module : NumpyModule
+        What follows in clear on the dequantized outputs; a graph without nodes if nothing
+        does.
+
+    Attributes
+    ----------
+    graph, input_quantizers, output_quantizers, clear_module
+        As given.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        input_quantizers: Sequence[UniformQuantizer],
+        output_quantizers: Sequence[UniformQuantizer],
+        clear_module: NumpyModule,
+    ) -> None:
+        self.graph = check(graph, INTEGER, supported(integer=True))
+        self.input_quantizers = tuple(input_quantizers)
+        self.output_quantizers = tuple(output_quantizers)
+        self.clear_module = clear_module
+        self._circuit: Circuit | None = None
+        self._lock = RLock()
+
+    # Numbers and integers ------------------------------------------------------------
+
+    def quantize_input(self, *inputs: np.ndarray) -> np.ndarray | Integers:
+        """Return the integers that the circuit takes.
+
+        Parameters
+        ----------
+        *inputs : ndarray of float of shape (n_samples, ...)
+            Finite numbers. Those outside of the calibrated range are clipped.
+
+        Returns
+        -------
+        q_inputs : ndarray of int64 of shape (n_samples, ...), or a tuple of them
+            Each in ``[-2**(n_bits-1), 2**(n_bits-1) - 1]``, C-contiguous.
+        """
+        self._count(inputs, self.input_quantizers)
+        arrays = tuple(
+            np.ascontiguousarray(quantizer.quant(array))
+            for quantizer, array in zip(self.input_quantizers, inputs, strict=True)
+        )
+        return arrays[0] if len(arrays) == 1 else arrays
+
+    def dequantize_output(self, *q_outputs: np.ndarray) -> np.ndarray | Integers:
+        """Return the raw scores that results of the circuit stand for.
+
+        Parameters
+        ----------
+        *q_outputs : ndarray of int of shape (n_samples, ...)
+
+        Returns
+        -------
+        outputs : ndarray of float64 of shape (n_samples, ...), or a tuple of them
+        """
+        self._count(q_outputs, self.output_quantizers)
+        arrays = tuple(
+            quantizer.dequant(array)
+            for quantizer, array in zip(self.output_quantizers, q_outputs, strict=True)
+        )
+        return arrays[0] if len(arrays) == 1 else arrays
+
+    @staticmethod
+    def _count(arrays: Sequence[np.ndarray], expected: Sequence[object]) -> None:
+        if len(arrays) != len(expected):
+            raise TypeError(f"Expected {len(expected)} arrays; got {len(arrays)}.")
+
+    # Inference -----------------------------------------------------------------------
+
+    def quantized_forward(
+        self, *q_inputs: np.ndarray, fhe: str = "disable"
+    ) -> np.ndarray | Integers:
+        """Compute on integers.
+
+        Parameters
+        ----------
+        *q_inputs : ndarray of int of shape (n_samples, ...)
+        fhe : {'disable', 'simulate', 'execute'}, default='disable'
+
+        Returns
+        -------
+        q_outputs : ndarray of int64 of shape (n_samples, ...), or a tuple of them
+        """
+        if check_fhe_mode(fhe) == "disable":
+            outputs = run_clear(self.graph, q_inputs)
+            return outputs[0] if len(outputs) == 1 else outputs
+        if self._circuit is None:
+            self.compile()
+        circuit = self.fhe_circuit
+        if fhe == "simulate":
+            return circuit.simulate(*q_inputs)
+        return circuit.encrypt_run_decrypt(*q_inputs)
+
+    def scores(self, *inputs: np.ndarray, fhe: str = "disable") -> Any:
+        """Return the dequantized outputs of the integer graph: `forward` less its end."""
+        q_inputs = _tuple(self.quantize_input(*inputs))
+        q_outputs = _tuple(self.quantized_forward(*q_inputs, fhe=fhe))
+        return self.dequantize_output(*q_outputs)
+
+    def forward(self, *inputs: np.ndarray, fhe: str = "disable") -> Any:
+        """Quantize, compute, dequantize, and run the clear end of the model.
+
+        Parameters
+        ----------
+        *inputs : ndarray of float of shape (n_samples, ...)
+        fhe : {'disable', 'simulate', 'execute'}, default='disable'
+            ``"execute"`` and ``"simulate"`` compile by themselves the first time.
+
+        Returns
+        -------
+        outputs : ndarray of shape (n_samples, ...), or a tuple of them
+        """
+        return self.clear_module(*_tuple(self.scores(*inputs, fhe=fhe)))
+
+    __call__ = forward
+
+    # Circuit -------------------------------------------------------------------------
+
+    def compile(
+        self, *, p_error: float = 2**-64, configuration: Any = None, engine: Any = None
+    ) -> Circuit:
+        """Compile the integer graph and return its circuit.
+
+        Parameters
+        ----------
+        p_error : float, default=2**-64
+            Probability that a table, or a decrypted result, is wrong.
+        configuration : concrete.fhe.Configuration, optional
+        engine : object, optional
+            What compiles; see `fhe_estimators.engine`.
+
+        Returns
+        -------
+        circuit : Circuit
+
+        Raises
+        ------
+        CompilationError
+            If there are no cryptographic parameters for integers that wide.
+        """
+        with self._lock:
+            self._circuit = Circuit(
+                self.graph, p_error=p_error, configuration=configuration, engine=engine
+            )
+            return self._circuit
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether there is a circuit."""
+        return self._circuit is not None
+
+    @property
+    def fhe_circuit(self) -> Circuit:
+        """The circuit.
+
+        Raises
+        ------
+        NotCompiledError
+            Before `compile`.
+        """
+        if self._circuit is None:
+            raise NotCompiledError("There is no circuit yet: call compile() first.")
+        return self._circuit
+
+    def bit_widths(self) -> dict[str, int]:
+        """Return the bits of every integer tensor by name."""
+        tensors = {**self.graph.values}
+        tensors.update({value.name: value for value in self.graph.inputs})
+        return {name: value.bits or 0 for name, value in tensors.items()}
+
+    def __str__(self) -> str:
+        return show(self.graph)
+
+    def __repr__(self) -> str:
+        state = "compiled" if self.is_compiled else "not compiled"
+        return f"QuantizedModule({len(self.graph.nodes)} integer nodes, {state})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in self.__dict__.items() if key != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._lock = RLock()
+
+
+def _tuple(arrays: Any) -> tuple[np.ndarray, ...]:
+    return arrays if isinstance(arrays, tuple) else (arrays,)

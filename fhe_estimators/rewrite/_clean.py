@@ -1,0 +1,43 @@
+"""Compute what does not depend on the inputs; drop what no output depends on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from fhe_estimators.graph import Graph
+from fhe_estimators.operators import lookup
+
+
+def clean(graph: Graph) -> Graph:
+    """Fold constants, then keep only what the outputs need."""
+    return _prune(_fold(graph))
+
+
+def _fold(graph: Graph) -> Graph:
+    constants = dict(graph.constants)
+    nodes = []
+    for node in graph:
+        if all(name in constants or not name for name in node.inputs):
+            arguments = [constants[name] if name else None for name in node.inputs]
+            result = lookup(node.op, graph.opset)(node)(*arguments)
+            constants[node.outputs[0]] = np.asarray(result)
+        else:
+            nodes.append(node)
+    return replace(graph, nodes=tuple(nodes), constants=constants)
+
+
+def _prune(graph: Graph) -> Graph:
+    needed = {value.name for value in graph.outputs}
+    nodes = []
+    for node in reversed(graph.nodes):
+        if needed.intersection(node.outputs):
+            nodes.append(node)
+            needed.update(node.inputs)
+    return replace(
+        graph,
+        nodes=tuple(reversed(nodes)),
+        constants={k: v for k, v in graph.constants.items() if k in needed},
+        values={k: v for k, v in graph.values.items() if k in needed},
+    )

@@ -1,0 +1,61 @@
+"""What all tests share: tiers, real data, the names that doctests may use."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
+
+TESTS = Path(__file__).parent
+TIERS = ("clear", "simulate", "fhe")
+
+
+class DoctestNames:
+    """Registered as a plugin because a fixture of this file stops at tests/."""
+
+    @pytest.fixture(autouse=True)
+    def _doctest_names(self, doctest_namespace):
+        doctest_namespace["np"] = np
+
+
+def pytest_configure(config):
+    config.pluginmanager.register(DoctestNames())
+
+
+def _tier(item):
+    """Return the most expensive tier that the test is marked with, 0 without any."""
+    return max(
+        (TIERS.index(m.name) for m in item.iter_markers() if m.name in TIERS), default=0
+    )
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.is_relative_to(TESTS) and not _tier(item):
+            item.add_marker("clear")
+    items.sort(key=_tier)  # cheap tests fail first
+
+
+def _read_only(X, y):
+    """Make arrays that many tests share safe from the test that would write to them."""
+    X.setflags(write=False)
+    y.setflags(write=False)
+    return X, y
+
+
+@pytest.fixture(scope="session")
+def breast_cancer():
+    """X of shape (569, 30), unscaled; y of two classes."""
+    return _read_only(*load_breast_cancer(return_X_y=True))
+
+
+@pytest.fixture(scope="session")
+def wine():
+    """X of shape (178, 13), unscaled; y of three classes."""
+    return _read_only(*load_wine(return_X_y=True))
+
+
+@pytest.fixture(scope="session")
+def diabetes():
+    """X of shape (442, 10), unscaled; y real."""
+    return _read_only(*load_diabetes(return_X_y=True, scaled=False))

@@ -1,0 +1,265 @@
+"""The layout of the package, read from its syntax trees.
+
+A module imports from lower floors only, each heavy dependency has one importer, and
+importing the package changes nothing outside of it.
+"""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "fhe_estimators"
+
+FLOORS = {
+    "exceptions": 0,
+    "_config": 0,
+    "_version": 0,
+    "graph": 1,
+    "operators": 2,
+    "export": 3,
+    "rewrite": 3,
+    "engine": 3,
+    "numpy_module": 4,
+    "circuit": 4,
+    "quantization": 5,
+    "lowering": 6,
+    "base": 7,
+    "_linear": 8,
+    "linear_model": 9,
+    "svm": 9,
+    "tree": 9,
+    "ensemble": 9,
+    "xgboost": 9,
+    "lightgbm": 9,
+    "naive_bayes": 9,
+    "discriminant_analysis": 9,
+    "neighbors": 9,
+    "neural_network": 9,
+    "torch": 9,
+    "deployment": 10,
+    "inspection": 10,
+    "testing": 10,
+    "cli": 11,
+    "__main__": 12,
+    "__init__": 12,
+}
+
+#: (importer, imported) -> why this import may break the rule of the floors.
+EXCEPTIONS = {}
+
+#: Dependency -> the files, or folders (ending in "/"), that may import it.
+IMPORTERS = {
+    "brevitas": ("export/", "neural_network/"),
+    "concrete": ("engine.py",),
+    "hummingbird": ("export/",),
+    "onnx": ("export/onnx.py",),
+    "skorch": ("neural_network/",),
+    "torch": ("export/torch.py", "neural_network/"),
+}
+
+MAX_LINES = 500
+
+
+def files_of(folder):
+    return sorted(folder.rglob("*.py"))
+
+
+def names_of(paths):
+    return [path.relative_to(ROOT).as_posix() for path in paths]
+
+
+def each_file(*folders):
+    """Parametrize a test with the path of every Python file below the folders."""
+    paths = [path for folder in folders for path in files_of(folder)]
+    return pytest.mark.parametrize("path", paths, ids=names_of(paths))
+
+
+def parse(path):
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+def part_of(path):
+    """Return the part of the package that a file belongs to: a key of `FLOORS`."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def executed(tree):
+    """Yield all nodes of a syntax tree but those that only type checkers see."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        yield node
+        yield from executed(node)
+
+
+def imports(path):
+    """Yield line and dotted name of all imports, wherever they stand in the file.
+
+    ``from a import b`` yields ``a.b``, whether `b` is a module or not.
+    """
+    for node in executed(parse(path)):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = "." * node.level + (node.module or "")
+            yield from ((node.lineno, f"{module}.{alias.name}") for alias in node.names)
+
+
+def imported_parts(path):
+    """Yield line and part of the package for all imports from the package itself."""
+    for line, name in imports(path):
+        top, *rest = name.split(".")
+        if top == PACKAGE.name:
+            yield line, rest[0] if rest and rest[0] in FLOORS else "__init__"
+
+
+def respects_floors(importer, imported):
+    return importer == imported or FLOORS[imported] < FLOORS[importer]
+
+
+@each_file(PACKAGE)
+def test_file_has_a_floor(path):
+    assert part_of(path) in FLOORS, "give the new module a floor in FLOORS"
+
+
+@each_file(PACKAGE)
+def test_imports_from_lower_floors_only(path):
+    importer = part_of(path)
+    wrong = [
+        f"line {line}: {importer} (floor {FLOORS[importer]}) imports "
+        f"{imported} (floor {FLOORS[imported]})"
+        for line, imported in imported_parts(path)
+        if not respects_floors(importer, imported)
+        and (importer, imported) not in EXCEPTIONS
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_exceptions_are_needed():
+    """An exception between modules that exist must still be made use of."""
+    paths = files_of(PACKAGE)
+    used = {(part_of(p), imported) for p in paths for _, imported in imported_parts(p)}
+    parts = {part_of(p) for p in paths}
+    idle = {
+        (importer, imported)
+        for importer, imported in EXCEPTIONS
+        if importer in parts and (importer, imported) not in used
+    }
+    assert not idle
+    assert not [pair for pair in EXCEPTIONS if respects_floors(*pair)]
+
+
+@each_file(PACKAGE)
+def test_heavy_dependencies_have_one_importer(path):
+    name = path.relative_to(PACKAGE).as_posix()
+    wrong = [
+        f"line {line}: {imported} belongs into {' or '.join(allowed)}"
+        for line, imported in imports(path)
+        if (allowed := IMPORTERS.get(imported.split(".")[0])) is not None
+        and not any(
+            name.startswith(place) if place.endswith("/") else name == place
+            for place in allowed
+        )
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+@each_file(PACKAGE, ROOT / "tests", ROOT / "benchmarks")
+def test_imports_are_absolute(path):
+    wrong = [line for line, name in imports(path) if name.startswith(".")]
+    assert not wrong, f"relative import on lines {wrong}"
+
+
+def test_importing_the_package_is_light():
+    code = (
+        f"import sys, fhe_estimators\nprint(*sorted({set(IMPORTERS)} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == []
+
+
+@each_file(PACKAGE, ROOT / "tests")
+def test_file_is_short(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_LINES
+
+
+def global_changes(node, caught=False):
+    """Yield line and source of the statements that change the state of the process.
+
+    These are warnings filters outside of ``with warnings.catch_warnings()``, and
+    writes to the environment. `caught` tells if such a ``with`` surrounds the node.
+    """
+    if isinstance(node, ast.With | ast.AsyncWith):
+        caught = caught or any(
+            isinstance(item.context_expr, ast.Call)
+            and last_name(item.context_expr.func) == "catch_warnings"
+            for item in node.items
+        )
+    elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        caught = False  # the body runs when it is called, not here
+    if changes_environment(node) or (sets_filter(node) and not caught):
+        yield node.lineno, ast.unparse(node)
+    for child in ast.iter_child_nodes(node):
+        yield from global_changes(child, caught)
+
+
+def last_name(node):
+    """Return ``c`` for ``a.b.c`` and for ``c``, an empty string for anything else."""
+    return getattr(node, "attr", getattr(node, "id", ""))
+
+
+def sets_filter(node):
+    return isinstance(node, ast.Call) and last_name(node.func) in {
+        "filterwarnings",
+        "resetwarnings",
+        "simplefilter",
+    }
+
+
+def changes_environment(node):
+    if isinstance(node, ast.Subscript):
+        written = isinstance(node.ctx, ast.Store | ast.Del)
+        return written and last_name(node.value) == "environ"
+    if not isinstance(node, ast.Call):
+        return False
+    if last_name(node.func) in {"putenv", "unsetenv"}:
+        return True
+    return last_name(getattr(node.func, "value", None)) == "environ" and last_name(
+        node.func
+    ) in {"clear", "pop", "popitem", "setdefault", "update"}
+
+
+@each_file(PACKAGE)
+def test_file_changes_nothing_global(path):
+    wrong = [f"line {line}: {source}" for line, source in global_changes(parse(path))]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize(
+    ("source", "n_changes"),
+    [
+        ("warnings.simplefilter('ignore')", 1),
+        ("filterwarnings('ignore')", 1),
+        ("with warnings.catch_warnings():\n    warnings.simplefilter('ignore')", 0),
+        ("with catch_warnings():\n    def f():\n        simplefilter('ignore')", 1),
+        ("os.environ['A'] = '1'", 1),
+        ("del os.environ['A']", 1),
+        ("os.environ.setdefault('A', '1')", 1),
+        ("os.putenv('A', '1')", 1),
+        ("a = os.environ['A'] + os.environ.get('B', '')", 0),
+        ("{}.update(os.environ)", 0),
+    ],
+)
+def test_global_changes_are_found(source, n_changes):
+    assert len(list(global_changes(ast.parse(source)))) == n_changes
