@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from fhe_estimators.base import FHEClassifierMixin, FHEMixin, FHERegressorMixin
+from fhe_estimators.base import FHEClassifierMixin, FHEMixin, FHERegressorMixin, Tags
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -29,6 +29,12 @@ class LinearMixin(FHEMixin):
 
     coef_: Any
     intercept_: Any
+
+    def __sklearn_tags__(self) -> Tags:
+        """Return tags that say that no bootstrap is needed."""
+        tags = super().__sklearn_tags__()
+        tags.fhe_tags.levelled = True
+        return tags
 
     def _linear_map(self) -> tuple[np.ndarray, np.ndarray, str]:
         """Return coefficients, intercepts and the name of the link.

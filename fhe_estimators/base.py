@@ -13,11 +13,13 @@ import functools
 import inspect
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, fields
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
+from sklearn.utils import Tags as SklearnTags
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import (
@@ -42,13 +44,44 @@ if TYPE_CHECKING:
 
     from fhe_estimators.circuit import Circuit
 
-__all__ = ["FHE_CONSTRAINTS", "FHEClassifierMixin", "FHEMixin", "FHERegressorMixin"]
+__all__ = [
+    "FHE_CONSTRAINTS",
+    "FHEClassifierMixin",
+    "FHEMixin",
+    "FHERegressorMixin",
+    "FHETags",
+    "Tags",
+]
 
 #: Constraints of the parameters that every estimator adds to its parent's.
 FHE_CONSTRAINTS: dict[str, list[Any]] = {
     "n_bits": [Interval(Integral, 1, 16, closed="both"), dict],
     "p_error": [Interval(Real, 0, 1, closed="neither")],
 }
+
+
+@dataclass(slots=True)
+class FHETags:
+    """What is known of the encrypted computation of an estimator.
+
+    Parameters
+    ----------
+    exact : bool, default=True
+        Whether clear integers, simulation and encrypted computation agree always, up to
+        the probability `p_error`.
+    levelled : bool, default=False
+        Whether the circuit needs no bootstrap.
+    """
+
+    exact: bool = True
+    levelled: bool = False
+
+
+@dataclass(slots=True)
+class Tags(SklearnTags):
+    """scikit-learn's tags with `fhe_tags`."""
+
+    fhe_tags: FHETags = field(default_factory=FHETags)
 
 
 def _refuse_sparse(X: Any) -> None:
@@ -125,9 +158,11 @@ class FHEMixin:
                 setattr(cls, name, lowered)
         super().__init_subclass__(**kwargs)
 
-    def __sklearn_tags__(self) -> Any:
-        """Return the parent's tags for dense numpy input."""
-        tags = super().__sklearn_tags__()  # type: ignore[misc]
+    def __sklearn_tags__(self) -> Tags:
+        """Return the parent's tags for dense numpy input, with `fhe_tags` beside."""
+        inherited = super().__sklearn_tags__()  # type: ignore[misc]
+        names = [entry.name for entry in fields(inherited)]
+        tags = Tags(**{name: getattr(inherited, name) for name in names})
         tags.input_tags.sparse = False
         tags.input_tags.allow_nan = False
         tags.array_api_support = False

@@ -17,7 +17,65 @@ __all__ = [
 class LinearDiscriminantAnalysis(
     LinearClassifierMixin, discriminant_analysis.LinearDiscriminantAnalysis
 ):
-    """DOC LinearDiscriminantAnalysis."""
+    """Linear discriminant analysis that predicts on encrypted data.
+
+    Classes as normal distributions of one covariance, fitted as by scikit-learn, in clear.
+    With ``fhe="execute"`` rows are encrypted, the raw score ``X @ coef_.T + intercept_`` is
+    computed on encrypted integers without a bootstrap, and the client decrypts it and takes
+    labels and probabilities in clear. `transform` stays in clear.
+
+    Parameters
+    ----------
+    solver : {'svd', 'lsqr', 'eigen'}, default='svd'
+        Algorithm. ``'svd'`` needs no covariance matrix; the others allow `shrinkage`.
+    shrinkage : 'auto', float or None, default=None
+        How far, from 0 to 1, covariances are drawn to a diagonal matrix. ``'auto'``
+        estimates it (Ledoit-Wolf).
+    priors : array-like of shape (n_classes,) or None, default=None
+        Probability of each class; None takes the frequencies in `y`.
+    n_components : int or None, default=None
+        Dimensions that `transform` keeps; None keeps all.
+    store_covariance : bool, default=False
+        Whether ``'svd'`` also computes ``covariance_``; the others always do.
+    tol : float, default=1e-4
+        Singular values below it count as zero in ``'svd'``.
+    covariance_estimator : estimator or None, default=None
+        With ``fit`` and ``covariance_``, used instead of `shrinkage`.
+    n_bits : int or dict, default=8
+        Bits of the encrypted inputs, from 1 to 16. Weights are clear: they get as many, and
+        at least 6. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
+    p_error : float, default=2**-64
+        Probability that a decrypted score is wrong. Smaller is slower; see the README.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
+        Weights of the features.
+    intercept_ : ndarray of shape (1,) or (n_classes,)
+        What is added to the weighted sum.
+    classes_ : ndarray of shape (n_classes,)
+        The labels.
+    n_features_in_ : int
+        Number of features.
+    onnx_model_ : onnx.ModelProto
+        The fitted model, in floating point, with the link.
+    quantized_module_ : QuantizedModule
+        The integer graph with its quantizers.
+    fhe_circuit_ : Circuit
+        The compiled circuit; absent before `compile`.
+
+    See Also
+    --------
+    sklearn.discriminant_analysis.LinearDiscriminantAnalysis : The mirrored class.
+
+    Examples
+    --------
+    >>> from fhe_estimators import LinearDiscriminantAnalysis
+    >>> X = [[0, 0], [1, 0], [0, 1], [3, 3], [4, 3], [3, 4]]
+    >>> model = LinearDiscriminantAnalysis().fit(X, [0, 0, 0, 1, 1, 1])
+    >>> model.predict(X)
+    array([0, 0, 0, 1, 1, 1])
+    """
 
     _parameter_constraints = {
         **discriminant_analysis.LinearDiscriminantAnalysis._parameter_constraints,

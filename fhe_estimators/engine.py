@@ -44,6 +44,8 @@ class Program(Protocol):
     complexity: float
     #: Programmable bootstraps (table look-ups) of one call.
     bootstraps: int
+    #: Bytes of the keys that a server needs.
+    evaluation_key_bytes: int
 
     def keygen(self, *, force: bool = False) -> None:
         """Generate keys, once unless `force`."""
@@ -59,6 +61,9 @@ class Program(Protocol):
 
     def simulate(self, *inputs: np.ndarray) -> Integers:
         """Return what the cryptography would give, noise included, without keys."""
+
+    def ciphertext_bytes(self, ciphertexts: Any) -> int:
+        """Return the bytes of ciphertexts on the wire."""
 
 
 def _implementation(node: Node, opset: int) -> Callable[..., Any]:
@@ -90,6 +95,7 @@ class ClearProgram:
     """A program of `ClearEngine`: ciphertexts are the integers themselves."""
 
     complexity = 0.0
+    evaluation_key_bytes = 0
 
     def __init__(self, graph: Graph, rows: int) -> None:
         self.graph, self.rows = graph, rows
@@ -142,6 +148,10 @@ class ClearProgram:
     def simulate(self, *inputs: np.ndarray) -> Integers:
         """Return the results."""
         return self.run(inputs)
+
+    def ciphertext_bytes(self, ciphertexts: Integers) -> int:
+        """Return the bytes of the arrays."""
+        return sum(array.nbytes for array in ciphertexts)
 
 
 @functools.cache
@@ -377,8 +387,7 @@ class ConcreteProgram:
         results = results if isinstance(results, tuple) else (results,)
         return tuple(np.asarray(result, dtype=np.int64) for result in results)
 
-    @staticmethod
-    def ciphertext_bytes(ciphertexts: Any) -> int:
+    def ciphertext_bytes(self, ciphertexts: Any) -> int:
         """Return the bytes of ciphertexts on the wire."""
         return sum(len(ciphertext.serialize()) for ciphertext in ciphertexts)
 

@@ -15,7 +15,47 @@ __all__ = ["NearestCentroid"]
 
 
 class NearestCentroid(LinearMixin, FHEClassifierMixin, neighbors.NearestCentroid):
-    """DOC NearestCentroid.
+    """Nearest-centroid classification that predicts on encrypted data.
+
+    Fitted as by scikit-learn, in clear. With ``fhe="execute"`` rows are encrypted, scores
+    linear in the row that order the centroids by distance are computed on encrypted
+    integers without a bootstrap, and the client decrypts them and takes the label in clear.
+
+    Parameters
+    ----------
+    metric : {'euclidean'}, default='euclidean'
+        Distance. Others are not linear in the row and are refused.
+    shrink_threshold : float or None, default=None
+        Standard errors by which centroids are drawn to the mean of all rows; a feature in
+        which all get there plays no part.
+    priors : {'uniform', 'empirical'} or array-like of shape (n_classes,), default='uniform'
+        Probability of each class: all the same, the frequencies in `y`, or given.
+    n_bits : int or dict, default=8
+        Bits of the encrypted inputs, from 1 to 16. Weights are clear: they get as many, and
+        at least 6. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
+    p_error : float, default=2**-64
+        Probability that a decrypted score is wrong. Smaller is slower; see the README.
+
+    Attributes
+    ----------
+    centroids_ : ndarray of shape (n_classes, n_features)
+        The mean row of each class.
+    class_prior_ : ndarray of shape (n_classes,)
+        Probability of each class.
+    classes_ : ndarray of shape (n_classes,)
+        The labels.
+    n_features_in_ : int
+        Number of features.
+    onnx_model_ : onnx.ModelProto
+        The fitted model, in floating point, with the link.
+    quantized_module_ : QuantizedModule
+        The integer graph with its quantizers.
+    fhe_circuit_ : Circuit
+        The compiled circuit; absent before `compile`.
+
+    See Also
+    --------
+    sklearn.neighbors.NearestCentroid : The mirrored class.
 
     Notes
     -----
@@ -23,6 +63,14 @@ class NearestCentroid(LinearMixin, FHEClassifierMixin, neighbors.NearestCentroid
     term that all centroids share: ``|x - c|**2 = |x|**2 - 2 c x + |c|**2``. The circuit
     computes ``2 c x - |c|**2``; the shared term, where it is wanted at all, is the
     client's, who knows the row.
+
+    Examples
+    --------
+    >>> from fhe_estimators import NearestCentroid
+    >>> X, y = [[0, 0], [1, 0], [0, 2], [1, 3]], [0, 0, 1, 1]
+    >>> model = NearestCentroid().fit(X, y)
+    >>> model.predict([[0, 0], [1, 4]])
+    array([0, 1])
     """
 
     _parameter_constraints = {

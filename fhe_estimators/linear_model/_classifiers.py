@@ -1,0 +1,231 @@
+"""Linear classifiers that are fitted on all rows at once."""
+
+from __future__ import annotations
+
+from sklearn import linear_model
+
+from fhe_estimators._linear import LinearClassifierMixin
+from fhe_estimators.base import FHE_CONSTRAINTS
+
+
+class LogisticRegression(LinearClassifierMixin, linear_model.LogisticRegression):
+    """Logistic regression that predicts on encrypted data.
+
+    Fitted as by scikit-learn, in clear. With ``fhe="execute"`` rows are encrypted, the raw
+    score ``X @ coef_.T + intercept_`` is computed on encrypted integers without a
+    bootstrap, and the client decrypts it and takes labels and probabilities (the logistic
+    function for two classes, softmax for more) in clear.
+
+    Parameters
+    ----------
+    C : float, default=1.0
+        Inverse of the strength of the penalty; ``np.inf`` for no penalty.
+    l1_ratio : float, default=0.0
+        Part of magnitudes in the penalty; the rest is squares. ``'liblinear'`` takes 0 or
+        1, ``'saga'`` numbers between too, the other solvers 0.
+    dual : bool, default=False
+        Whether to solve the dual problem: ``'liblinear'`` with `l1_ratio` 0 can.
+    tol : float, default=1e-4
+        Precision at which the solver stops.
+    fit_intercept : bool, default=True
+        Whether to fit an intercept; without, it is zero.
+    intercept_scaling : float, default=1
+        Constant feature by which ``'liblinear'`` fits the intercept: the larger, the less
+        the penalty shrinks it.
+    class_weight : dict, 'balanced' or None, default=None
+        How much an error on each class counts. ``'balanced'`` makes all classes count the
+        same however rare, None makes all rows do.
+    random_state : int, RandomState instance or None, default=None
+        Seed of ``'liblinear'``, ``'sag'`` and ``'saga'``, which take rows in random order.
+    solver : {'lbfgs', 'liblinear', 'newton-cg', 'newton-cholesky', 'sag', 'saga'}, \
+        default='lbfgs'
+        Algorithm. ``'liblinear'`` is for two classes only.
+    max_iter : int, default=100
+        Most iterations of the solver.
+    verbose : int, default=0
+        How much `fit` prints; zero is nothing.
+    warm_start : bool, default=False
+        Whether `fit` starts from the result of the last `fit`.
+    n_bits : int or dict, default=8
+        Bits of the encrypted inputs, from 1 to 16. Weights are clear: they get as many, and
+        at least 6. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
+    p_error : float, default=2**-64
+        Probability that a decrypted score is wrong. Smaller is slower; see the README.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
+        Weights of the features.
+    intercept_ : ndarray of shape (1,) or (n_classes,)
+        What is added to the weighted sum.
+    classes_ : ndarray of shape (n_classes,)
+        The labels.
+    n_features_in_ : int
+        Number of features.
+    onnx_model_ : onnx.ModelProto
+        The fitted model, in floating point, with the link.
+    quantized_module_ : QuantizedModule
+        The integer graph with its quantizers.
+    fhe_circuit_ : Circuit
+        The compiled circuit; absent before `compile`.
+
+    See Also
+    --------
+    sklearn.linear_model.LogisticRegression : The mirrored class.
+
+    Examples
+    --------
+    >>> from fhe_estimators import LogisticRegression
+    >>> X, y = [[0, 0], [1, 0], [0, 2], [1, 3]], [0, 0, 1, 1]
+    >>> model = LogisticRegression(C=10).fit(X, y)
+    >>> model.predict(X)
+    array([0, 0, 1, 1])
+    >>> model.predict(X, fhe="execute")  # on encrypted rows  # doctest: +SKIP
+    array([0, 0, 1, 1])
+    >>> model.predict_proba([[1, 1]]).round(2)
+    array([[0.64, 0.36]])
+    """
+
+    _parameter_constraints = {
+        **linear_model.LogisticRegression._parameter_constraints,
+        **FHE_CONSTRAINTS,
+    }
+
+    def __init__(
+        self,
+        *,
+        C=1.0,
+        l1_ratio=0.0,
+        dual=False,
+        tol=0.0001,
+        fit_intercept=True,
+        intercept_scaling=1,
+        class_weight=None,
+        random_state=None,
+        solver="lbfgs",
+        max_iter=100,
+        verbose=0,
+        warm_start=False,
+        n_bits=8,
+        p_error=2**-64,
+    ):
+        super().__init__(
+            C=C,
+            l1_ratio=l1_ratio,
+            dual=dual,
+            tol=tol,
+            fit_intercept=fit_intercept,
+            intercept_scaling=intercept_scaling,
+            class_weight=class_weight,
+            random_state=random_state,
+            solver=solver,
+            max_iter=max_iter,
+            verbose=verbose,
+            warm_start=warm_start,
+        )
+        self.n_bits = n_bits
+        self.p_error = p_error
+
+    def _link(self) -> str:
+        return "sigmoid" if len(self.classes_) == 2 else "softmax"
+
+
+class RidgeClassifier(LinearClassifierMixin, linear_model.RidgeClassifier):
+    """Ridge classification that predicts on encrypted data.
+
+    Ridge regression on labels -1 and 1, fitted as by scikit-learn, in clear. With
+    ``fhe="execute"`` rows are encrypted, the raw score ``X @ coef_.T + intercept_`` is
+    computed on encrypted integers without a bootstrap, and the client decrypts it and takes
+    the label in clear.
+
+    Parameters
+    ----------
+    alpha : float, default=1.0
+        Strength of the penalty on squared coefficients; 0 for none.
+    fit_intercept : bool, default=True
+        Whether to fit an intercept; without, it is zero.
+    copy_X : bool, default=True
+        Whether `fit` leaves `X` as it is; False allows it to write there.
+    max_iter : int or None, default=None
+        Most iterations of an iterative solver; None leaves it to the solver.
+    tol : float, default=1e-4
+        Precision at which an iterative solver stops.
+    class_weight : dict, 'balanced' or None, default=None
+        How much an error on each class counts. ``'balanced'`` makes all classes count the
+        same however rare, None makes all rows do.
+    solver : {'auto', 'svd', 'cholesky', 'lsqr', 'sparse_cg', 'sag', 'saga', 'lbfgs'}, \
+        default='auto'
+        Algorithm. ``'auto'`` picks one; ``'lbfgs'`` is the one for `positive`.
+    positive : bool, default=False
+        Whether coefficients must not be negative.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the order of rows in ``'sag'`` and ``'saga'``.
+    n_bits : int or dict, default=8
+        Bits of the encrypted inputs, from 1 to 16. Weights are clear: they get as many, and
+        at least 6. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
+    p_error : float, default=2**-64
+        Probability that a decrypted score is wrong. Smaller is slower; see the README.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features,) or (n_classes, n_features)
+        Weights of the features.
+    intercept_ : ndarray of shape (1,) or (n_classes,)
+        What is added to the weighted sum.
+    classes_ : ndarray of shape (n_classes,)
+        The labels.
+    n_features_in_ : int
+        Number of features.
+    onnx_model_ : onnx.ModelProto
+        The fitted model, in floating point, with the link.
+    quantized_module_ : QuantizedModule
+        The integer graph with its quantizers.
+    fhe_circuit_ : Circuit
+        The compiled circuit; absent before `compile`.
+
+    See Also
+    --------
+    sklearn.linear_model.RidgeClassifier : The mirrored class.
+
+    Examples
+    --------
+    >>> from fhe_estimators import RidgeClassifier
+    >>> X, y = [[0, 0], [1, 0], [0, 2], [1, 3]], [0, 0, 1, 1]
+    >>> model = RidgeClassifier().fit(X, y)
+    >>> model.predict(X)
+    array([0, 0, 1, 1])
+    """
+
+    _parameter_constraints = {
+        **linear_model.RidgeClassifier._parameter_constraints,
+        **FHE_CONSTRAINTS,
+    }
+
+    def __init__(
+        self,
+        alpha=1.0,
+        *,
+        fit_intercept=True,
+        copy_X=True,
+        max_iter=None,
+        tol=0.0001,
+        class_weight=None,
+        solver="auto",
+        positive=False,
+        random_state=None,
+        n_bits=8,
+        p_error=2**-64,
+    ):
+        super().__init__(
+            alpha=alpha,
+            fit_intercept=fit_intercept,
+            copy_X=copy_X,
+            max_iter=max_iter,
+            tol=tol,
+            class_weight=class_weight,
+            solver=solver,
+            positive=positive,
+            random_state=random_state,
+        )
+        self.n_bits = n_bits
+        self.p_error = p_error

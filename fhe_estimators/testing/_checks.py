@@ -1,0 +1,398 @@
+"""Checks that every estimator of the package passes, beside scikit-learn's own.
+
+They are derived from tags, as scikit-learn's are: which data to fit, whether the circuit
+may have bootstraps, whether encrypted results are exact.
+"""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone, is_classifier
+from sklearn.datasets import make_blobs, make_regression
+from sklearn.exceptions import NotFittedError
+from sklearn.utils import get_tags
+from sklearn.utils.validation import check_is_fitted
+
+from fhe_estimators import config_context
+from fhe_estimators.base import FHEMixin
+from fhe_estimators.exceptions import NotCompiledError
+
+Check = Callable[[str, Any], None]
+
+_N_ITER = "n_iter_ is None for solvers that do not iterate"
+_WEIGHTS = "the solver draws rows: weights are not the same as repeated rows"
+
+#: scikit-learn's checks that the parent class fails too, with the reason.
+_EXPECTED_FAILURES: dict[str, dict[str, str]] = {
+    **dict.fromkeys(
+        ("Ridge", "RidgeClassifier"),
+        {"check_non_transformer_estimators_n_iter": _N_ITER},
+    ),
+    **dict.fromkeys(
+        ("SGDClassifier", "SGDRegressor", "LinearSVC", "LinearSVR"),
+        {"check_sample_weight_equivalence_on_dense_data": _WEIGHTS},
+    ),
+}
+
+
+def expected_failed_checks(estimator: Any) -> dict[str, str]:
+    """Return scikit-learn's checks that an estimator fails as its parent does.
+
+    Parameters
+    ----------
+    estimator : estimator
+
+    Returns
+    -------
+    reasons : dict of str to str
+        Reason by name of the check, as `parametrize_with_checks` takes it.
+    """
+    return dict(_EXPECTED_FAILURES.get(type(estimator).__name__, {}))
+
+
+def _data(estimator: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return 60 rows of 4 features in different units, and a target."""
+    tags = get_tags(estimator)
+    if is_classifier(estimator):
+        X, y = make_blobs(60, n_features=4, centers=3, cluster_std=2, random_state=0)
+    else:
+        X, y = make_regression(60, n_features=4, noise=1, random_state=0)
+        y = y / np.std(y)
+        if tags.target_tags.positive_only:
+            y = np.exp(y)
+    return X * [1.0, 0.1, 1.0, 5.0] + [0, 3, 0, -10], y
+
+
+def _fitted(estimator: Any, **parameters: Any) -> tuple[Any, np.ndarray, np.ndarray]:
+    X, y = _data(estimator)
+    model = clone(estimator).set_params(**parameters)
+    if "random_state" in model.get_params():
+        model.set_params(random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # solvers that did not converge
+        model.fit(X, y)
+    return model, X, y
+
+
+def _methods(model: Any) -> list[str]:
+    names = ("predict", "decision_function", "predict_proba", "predict_log_proba")
+    return [name for name in names if hasattr(model, name)]
+
+
+def _parent(model: Any) -> Any:
+    """Return the scikit-learn class with the same fitted attributes."""
+    mirrored = next(c for c in type(model).__mro__ if c.__module__.startswith("sklearn."))
+    parent = mirrored.__new__(mirrored)
+    parent.__dict__.update(vars(model))
+    return parent
+
+
+def _far_out(X: np.ndarray) -> np.ndarray:
+    """Return rows inside, at and far beyond the range of `X`."""
+    return np.concatenate([X[:3], X[:2] * 1e3, -X[:2] * 1e9, np.full((1, X.shape[1]), 1e100)])
+
+
+def _raises(error: type[Exception], words: Iterable[str], call: Callable[[], Any]) -> None:
+    """Check that a call raises an error that contains all words."""
+    try:
+        call()
+    except error as raised:
+        missing = [word for word in words if word not in str(raised)]
+        assert not missing, f"{missing} should be named in: {raised}"
+    else:
+        raise AssertionError(f"{error.__name__} was not raised")
+
+
+# Clear ---------------------------------------------------------------------------------
+
+
+def check_close_to_parent(name: str, estimator: Any) -> None:
+    """With 16 bits, results are those of the parent class."""
+    model, X, _ = _fitted(estimator, n_bits=16)
+    parent = _parent(model)
+    for method in _methods(parent):
+        if method == "predict_log_proba":
+            continue
+        expected = getattr(parent, method)(X)
+        if expected.dtype.kind == "f":
+            tolerance = 1e-3 * max(1.0, np.abs(expected).max())
+            np.testing.assert_allclose(
+                getattr(model, method)(X), expected, atol=tolerance, rtol=0
+            )
+        else:
+            np.testing.assert_array_equal(getattr(model, method)(X), expected)
+
+
+def check_same_methods_as_parent(name: str, estimator: Any) -> None:
+    """A method is there if and only if the parent has it."""
+    model, _, _ = _fitted(estimator)
+    assert _methods(model) == _methods(_parent(model))
+
+
+def check_n_bits(name: str, estimator: Any) -> None:
+    """Wrong bits are refused with parameter and value named; numpy integers are right."""
+    for wrong in (0, 17, "8", 2.5, None, {"op_inputs": 8}, {"op_inputs": 0, "op_weights": 8}):
+        shown = "0" if isinstance(wrong, dict) and len(wrong) == 2 else str(wrong)
+        words = ["op_inputs"] if isinstance(wrong, dict) else ["n_bits", shown]
+        _raises((ValueError, TypeError), words, partial(_fitted, estimator, n_bits=wrong))  # type: ignore[arg-type]
+    for right in (np.int64(5), np.uint8(5), {"op_inputs": np.int32(5), "op_weights": 6}):
+        model, X, _ = _fitted(estimator, n_bits=right)
+        assert model.get_params()["n_bits"] is right
+        q_X = model.quantize_input(X)
+        assert q_X.dtype == np.int64
+        assert q_X.flags.c_contiguous
+        assert q_X.min() >= -16
+        assert q_X.max() <= 15
+
+
+def check_p_error(name: str, estimator: Any) -> None:
+    """A p_error that is no probability is refused."""
+    for wrong in (0, 1, -0.5, 2, "small"):
+        words = ["p_error", str(wrong)]
+        _raises(ValueError, words, partial(_fitted, estimator, p_error=wrong))
+    model, _, _ = _fitted(estimator)
+    _raises(ValueError, ["p_error"], partial(model.compile, p_error=1.5))
+
+
+def check_wrong_input(name: str, estimator: Any) -> None:
+    """Rows that cannot be encrypted are refused, the cure is named."""
+    from scipy.sparse import csr_matrix
+
+    model, X, y = _fitted(estimator)
+    nan, inf = X.copy(), X.copy()
+    nan[0, 0], inf[0, 0] = np.nan, np.inf
+    cases: list[tuple[Any, list[str]]] = [
+        (nan, ["NaN"]),
+        (inf, ["infinity"]),
+        (csr_matrix(X), ["parse", "toarray"]),
+        (X + 1j, ["omplex"]),
+        (X[:0], ["0 sample"]),
+        (X[0], ["1D array", "reshape"]),
+        (X[:, :2], ["2 features", "4 features"]),
+    ]
+    for method in (*_methods(model), "quantize_input", "compile"):
+        for wrong, words in cases:
+            call = partial(getattr(model, method), wrong)
+            _raises((ValueError, TypeError), words, call)  # type: ignore[arg-type]
+    for wrong, words in cases[:-1]:
+        fit = partial(clone(estimator).fit, wrong, y[: np.shape(wrong)[0]])
+        _raises((ValueError, TypeError), words, fit)  # type: ignore[arg-type]
+
+
+def check_unknown_mode(name: str, estimator: Any) -> None:
+    """A mode that does not exist is refused, the ones that do are named."""
+    model, X, _ = _fitted(estimator)
+    words = ["fhe", "'encrypted'", "'disable'", "'simulate'", "'execute'"]
+    for method in _methods(model):
+        _raises(ValueError, words, partial(getattr(model, method), X, fhe="encrypted"))
+    _raises(ValueError, words, lambda: config_context(fhe="encrypted").__enter__())
+
+
+def check_unfitted(name: str, estimator: Any) -> None:
+    """Before fit everything raises NotFittedError; dir() and HTML work all the same."""
+    model = clone(estimator)
+    X, _ = _data(estimator)
+    for call in (
+        lambda: model.predict(X),
+        lambda: model.predict(X, fhe="execute"),
+        lambda: model.compile(),
+        lambda: model.quantize_input(X),
+        lambda: model.dequantize_output(np.zeros((1, 1), int)),
+        lambda: model.onnx_model,
+        lambda: model.quantized_module,
+        lambda: model.fhe_circuit,
+        lambda: type(model).from_sklearn_model(_parent(model), X),
+    ):
+        _raises(NotFittedError, [], call)
+    assert "predict" in dir(model)
+    assert name in model._repr_html_()
+    _raises(TypeError, [name], lambda: type(model).from_sklearn_model(object(), X))
+
+
+def check_string_labels(name: str, estimator: Any) -> None:
+    """Labels of any type come back."""
+    if not is_classifier(estimator):
+        return
+    X, y = _data(estimator)
+    model = clone(estimator).fit(X, np.array(["no", "perhaps", "yes"])[y])
+    assert set(model.predict(X)) <= {"no", "perhaps", "yes"}
+
+
+def check_from_sklearn_model(name: str, estimator: Any) -> None:
+    """The twin of a fitted parent predicts as the estimator fitted itself."""
+    model, X, _ = _fitted(estimator)
+    twin = type(model).from_sklearn_model(_parent(model), X)
+    np.testing.assert_array_equal(twin.predict(X), model.predict(X))
+    assert twin.get_params().keys() == model.get_params().keys()
+
+
+def check_onnx_model(name: str, estimator: Any) -> None:
+    """The ONNX model is legal and computes what the clear end of the module does."""
+    from fhe_estimators.numpy_module import NumpyModule
+
+    model, X, _ = _fitted(estimator, n_bits=16)
+    outputs = NumpyModule(model.onnx_model)(X)
+    assert np.abs(outputs - model.quantized_module(X)).max() < 1e-2 * max(
+        1, np.abs(outputs).max()
+    )
+
+
+# Simulate ------------------------------------------------------------------------------
+
+
+def check_not_compiled(name: str, estimator: Any) -> None:
+    """There is no circuit before compile, after a refit, or in a clone."""
+    model, X, y = _fitted(estimator)
+    _raises(NotCompiledError, ["compile"], lambda: model.fhe_circuit)
+    assert not hasattr(model, "fhe_circuit_")
+    circuit = model.compile(X)
+    assert model.fhe_circuit is circuit
+    assert model.fhe_circuit_ is circuit
+    assert not hasattr(clone(model), "fhe_circuit_")
+    _raises(NotFittedError, [], lambda: check_is_fitted(clone(model)))
+    assert not hasattr(_fitted(model)[0], "fhe_circuit_")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert not hasattr(model.fit(X, y), "fhe_circuit_")
+
+
+def check_circuit(name: str, estimator: Any) -> None:
+    """Widths stay in what the scheme offers; a levelled circuit has no bootstrap."""
+    model, _, _ = _fitted(estimator)
+    circuit = model.compile()
+    tags = get_tags(estimator).fhe_tags
+    assert 1 <= circuit.maximum_bit_width <= 62
+    assert circuit.complexity > 0
+    assert circuit.p_error == estimator.p_error
+    if tags.levelled:
+        assert circuit.programmable_bootstrap_count == 0
+    assert "inputs" in str(circuit)
+    assert "maximum_bit_width" in repr(circuit)
+
+
+def check_simulate_is_clear(name: str, estimator: Any) -> None:
+    """Simulation gives the clear integers, far outside of the training range too."""
+    if not get_tags(estimator).fhe_tags.exact:
+        return
+    model, X, _ = _fitted(estimator)
+    rows = _far_out(X)
+    with np.errstate(over="ignore"):
+        for method in _methods(model):
+            clear = getattr(model, method)(rows)
+            np.testing.assert_array_equal(
+                getattr(model, method)(rows, fhe="simulate"), clear
+            )
+            with config_context(fhe="simulate"):
+                np.testing.assert_array_equal(getattr(model, method)(rows), clear)
+
+
+# FHE -----------------------------------------------------------------------------------
+
+
+def check_execute_is_clear(name: str, estimator: Any) -> None:
+    """Encrypted results are the clear ones, for one row and for many, at any distance."""
+    model, X, y = _fitted(estimator)
+    rows = _far_out(X)
+    with np.errstate(over="ignore"):
+        clear = model.predict(rows)
+        np.testing.assert_array_equal(model.predict(rows, fhe="execute"), clear)
+        np.testing.assert_array_equal(model.predict(rows[:1], fhe="execute"), clear[:1])
+        for method in _methods(model)[1:]:
+            np.testing.assert_array_equal(
+                getattr(model, method)(rows[:2], fhe="execute"),
+                getattr(model, method)(rows[:2]),
+            )
+    if not get_tags(estimator).target_tags.positive_only or y.min() > 0:
+        assert model.score(X[:5], y[:5], fhe="execute") == model.score(X[:5], y[:5])
+
+
+def check_pickle_after_compile(name: str, estimator: Any) -> None:
+    """A compiled model is pickled with its circuits and without its keys."""
+    model, X, _ = _fitted(estimator)
+    model.compile()
+    expected = model.predict(X[:3], fhe="execute")
+    before = dict(vars(model))
+    np.testing.assert_array_equal(model.predict(X[:3], fhe="execute"), expected)
+    assert vars(model).keys() == before.keys()
+    assert all(vars(model)[key] is value for key, value in before.items())
+    loaded = pickle.loads(pickle.dumps(model))
+    assert loaded.fhe_circuit.complexity == model.fhe_circuit.complexity
+    np.testing.assert_array_equal(loaded.predict(X[:3], fhe="execute"), expected)
+    np.testing.assert_array_equal(loaded.predict(X[:3], fhe="simulate"), expected)
+
+
+#: Checks by tier: what they need, hence what they cost.
+_CHECKS: dict[str, tuple[Check, ...]] = {
+    "clear": (
+        check_close_to_parent,
+        check_same_methods_as_parent,
+        check_n_bits,
+        check_p_error,
+        check_wrong_input,
+        check_unknown_mode,
+        check_unfitted,
+        check_string_labels,
+        check_from_sklearn_model,
+        check_onnx_model,
+    ),
+    "simulate": (check_not_compiled, check_circuit, check_simulate_is_clear),
+    "fhe": (check_execute_is_clear, check_pickle_after_compile),
+}
+
+
+def _yield_checks(estimator: Any) -> Iterator[tuple[str, Check]]:
+    if not isinstance(estimator, FHEMixin):
+        raise TypeError(f"Expected an estimator of fhe_estimators; got {estimator!r}.")
+    for tier, checks in _CHECKS.items():
+        for check in checks:
+            yield tier, check
+
+
+def check_fhe_estimator(estimator: Any) -> None:
+    """Run all checks of encrypted prediction on an estimator.
+
+    Parameters
+    ----------
+    estimator : FHEMixin
+        An instance; it is cloned.
+
+    Raises
+    ------
+    AssertionError
+        If a check fails.
+    """
+    for _, check in _yield_checks(estimator):
+        check(type(estimator).__name__, estimator)
+
+
+def parametrize_with_fhe_checks(estimators: Iterable[Any]) -> Any:
+    """Return a pytest mark that calls a test with each estimator and check.
+
+    The test takes ``estimator`` and ``check`` and calls ``check(estimator)``. Tests are
+    marked ``simulate`` or ``fhe`` if they compile or encrypt.
+
+    Parameters
+    ----------
+    estimators : iterable of FHEMixin
+    """
+    import pytest
+
+    return pytest.mark.parametrize(
+        ("estimator", "check"),
+        [
+            pytest.param(
+                estimator,
+                partial(check, type(estimator).__name__),
+                id=f"{type(estimator).__name__}-{check.__name__}",
+                marks=getattr(pytest.mark, tier),
+            )
+            for estimator in estimators
+            for tier, check in _yield_checks(estimator)
+        ],
+    )
