@@ -1,7 +1,7 @@
 """scikit-learn estimators that predict on encrypted data.
 
-Importing the package loads neither torch nor the encryption engine: names are resolved
-when they are first used.
+Importing the package loads neither scikit-learn nor torch nor the encryption engine:
+names are resolved when they are first used.
 """
 
 from __future__ import annotations
@@ -11,15 +11,18 @@ from typing import Any
 
 from fhe_estimators._config import config_context
 from fhe_estimators._version import __version__
-from fhe_estimators.exceptions import (
-    BitWidthError,
-    CompilationError,
-    GraphError,
-    NotCompiledError,
-    UnsupportedOperatorError,
-)
 
 _MODULE_OF = {
+    **dict.fromkeys(
+        (
+            "BitWidthError",
+            "CompilationError",
+            "GraphError",
+            "NotCompiledError",
+            "UnsupportedOperatorError",
+        ),
+        "exceptions",
+    ),
     **dict.fromkeys(
         (
             "ElasticNet",
@@ -45,16 +48,7 @@ _MODULE_OF = {
     ),
 }
 
-__all__ = [
-    "BitWidthError",
-    "CompilationError",
-    "GraphError",
-    "NotCompiledError",
-    "UnsupportedOperatorError",
-    "__version__",
-    "config_context",
-    *_MODULE_OF,
-]
+__all__ = ["__version__", "config_context", *_MODULE_OF]
 
 
 def __getattr__(name: str) -> Any:

@@ -146,6 +146,7 @@ class FHEMixin:
     p_error: float
     onnx_model_: ModelProto
     quantized_module_: QuantizedModule
+    _input_range: InputRange
     #: Bits that weights get at least if `n_bits` is one number.
     _least_weight_bits = 1
 
@@ -402,7 +403,7 @@ class FHEMixin:
     # Pickling ------------------------------------------------------------------------
 
     def __getstate__(self) -> dict[str, Any]:
-        state = dict(super().__getstate__())  # type: ignore[arg-type]
+        state = dict(super().__getstate__())  # type: ignore[call-overload]
         state.pop("_fhe_inheritance", None)
         bequest = bequeath()
         if bequest is not None:

@@ -20,7 +20,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from tqdm import tqdm
 
-from fhe_estimators import __version__
+from fhe_estimators._version import __version__
 
 __all__ = ["main"]
 

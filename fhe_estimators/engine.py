@@ -22,7 +22,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import numpy as np
 
@@ -44,8 +44,10 @@ class Program(Protocol):
     complexity: float
     #: Programmable bootstraps (table look-ups) of one call.
     bootstraps: int
-    #: Bytes of the keys that a server needs.
-    evaluation_key_bytes: int
+
+    @property
+    def evaluation_key_bytes(self) -> int:
+        """Bytes of the keys that a server needs."""
 
     def keygen(self, *, force: bool = False) -> None:
         """Generate keys, once unless `force`."""
@@ -100,7 +102,7 @@ class ClearProgram:
     def __init__(self, graph: Graph, rows: int) -> None:
         self.graph, self.rows = graph, rows
         self.bootstraps = rows * sum(
-            int(np.prod(graph.value(node.outputs[0]).shape[1:]))  # type: ignore[index]
+            int(np.prod(graph.value(node.outputs[0]).shape[1:]))  # type: ignore[index, arg-type, misc]
             for node in graph
             if node.op == "TableLookup"
         )
@@ -408,6 +410,9 @@ class ConcreteProgram:
             path.write_bytes(data)
             server = _concrete().Server.load(path)
         return cls(rows, server, complexity, bootstraps)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("A program may hold keys and is not pickled; use to_bytes.")
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(rows={self.rows}, complexity={self.complexity:g})"

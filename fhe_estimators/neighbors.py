@@ -30,7 +30,7 @@ class NearestCentroid(LinearMixin, FHEClassifierMixin, neighbors.NearestCentroid
         which all get there plays no part.
     priors : {'uniform', 'empirical'} or array-like of shape (n_classes,), default='uniform'
         Probability of each class: all the same, the frequencies in `y`, or given.
-    n_bits : int or dict, default=8
+    n_bits : int or dict, default=12
         Bits of the encrypted inputs, from 1 to 16. Weights are clear: they get as many, and
         at least 6. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
     p_error : float, default=2**-64
@@ -86,7 +86,7 @@ class NearestCentroid(LinearMixin, FHEClassifierMixin, neighbors.NearestCentroid
         *,
         shrink_threshold=None,
         priors="uniform",
-        n_bits=8,
+        n_bits=12,
         p_error=2**-64,
     ):
         super().__init__(

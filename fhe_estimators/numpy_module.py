@@ -58,7 +58,15 @@ class NumpyModule:
         }
 
     def forward(self, *inputs: np.ndarray) -> np.ndarray | tuple[np.ndarray, ...]:
-        """Return the outputs of the graph: one array, or a tuple if there are several.
+        """Compute the outputs of the graph.
+
+        Parameters
+        ----------
+        *inputs : ndarray of shape (n_samples, ...)
+
+        Returns
+        -------
+        outputs : ndarray of shape (n_samples, ...), or a tuple of them
 
         Raises
         ------
@@ -72,7 +80,22 @@ class NumpyModule:
     __call__ = forward
 
     def intermediates(self, *inputs: np.ndarray) -> dict[str, np.ndarray]:
-        """Return every tensor of the graph by name."""
+        """Compute every tensor of the graph.
+
+        Parameters
+        ----------
+        *inputs : ndarray of shape (n_samples, ...)
+
+        Returns
+        -------
+        tensors : dict of str to ndarray
+            By name; inputs and constants too.
+
+        Raises
+        ------
+        TypeError
+            If the number of arrays is not the number of inputs.
+        """
         names = [value.name for value in self.graph.inputs]
         if len(inputs) != len(names):
             raise TypeError(

@@ -53,7 +53,8 @@ class Packing:
             lowest = (packed + half) % modulus - half
             slots.append(lowest)
             packed = (packed - lowest) >> self.bits
-        return np.stack(slots, axis=1).reshape(-1, *packed.shape[1:])[:n_rows]
+        rows: np.ndarray = np.stack(slots, axis=1).reshape(-1, *packed.shape[1:])
+        return rows[:n_rows]
 
 
 def candidates(graph: Graph, p_error: float) -> list[Packing]:

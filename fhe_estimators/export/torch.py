@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Callable, Sequence
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,8 @@ from fhe_estimators.export.onnx import load_onnx
 if TYPE_CHECKING:
     from onnx import ModelProto
 
+#: torch exports one model at a time in a process.
+_EXPORTING = Lock()
 #: The operator set that models are exported with.
 OPSET = 17
 
@@ -36,13 +39,13 @@ def export_torch(module: nn.Module, inputs: Sequence[np.ndarray]) -> ModelProto:
     """
     names = [f"input_{place}" if place else "input" for place in range(len(inputs))]
     file = io.BytesIO()
-    with warnings.catch_warnings():
+    with _EXPORTING, warnings.catch_warnings():
         # The exporter that needs no onnxscript announces its end at each call.
         warnings.simplefilter("ignore", DeprecationWarning)
         torch.onnx.export(
             module.eval(),
             tuple(torch.from_numpy(np.ascontiguousarray(array)) for array in inputs),
-            file,
+            file,  # type: ignore[arg-type] # this exporter takes open files, too
             opset_version=OPSET,
             dynamo=False,
             input_names=names,
@@ -64,9 +67,9 @@ def _clip(score: Tensor) -> Tensor:
 
 def _normalized(probability: Tensor) -> Tensor:
     total = probability.sum(dim=1, keepdim=True)
-    uniform = torch.ones_like(probability) / probability.shape[1]
-    safe = torch.where(total == 0, torch.ones_like(total), total)
-    return torch.where(total == 0, uniform, probability / safe)
+    # All zero does not normalize: all the same.
+    filled = torch.where(total == 0, 1.0, probability)
+    return filled / filled.sum(dim=1, keepdim=True)
 
 
 #: From raw scores, of shape (n_samples, n_outputs), to what the model predicts.
@@ -94,7 +97,8 @@ class LinearScores(nn.Module):
 
     def __init__(self, coef: np.ndarray, intercept: np.ndarray, link: str) -> None:
         super().__init__()
-        self.linear = nn.Linear(*coef.shape[::-1], dtype=torch.float64)
+        n_outputs, n_features = coef.shape
+        self.linear = nn.Linear(n_features, n_outputs, dtype=torch.float64)
         self.linear.weight.data = torch.tensor(coef, dtype=torch.float64)
         self.linear.bias.data = torch.tensor(intercept, dtype=torch.float64)
         self.link = LINKS[link]

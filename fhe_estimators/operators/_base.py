@@ -116,7 +116,7 @@ def register(op_type: str, *, since: int) -> Callable[[_Class], _Class]:
         if any(version.since == since for version in versions):
             raise ValueError(f"{op_type} since opset {since} is registered twice")
         cls.op_type, cls.since = op_type, since
-        cls.f = staticmethod(cls.f)  # type: ignore[assignment]
+        cls.f = staticmethod(cls.f)
         versions.append(cls)
         versions.sort(key=lambda version: version.since)
         return cls

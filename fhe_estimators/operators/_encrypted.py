@@ -64,10 +64,9 @@ class Encrypted:
 
     def laid_out(self, name: str, layout: Callable[[np.ndarray], np.ndarray]) -> Encrypted:
         """Return the tensor after its elements were moved, not changed."""
-        return Encrypted(
-            name,
-            *map(layout, (self.scale, self.offset, self.low, self.high)),
-        )
+        arrays = (self.scale, self.offset, self.low, self.high)
+        scale, offset, low, high = map(layout, arrays)
+        return Encrypted(name, scale, offset, low, high)
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,8 @@ class Elementwise(QuantizedOp):
             )
         first = next(x for x in operands if isinstance(x, Encrypted))
         for operand in operands:
-            shape = np.shape(operand.low if isinstance(operand, Encrypted) else operand)
+            array = operand.low if isinstance(operand, Encrypted) else np.asarray(operand)
+            shape = array.shape
             if np.broadcast_shapes(shape, first.shape) != first.shape:
                 raise self.unsupported(
                     f"it broadcasts an encrypted tensor of shape {first.shape} against "

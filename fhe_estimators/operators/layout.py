@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fhe_estimators.exceptions import UnsupportedOperatorError
 from fhe_estimators.operators._base import Operand, QuantizedOp, register
 from fhe_estimators.operators._encrypted import Encrypted, IntegerBuilder
 
@@ -19,16 +20,18 @@ class Layout(QuantizedOp):
     def quantize(self, operands: Sequence[Operand], builder: IntegerBuilder) -> Encrypted:
         """Move the integers; their scales and ranges move with them."""
         x, *parameters = operands
-        if not isinstance(x, Encrypted):
+        clear = [array for array in parameters if not isinstance(array, Encrypted)]
+        if not isinstance(x, Encrypted) or len(clear) < len(parameters):
             raise self.unsupported("its parameters are encrypted")
         x = builder.materialize(x, self.node.inputs[0])
         result = self.node.outputs[0]
         constants = tuple(
             "" if array is None else builder.constant(f"{result}.parameter", array)
-            for array in parameters
+            for array in clear
         )
         moved = x.laid_out(result, lambda array: self(array, *parameters))
-        if moved.shape[0] != 1:
+        two_rows = self(np.concatenate([x.low, x.low]), *parameters)
+        if len(moved.low) != 1 or len(two_rows) != 2:
             raise self.unsupported("it moves the axis of the rows")
         name = builder.emit(
             self.op_type,
@@ -50,8 +53,7 @@ class Unchanged(QuantizedOp):
 
     def quantize(self, operands: Sequence[Operand], builder: IntegerBuilder) -> Encrypted:
         """Return the operand."""
-        x = operands[0]
-        assert isinstance(x, Encrypted)
+        x: Encrypted = self(*operands)
         return x
 
 
@@ -67,7 +69,11 @@ class Identity(Unchanged):
 class Dropout(Unchanged):
     """``x``: nothing is dropped at inference."""
 
-    def f(x, ratio=None, training_mode=None, *, seed=0):
+    def f(x, ratio=None, training_mode=None, *, seed=None):
+        if training_mode and (ratio is None or ratio):
+            raise UnsupportedOperatorError(
+                "Dropout is not supported in training mode: export the model for inference."
+            )
         return x
 
 
@@ -86,6 +92,7 @@ _TYPES = {
     12: np.uint32,
     13: np.uint64,
 }
+_FLOATS = (1, 10, 11)
 
 
 @register("Cast", since=13)
@@ -100,12 +107,13 @@ class Cast(QuantizedOp):
         return True
 
     def quantize(self, operands: Sequence[Operand], builder: IntegerBuilder) -> Encrypted:
-        """Return the operand for a float type, else extend its pending function."""
+        """Return the operand if it holds floats already, else extend its function."""
         x = operands[0]
         assert isinstance(x, Encrypted)
-        if self.attributes["to"] in (1, 10, 11):
-            return x
-        return x.then(lambda real: self(real).astype(float))
+        if self.attributes["to"] not in _FLOATS:
+            return x.then(self)
+        # What is pending may give truth values or integers, which calculate otherwise.
+        return x if x.function is None else x.then(lambda real: np.asarray(real, float))
 
 
 @register("Flatten", since=13)

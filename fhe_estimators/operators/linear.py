@@ -59,6 +59,7 @@ class Linear(QuantizedOp):
             units[0][:, np.newaxis] * weights,
             np.repeat(builder.weights, len(rows) // len(builder.weights)),
             max(1, 2 ** (builder.bits.op_weights - 1) - 1),
+            np.abs(builder.real[result]).max() + np.abs(exact).max(),
         )
         positive, negative = np.maximum(integers, 0), np.minimum(integers, 0)
         low = x.low @ positive + x.high @ negative
@@ -85,6 +86,7 @@ def fit_weights(
     weights: np.ndarray,
     row_weights: np.ndarray,
     limit: int,
+    magnitude: float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Choose integer weights that reproduce a product as well as integers can.
 
@@ -110,6 +112,9 @@ def fit_weights(
     row_weights : ndarray of shape (n_rows,)
     limit : int
         Largest magnitude of an integer weight.
+    magnitude : float, default=0.0
+        Size of the result with its offset. What is invisible beside it in double
+        precision is not resolved.
 
     Returns
     -------
@@ -140,6 +145,7 @@ def fit_weights(
         residual = (target - mean_target) - centred @ weights
         weights = weights + inverse @ ((centred.T * row_weights) @ residual)
     unit = np.abs(weights).max(axis=0, initial=0.0) / limit
+    unit = np.maximum(unit, np.finfo(float).eps * magnitude)
     # A column of zeros takes the unit 1.
     scale = np.where(unit > 0, unit, 1.0)
     exact = weights / scale
@@ -202,8 +208,7 @@ class MatMul(Linear):
     def quantize(self, operands: Sequence[Operand], builder: IntegerBuilder) -> Encrypted:
         """Multiply the encrypted ``a`` by a clear matrix ``b``."""
         a, b = operands
-        if not isinstance(a, Encrypted) or isinstance(b, Encrypted) or np.ndim(b) != 2:
+        if not isinstance(a, Encrypted) or not isinstance(b, np.ndarray) or b.ndim != 2:
             raise self.unsupported("the left side must be encrypted, the right a matrix")
-        assert b is not None
         a = builder.materialize(a, self.node.inputs[0])
         return self.product(a, b, np.zeros(1), builder)

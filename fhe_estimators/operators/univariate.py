@@ -34,6 +34,54 @@ class Abs(Univariate):
         return np.abs(x)
 
 
+@register("Acos", since=7)
+class Acos(Univariate):
+    """The angle whose cosine is ``x``."""
+
+    def f(x):
+        return np.arccos(x)
+
+
+@register("Acosh", since=9)
+class Acosh(Univariate):
+    """The inverse of the hyperbolic cosine."""
+
+    def f(x):
+        return np.arccosh(x)
+
+
+@register("Asin", since=7)
+class Asin(Univariate):
+    """The angle whose sine is ``x``."""
+
+    def f(x):
+        return np.arcsin(x)
+
+
+@register("Asinh", since=9)
+class Asinh(Univariate):
+    """The inverse of the hyperbolic sine."""
+
+    def f(x):
+        return np.arcsinh(x)
+
+
+@register("Atan", since=7)
+class Atan(Univariate):
+    """The angle whose tangent is ``x``."""
+
+    def f(x):
+        return np.arctan(x)
+
+
+@register("Atanh", since=9)
+class Atanh(Univariate):
+    """The inverse of the hyperbolic tangent."""
+
+    def f(x):
+        return np.arctanh(x)
+
+
 @register("Ceil", since=13)
 class Ceil(Univariate):
     """Smallest integer that is not below ``x``."""
@@ -61,6 +109,22 @@ class Clip(Univariate):
         if maximum is not None:
             x = np.minimum(x, maximum)
         return x
+
+
+@register("Cos", since=7)
+class Cos(Univariate):
+    """The cosine."""
+
+    def f(x):
+        return np.cos(x)
+
+
+@register("Cosh", since=9)
+class Cosh(Univariate):
+    """The hyperbolic cosine."""
+
+    def f(x):
+        return np.cosh(x)
 
 
 @register("Elu", since=6)
@@ -101,6 +165,14 @@ class HardSigmoid(Univariate):
 
     def f(x, *, alpha=0.2, beta=0.5):
         return np.clip(alpha * x + beta, 0, 1)
+
+
+@register("HardSwish", since=14)
+class HardSwish(Univariate):
+    """``x * max(0, min(1, x / 6 + 0.5))``."""
+
+    def f(x):
+        return x * np.clip(x / 6 + 0.5, 0, 1)
 
 
 @register("LeakyRelu", since=6)
@@ -167,6 +239,22 @@ class Sign(Univariate):
         return np.sign(x)
 
 
+@register("Sin", since=7)
+class Sin(Univariate):
+    """The sine."""
+
+    def f(x):
+        return np.sin(x)
+
+
+@register("Sinh", since=9)
+class Sinh(Univariate):
+    """The hyperbolic sine."""
+
+    def f(x):
+        return np.sinh(x)
+
+
 @register("Softplus", since=1)
 class Softplus(Univariate):
     """``log(1 + exp(x))``."""
@@ -191,9 +279,25 @@ class Sqrt(Univariate):
         return np.sqrt(x)
 
 
+@register("Tan", since=7)
+class Tan(Univariate):
+    """The tangent."""
+
+    def f(x):
+        return np.tan(x)
+
+
 @register("Tanh", since=13)
 class Tanh(Univariate):
     """The hyperbolic tangent."""
 
     def f(x):
         return np.tanh(x)
+
+
+@register("ThresholdedRelu", since=10)
+class ThresholdedRelu(Univariate):
+    """``x`` where above `alpha`, else 0."""
+
+    def f(x, *, alpha=1.0):
+        return np.where(x > alpha, x, 0)

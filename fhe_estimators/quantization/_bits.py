@@ -60,8 +60,9 @@ def check_n_bits(n_bits: object, name: str) -> int:
             f"The parameter {name!r} must be an integer from 1 to {MAXIMUM_N_BITS}; "
             f"got {n_bits!r} of type {type(n_bits).__name__}."
         )
-    if not 1 <= n_bits <= MAXIMUM_N_BITS:
+    bits = int(n_bits)
+    if not 1 <= bits <= MAXIMUM_N_BITS:
         raise ValueError(
             f"The parameter {name!r} must be from 1 to {MAXIMUM_N_BITS}; got {n_bits}."
         )
-    return int(n_bits)
+    return bits

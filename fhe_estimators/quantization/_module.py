@@ -123,7 +123,18 @@ class QuantizedModule:
         return circuit.encrypt_run_decrypt(*q_inputs)
 
     def scores(self, *inputs: np.ndarray, fhe: str = "disable") -> Any:
-        """Return the dequantized outputs of the integer graph: `forward` less its end."""
+        """Return the dequantized outputs of the integer graph: `forward` less its end.
+
+        Parameters
+        ----------
+        *inputs : ndarray of float of shape (n_samples, ...)
+        fhe : {'disable', 'simulate', 'execute'}, default='disable'
+            As in `forward`.
+
+        Returns
+        -------
+        scores : ndarray of float64 of shape (n_samples, ...), or a tuple of them
+        """
         q_inputs = _tuple(self.quantize_input(*inputs))
         q_outputs = _tuple(self.quantized_forward(*q_inputs, fhe=fhe))
         return self.dequantize_output(*q_outputs)
@@ -194,7 +205,13 @@ class QuantizedModule:
         return self._circuit
 
     def bit_widths(self) -> dict[str, int]:
-        """Return the bits of every integer tensor by name."""
+        """Return the bits of every integer tensor.
+
+        Returns
+        -------
+        bits : dict of str to int
+            By name, inputs of the graph included.
+        """
         tensors = {**self.graph.values}
         tensors.update({value.name: value for value in self.graph.inputs})
         return {name: value.bits or 0 for name, value in tensors.items()}

@@ -96,12 +96,12 @@ def quantize(
 
     names, outputs = [], []
     for value in graph.outputs:
-        tensor = tensors[value.name]
-        if not isinstance(tensor, Encrypted):
+        result = tensors[value.name]
+        if not isinstance(result, Encrypted):
             raise UnsupportedOperatorError(
                 f"The output {value.name!r} does not depend on an encrypted input."
             )
-        tensor = builder.materialize(tensor, value.name)
+        tensor = builder.materialize(result, value.name)
         names.append(tensor.name)
         outputs.append(_output(tensor))
     return builder.build(tuple(inputs), tuple(names)), tuple(quantizers), tuple(outputs)

@@ -128,7 +128,7 @@ class UniformQuantizer:
             raise ValueError("The range is empty: smallest > largest.")
         magnitude = np.maximum(np.abs(smallest), np.abs(largest))
         if self.symmetric:
-            width, levels = magnitude, max(1, self.high)
+            width, levels = magnitude, max(1.0, self.high)
         else:
             width, levels = largest / 2 - smallest / 2, (self.high - self.low) / 2
         # One number only: a step of its own size represents it (and zero) exactly.
@@ -164,7 +164,8 @@ class UniformQuantizer:
         scale, zero_point = self._fitted()
         with np.errstate(over="ignore"):
             q = np.rint(array / scale) + zero_point
-        return np.clip(q, self.low, self.high).astype(np.int64)
+        integers: np.ndarray = np.clip(q, self.low, self.high).astype(np.int64)
+        return integers
 
     def dequant(self, q: ArrayLike) -> np.ndarray:
         """Return the real numbers that integers stand for.
@@ -253,6 +254,15 @@ class QuantizedArray:
     ) -> QuantizedArray:
         """Return the array that integers stand for under a fitted quantizer.
 
+        Parameters
+        ----------
+        qvalues : array-like of int
+        quantizer : UniformQuantizer
+
+        Returns
+        -------
+        array : QuantizedArray
+
         Raises
         ------
         BitWidthError
@@ -282,11 +292,21 @@ class QuantizedArray:
         return self.dequant()
 
     def quant(self) -> np.ndarray:
-        """Return the integers."""
+        """Return the integers.
+
+        Returns
+        -------
+        qvalues : ndarray of int64
+        """
         return self.qvalues
 
     def dequant(self) -> np.ndarray:
-        """Return the real numbers that the integers stand for."""
+        """Return the real numbers that the integers stand for.
+
+        Returns
+        -------
+        values : ndarray of float64
+        """
         return self.quantizer.dequant(self.qvalues)
 
     def __repr__(self) -> str:

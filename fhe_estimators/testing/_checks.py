@@ -19,7 +19,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from fhe_estimators import config_context
+from fhe_estimators._config import config_context
 from fhe_estimators.base import FHEMixin
 from fhe_estimators.exceptions import NotCompiledError
 
@@ -88,14 +88,16 @@ def _methods(model: Any) -> list[str]:
 def _parent(model: Any) -> Any:
     """Return the scikit-learn class with the same fitted attributes."""
     mirrored = next(c for c in type(model).__mro__ if c.__module__.startswith("sklearn."))
-    parent = mirrored.__new__(mirrored)
+    parent = mirrored.__new__(mirrored)  # type: ignore[call-overload]
     parent.__dict__.update(vars(model))
     return parent
 
 
 def _far_out(X: np.ndarray) -> np.ndarray:
     """Return rows inside, at and far beyond the range of `X`."""
-    return np.concatenate([X[:3], X[:2] * 1e3, -X[:2] * 1e9, np.full((1, X.shape[1]), 1e100)])
+    return np.concatenate(
+        [X[:3], X[:2] * 1e3, -X[:2] * 1e9, np.full((1, X.shape[1]), 1e100)]
+    )
 
 
 def _raises(error: type[Exception], words: Iterable[str], call: Callable[[], Any]) -> None:
@@ -137,7 +139,15 @@ def check_same_methods_as_parent(name: str, estimator: Any) -> None:
 
 def check_n_bits(name: str, estimator: Any) -> None:
     """Wrong bits are refused with parameter and value named; numpy integers are right."""
-    for wrong in (0, 17, "8", 2.5, None, {"op_inputs": 8}, {"op_inputs": 0, "op_weights": 8}):
+    for wrong in (
+        0,
+        17,
+        "8",
+        2.5,
+        None,
+        {"op_inputs": 8},
+        {"op_inputs": 0, "op_weights": 8},
+    ):
         shown = "0" if isinstance(wrong, dict) and len(wrong) == 2 else str(wrong)
         words = ["op_inputs"] if isinstance(wrong, dict) else ["n_bits", shown]
         _raises((ValueError, TypeError), words, partial(_fitted, estimator, n_bits=wrong))  # type: ignore[arg-type]

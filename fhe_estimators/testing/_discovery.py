@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+from pathlib import Path
 
-import fhe_estimators
 from fhe_estimators.base import FHEMixin
 
 
@@ -25,7 +25,7 @@ def all_estimators() -> list[tuple[str, type]]:
     ['LinearDiscriminantAnalysis', 'LinearRegression', 'LinearSVC', 'LinearSVR']
     """
     found: dict[str, type] = {}
-    for info in pkgutil.iter_modules(fhe_estimators.__path__):
+    for info in pkgutil.iter_modules([str(Path(__file__).parents[1])]):
         if info.name.startswith("_") or info.name in ("cli", "testing"):
             continue
         module = importlib.import_module(f"fhe_estimators.{info.name}")

@@ -1,0 +1,163 @@
+"""The other side of the benchmarks: Concrete ML, in an interpreter of its own.
+
+Reads a JSON request a line, ``{"task": name, ...arguments}``, and prints a JSON answer a
+line, ``{"answer": ...}`` or ``{"error": traceback}``. Imports nothing of ours.
+"""
+
+import json
+import os
+import platform
+import resource
+import statistics
+import sys
+import time
+import traceback
+from importlib.metadata import version
+
+import numpy as np
+from concrete.ml import sklearn as encrypted
+from sklearn import linear_model, svm
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+#: The one fitted model with its circuit, and its rows.
+MODEL = None
+ROWS = None
+
+
+def seconds(call, times=1):
+    measured = []
+    for _ in range(times):
+        start = time.perf_counter()
+        call()
+        measured.append(time.perf_counter() - start)
+    return statistics.median(measured)
+
+
+def twins(name, parameters, n_bits=8):
+    """Return the encrypted estimator and scikit-learn's of the same name."""
+    module = svm if hasattr(svm, name) else linear_model
+    return (
+        getattr(encrypted, name)(n_bits=n_bits, **parameters),
+        getattr(module, name)(**parameters),
+    )
+
+
+def versions():
+    names = ("concrete-ml", "concrete-python", "scikit-learn", "numpy")
+    return {
+        **{name: version(name) for name in names},
+        "python": platform.python_version(),
+    }
+
+
+def prepare(X, y, name, n_bits, p_error):
+    """Fit, compile and make keys, so that what follows is prediction alone."""
+    global MODEL, ROWS
+    MODEL, ROWS = twins(name, {}, n_bits)[0], np.array(X)
+    MODEL.fit(ROWS, np.array(y))
+    MODEL.compile(ROWS, p_error=p_error)
+    MODEL.fhe_circuit.keygen()
+    MODEL.predict(ROWS[:1], fhe="execute")
+
+
+def execute(n_rows):
+    return seconds(lambda: MODEL.predict(ROWS[:n_rows], fhe="execute"))
+
+
+def labels_as_in_clear(n_rows):
+    rows = ROWS[:n_rows]
+    return int(np.sum(MODEL.predict(rows, fhe="execute") == MODEL.predict(rows)))
+
+
+def split():
+    """Return seconds of the three steps for one row."""
+    circuit, q_row = MODEL.fhe_circuit, MODEL.quantize_input(ROWS[:1])
+    sent = circuit.encrypt(q_row)
+    result = circuit.run(sent)
+    return {
+        "encrypt": seconds(lambda: circuit.encrypt(q_row), 5),
+        "run": seconds(lambda: circuit.run(sent), 5),
+        "decrypt": seconds(lambda: circuit.decrypt(result), 5),
+    }
+
+
+def sizes():
+    """Return the bytes of one encrypted row, of its result and of evaluation keys."""
+    circuit = MODEL.fhe_circuit
+    sent = circuit.encrypt(MODEL.quantize_input(ROWS[:1]))
+    return {
+        "up": len(sent.serialize()),
+        "down": len(circuit.run(sent).serialize()),
+        "keys": len(circuit.client.evaluation_keys.serialize()),
+        "dimension": circuit.complexity,
+    }
+
+
+def peak_memory():
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def fit(X, y, name, times):
+    """Return seconds to fit both twins."""
+    X, y = np.array(X), np.array(y)
+    ours, plain = twins(name, {})
+    ours.fit(X, y)
+    plain.fit(X, y)
+    return {
+        "encrypted": seconds(lambda: ours.fit(X, y), times),
+        "plain": seconds(lambda: plain.fit(X, y), times),
+    }
+
+
+def predict_clear(X, y, name, n_rows, times):
+    """Return seconds of both twins to predict rows that repeat the given ones."""
+    X, y = np.array(X), np.array(y)
+    rows = np.resize(X, (n_rows, X.shape[1]))
+    ours, plain = twins(name, {})
+    ours.fit(X, y)
+    plain.fit(X, y)
+    return {
+        "encrypted": seconds(lambda: ours.predict(rows), times),
+        "plain": seconds(lambda: plain.predict(rows), times),
+    }
+
+
+def grid_search(X, y, name, n_bits, cv):
+    X, y = np.array(X), np.array(y)
+    pipeline = make_pipeline(StandardScaler(), twins(name, {})[0])
+    grid = {f"{name.lower()}__n_bits": n_bits}
+    search = GridSearchCV(pipeline, grid, cv=cv, n_jobs=1)
+    return {"seconds": seconds(lambda: search.fit(X, y)), "best": search.best_score_}
+
+
+def scores(X, y, folds, name, parameters, n_bits):
+    """Return the mean score over folds of both twins, None for one that is not there."""
+    if not hasattr(encrypted, name):
+        return None
+    X, y = np.array(X), np.array(y)
+    ours, plain = (
+        np.mean([clone(m).fit(X[a], y[a]).score(X[b], y[b]) for a, b in folds])
+        for m in twins(name, parameters, n_bits)
+    )
+    return {"encrypted": ours, "plain": plain}
+
+
+def main():
+    # Answers alone go to the real output: what libraries print goes to the errors.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            content = {"answer": globals()[request.pop("task")](**request)}
+        except Exception:
+            content = {"error": traceback.format_exc()}
+        print(json.dumps(content, default=float), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+"""What benchmarks share: a clock, alternation, and the other interpreter."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from benchmarks import MODULE_OF
+from benchmarks.report import Goal, Row
+
+#: Seconds between measurements, for threads of the last one that wait by spinning.
+_PAUSE = 0.3
+
+
+class Peer:
+    """`peer.py`, run by another interpreter: one request and one answer a line."""
+
+    def __init__(self, python: str) -> None:
+        self.python = python
+        self._open = ExitStack()
+        script = Path(__file__).with_name("peer.py")
+        self._errors = self._open.enter_context(tempfile.TemporaryFile("w+"))
+        # -I keeps our modules and environment variables out of the other interpreter.
+        self._process = subprocess.Popen(
+            [python, "-I", "-W", "ignore", str(script)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+        )
+
+    def ask(self, task: str, **request: Any) -> Any:
+        """Return the answer to a request, a function of `peer.py` and its arguments."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        line = json.dumps({"task": task, **request}, default=lambda array: array.tolist())
+        with suppress(BrokenPipeError):
+            self._process.stdin.write(line + "\n")
+            self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        if not answer:
+            self._process.wait()
+            self._errors.seek(0)
+            raise RuntimeError(f"The peer ended at {task!r}:\n{self._errors.read()}")
+        content = json.loads(answer)
+        if "error" in content:
+            raise RuntimeError(f"The peer failed at {task!r}:\n{content['error']}")
+        return content["answer"]
+
+    def __enter__(self) -> Peer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate()
+        self._open.close()
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a benchmark is given: the other side, if any, and the number of rounds."""
+
+    peer: Peer | None
+    repeat: int
+
+    def ask(self, task: str, **request: Any) -> Any:
+        """Return the peer's answer, None without a peer."""
+        return self.peer.ask(task, **request) if self.peer else None
+
+    def alternate(self, *sides: Callable[[], Any]) -> list[Any]:
+        """Return the median of each side, measured in turns: A B A B and so on.
+
+        A side returns seconds, several of them in a dict, or None if it is absent.
+        """
+        rounds = []
+        for _ in range(self.repeat):
+            measured = []
+            for side in sides:
+                time.sleep(_PAUSE)
+                measured.append(side())
+            rounds.append(measured)
+        return [_median(values) for values in zip(*rounds, strict=True)]
+
+
+def measure(name: str, python: str | None, repeat: int) -> list[Row]:
+    """Run one benchmark in this process; `python` is the peer's interpreter."""
+    with ExitStack() as stack:
+        # Before anything large is imported: a process starts with the peak memory of the
+        # one that it was started from.
+        peer = stack.enter_context(Peer(python)) if python else None
+        module = importlib.import_module(f"benchmarks.{MODULE_OF[name]}")
+        rows: list[Row] = getattr(module, name)(Setup(peer, repeat))
+    return rows
+
+
+def _median(values: tuple[Any, ...]) -> Any:
+    if values[0] is None:
+        return None
+    if isinstance(values[0], dict):
+        return {key: statistics.median(v[key] for v in values) for key in values[0]}
+    return statistics.median(values)
+
+
+def seconds(call: Callable[[], Any], times: int = 1) -> float:
+    """Return the median seconds of a call that is made `times` times in a row."""
+    measured = []
+    for _ in range(times):
+        start = time.perf_counter()
+        call()
+        measured.append(time.perf_counter() - start)
+    return statistics.median(measured)
+
+
+def ratio(ours: float, theirs: float | None) -> float | None:
+    """Return how many times more the peer takes."""
+    return theirs / ours if theirs is not None and ours else None
+
+
+def against(
+    what: str,
+    unit: str,
+    ours: Any,
+    theirs: Any = None,
+    goal: Callable[[float], Goal] | None = None,
+) -> Row:
+    """Return a row that compares with the peer; `goal` judges the ratio."""
+    times = ratio(ours, theirs)
+    return {
+        "what": what,
+        "unit": unit,
+        "ours": ours,
+        "peer": theirs,
+        "peer / ours": times,
+        "goal": goal(times) if goal and times is not None else None,
+    }
+
+
+def peak_memory() -> int:
+    """Return the most bytes that this process has held."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def versions() -> dict[str, Any]:
+    """Return versions of our side, and the machine."""
+    names = ("fhe-estimators", "concrete-python", "scikit-learn", "numpy")
+    return {
+        **{name: version(name) for name in names},
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "processors": os.cpu_count(),
+    }
