@@ -70,7 +70,7 @@ def facts(python: str | None, repeat: int) -> dict[str, Any]:
     """Return what the numbers depend on, versions and machine."""
     found: dict[str, Any] = {"repeat": repeat, "ours": versions()}
     if python:
-        with Peer(python) as peer:
+        with Peer.started(python) as peer:
             found["peer"] = peer.ask("versions")
     return found
 

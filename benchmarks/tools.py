@@ -12,12 +12,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from benchmarks import MODULE_OF
 from benchmarks.report import Goal, Row
@@ -26,47 +26,50 @@ from benchmarks.report import Goal, Row
 _PAUSE = 0.3
 
 
+@dataclass(frozen=True)
 class Peer:
     """`peer.py`, run by another interpreter: one request and one answer a line."""
 
-    def __init__(self, python: str) -> None:
-        self.python = python
-        self._open = ExitStack()
-        script = Path(__file__).with_name("peer.py")
-        self._errors = self._open.enter_context(tempfile.TemporaryFile("w+"))
-        # -I keeps our modules and environment variables out of the other interpreter.
-        self._process = subprocess.Popen(
-            [python, "-I", "-W", "ignore", str(script)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            text=True,
-        )
+    python: str
+    process: subprocess.Popen[str]
+    #: What it writes to standard error, told only if it ends too early.
+    errors: IO[str]
+
+    @classmethod
+    @contextmanager
+    def started(cls, python: str) -> Iterator[Peer]:
+        """Return a context with a peer that runs in it."""
+        script = str(Path(__file__).with_name("peer.py"))
+        with (
+            tempfile.TemporaryFile("w+") as errors,
+            subprocess.Popen(
+                # -I keeps our modules and environment variables out of it.
+                [python, "-I", "-W", "ignore", script],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            ) as process,
+        ):
+            yield cls(python, process, errors)
 
     def ask(self, task: str, **request: Any) -> Any:
         """Return the answer to a request, a function of `peer.py` and its arguments."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
         line = json.dumps({"task": task, **request}, default=lambda array: array.tolist())
         with suppress(BrokenPipeError):
-            self._process.stdin.write(line + "\n")
-            self._process.stdin.flush()
-        answer = self._process.stdout.readline()
+            self.process.stdin.write(line + "\n")
+            self.process.stdin.flush()
+        answer = self.process.stdout.readline()
         if not answer:
-            self._process.wait()
-            self._errors.seek(0)
-            raise RuntimeError(f"The peer ended at {task!r}:\n{self._errors.read()}")
+            self.process.wait()
+            self.errors.seek(0)
+            raise RuntimeError(f"The peer ended at {task!r}:\n{self.errors.read()}")
         content = json.loads(answer)
         if "error" in content:
             raise RuntimeError(f"The peer failed at {task!r}:\n{content['error']}")
         return content["answer"]
-
-    def __enter__(self) -> Peer:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.communicate()
-        self._open.close()
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,7 @@ def measure(name: str, python: str | None, repeat: int) -> list[Row]:
     with ExitStack() as stack:
         # Before anything large is imported: a process starts with the peak memory of the
         # one that it was started from.
-        peer = stack.enter_context(Peer(python)) if python else None
+        peer = stack.enter_context(Peer.started(python)) if python else None
         module = importlib.import_module(f"benchmarks.{MODULE_OF[name]}")
         rows: list[Row] = getattr(module, name)(Setup(peer, repeat))
     return rows

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from fhe_estimators.engine import Integers, run_clear
-from fhe_estimators.graph import Graph, evaluate
+from fhe_estimators.engine import Integers
+from fhe_estimators.graph import Graph, Value, evaluate
 from fhe_estimators.operators import lookup
 
 #: Operators of integer graphs for which ``f(x + y) == f(x) + f(y)``.
@@ -25,49 +25,55 @@ def is_additive(graph: Graph) -> bool:
 def extremes(graph: Graph) -> list[Integers]:
     """Return rows under which tensors take their smallest and largest integers.
 
-    In front of the first table every tensor is an additive function of the input plus a
-    constant, so its extremes are at corners of the box of inputs, and the corner follows
-    from the signs of its coefficients. Behind a table the rows are only examples.
+    In front of the first table a tensor is ``base + sum_k slope_k q_k`` for the inputs
+    ``q``, so its extremes are at corners of the box of inputs, which the signs of the
+    slopes tell. Behind a table the rows are only examples.
     """
     rows = [
-        tuple(np.full((1, *value.shape[1:]), bound) for value in graph.inputs)  # type: ignore[index]
+        tuple(np.full((1, *_shape(value)), bound) for value in graph.inputs)
         for bound in _ends(graph)
     ]
     if len(graph.inputs) != 1:
         return rows
-    source = graph.inputs[0]
-    assert source.shape is not None
-    assert source.low is not None
-    assert source.high is not None
-    shape = tuple(int(size or 1) for size in source.shape[1:])
-    linear = _before_tables(graph)
-    if not linear.nodes:
-        return rows
-    size = int(np.prod(shape))
-    units = np.eye(size, dtype=np.int64).reshape(size, *shape)
-    results = _results(linear, np.concatenate([np.zeros_like(units[:1]), units]))
+    source, linear = graph.inputs[0], _before_tables(graph)
+    low, high = _ends(graph)
+    results = _at_units(linear)
     for node in linear:
-        array = results[node.outputs[0]].reshape(size + 1, -1)
-        slopes = array[1:] - array[0]
-        peaks = np.abs(slopes).sum(axis=0).argmax()
-        upwards = slopes[:, peaks] > 0
-        for corner in (upwards, ~upwards):
-            row = np.where(corner, source.high, source.low).reshape(1, *shape)
-            rows.append((row,))
-        for column in (
-            slopes.clip(min=0).sum(0).argmax(),
-            slopes.clip(max=0).sum(0).argmin(),
-        ):
-            for corner in (slopes[:, column] > 0, slopes[:, column] < 0):
-                row = np.where(corner, source.high, source.low).reshape(1, *shape)
-                rows.append((row,))
+        base, *units = results[node.outputs[0]].reshape(len(rows[0][0].ravel()) + 1, -1)
+        slopes = np.array(units) - base
+        ends = (
+            np.minimum(slopes * low, slopes * high),
+            np.maximum(slopes * low, slopes * high),
+        )
+        lowest = (base + ends[0].sum(axis=0)).argmin()
+        highest = (base + ends[1].sum(axis=0)).argmax()
+        for corner in (slopes[:, lowest] < 0, slopes[:, highest] > 0):
+            rows.append((np.where(corner, high, low).reshape(1, *_shape(source)),))
     return rows
+
+
+def _shape(value: Value) -> tuple[int, ...]:
+    """Return the shape of one row."""
+    assert value.shape is not None
+    return tuple(int(size or 1) for size in value.shape[1:])
 
 
 def _ends(graph: Graph) -> tuple[int, int]:
     lows = [value.low for value in graph.inputs if value.low is not None]
     highs = [value.high for value in graph.inputs if value.high is not None]
     return min(lows), max(highs)
+
+
+def _at_units(graph: Graph) -> dict[str, np.ndarray]:
+    """Compute a graph of one input at zero and at each unit vector."""
+    shape = _shape(graph.inputs[0])
+    size = int(np.prod(shape))
+    units = np.concatenate([np.zeros((1, size)), np.eye(size)]).astype(np.int64)
+    return evaluate(
+        graph,
+        {graph.inputs[0].name: units.reshape(size + 1, *shape)},
+        lambda node: lookup(node.op, graph.opset)(node),
+    )
 
 
 def _before_tables(graph: Graph) -> Graph:
@@ -81,23 +87,11 @@ def _before_tables(graph: Graph) -> Graph:
     return Graph(tuple(nodes), graph.inputs, (), graph.constants, graph.values, graph.opset)
 
 
-def _results(graph: Graph, rows: np.ndarray) -> dict[str, np.ndarray]:
-    return evaluate(
-        graph,
-        {graph.inputs[0].name: rows},
-        lambda node: lookup(node.op, graph.opset)(node),
-    )
-
-
 def norm_bits(graph: Graph) -> float:
     """Return the bits by which an additive graph makes the noise of its input grow."""
-    source = graph.inputs[0]
-    assert source.shape is not None
-    shape = tuple(int(size or 1) for size in source.shape[1:])
-    size = int(np.prod(shape))
-    units = np.eye(size, dtype=np.int64).reshape(size, *shape)
+    results = _at_units(graph)
     norms = [
-        np.sqrt((result.reshape(size, -1).astype(float) ** 2).sum(axis=0)).max()
-        for result in run_clear(graph, [units])
+        np.linalg.norm(array.reshape(len(array), -1).astype(float), axis=0).max()
+        for array in (results[value.name] for value in graph.outputs)
     ]
     return float(np.log2(max(1.0, *norms)))

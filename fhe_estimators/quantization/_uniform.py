@@ -12,6 +12,7 @@ References
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,8 @@ _EXACT_BITS = 53
 #: A range narrower than this part of its distance to zero counts as one number; the
 #: zero point would not be exact otherwise.
 _NARROWEST = 2.0**-32
+#: Numbers that are quantized at a time.
+_BLOCK = 2**14
 
 
 class UniformQuantizer:
@@ -160,12 +163,25 @@ class UniformQuantizer:
         ValueError
             If a number is nan or infinite, or the quantizer is not fitted.
         """
-        array = _finite(values)
+        array = np.asarray(values, dtype=np.float64)
         scale, zero_point = self._fitted()
-        with np.errstate(over="ignore"):
-            q = np.rint(array / scale) + zero_point
-        integers: np.ndarray = np.clip(q, self.low, self.high).astype(np.int64)
-        return integers
+        array = np.broadcast_to(array, np.broadcast_shapes(array.shape, np.shape(scale)))
+        if array.ndim == 0:
+            return self.quant(array[np.newaxis]).reshape(())
+        q = np.empty(array.shape, dtype=np.int64)
+        shift = np.asarray(zero_point, dtype=np.float64)
+        # Some rows at a time, so that the steps in between stay in the cache.
+        n_rows = max(1, _BLOCK // max(1, math.prod(array.shape[1:])))
+        for start in range(0, len(array), n_rows) or [0]:
+            rows = slice(start, start + n_rows)
+            with np.errstate(over="ignore"):
+                block = _finite(array[rows]) / scale
+            np.rint(block, out=block)
+            block += shift
+            np.maximum(block, self.low, out=block)
+            np.minimum(block, self.high, out=block)
+            q[rows] = block
+        return q
 
     def dequant(self, q: ArrayLike) -> np.ndarray:
         """Return the real numbers that integers stand for.
@@ -317,7 +333,10 @@ def _finite(values: ArrayLike) -> np.ndarray:
     array = np.asarray(values, dtype=np.float64)
     if array.size == 0:
         raise ValueError("There is no number to quantize: the array is empty.")
-    if not np.isfinite(array).all():
+    with np.errstate(over="ignore", invalid="ignore"):
+        # A sum is finite only if all summands are; it may overflow if they are.
+        finite = np.isfinite(array.sum()) or np.isfinite(array).all()
+    if not finite:
         raise ValueError(
             "Cannot quantize nan or infinity. Impute or drop such values first."
         )

@@ -379,7 +379,7 @@ def test_fused_into_tables(nodes, n_tables):
     outputs = [name for n in nodes for name in n.outputs if name not in read]
     graph = replace(graph, outputs=tuple(map(Value, outputs)))
     rows = draw("", 0, 60)
-    module = quantized(graph, rows, 7, 5)
+    module = quantized(graph, rows, 7)
     assert count_tables(module) == n_tables
     scores, expected = np.array(module.scores(rows)), np.array(NumpyModule(graph)(rows))
     np.testing.assert_allclose(scores, expected, atol=0.05 * np.ptp(expected))
