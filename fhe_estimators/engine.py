@@ -156,6 +156,29 @@ class ClearProgram:
         return sum(array.nbytes for array in ciphertexts)
 
 
+#: The property of a computation of the engine that says whether it can be negative.
+_SIGNED = "fhe_estimators.signed"
+
+
+@functools.cache
+def _signs() -> Any:
+    """Return what makes tensors signed that can be negative.
+
+    The engine reads signs from examples. A result that none of them makes negative would
+    be decrypted as a large number where it is negative.
+    """
+    _concrete()
+    from concrete.fhe.representation import GraphProcessor
+
+    class Signs(GraphProcessor):  # type: ignore[misc]
+        def apply(self, graph: Any) -> None:
+            for node in graph.query_nodes():
+                if node.properties.get(_SIGNED):
+                    node.output.dtype.is_signed = True
+
+    return Signs()
+
+
 @functools.cache
 def _concrete() -> Any:
     """Import the engine; it announces at import that its own import style is old."""
@@ -191,8 +214,8 @@ class ConcreteEngine:
             Rows of one call.
         extremes : sequence of tuple of ndarray of shape (1, ...)
             Inputs under which the tensors in front of the first table take their
-            smallest and largest integers. The engine reads signs from them; widths are
-            given from the declared ranges.
+            smallest and largest integers. Signs and widths of all tensors are those of
+            the declared ranges.
         p_error : float
             Probability that a table, or a decrypted result, is wrong.
 
@@ -228,6 +251,7 @@ class ConcreteEngine:
             "compress_evaluation_keys": True,
             "dump_artifacts_on_unexpected_failures": False,
             "enable_unsafe_features": False,
+            "additional_pre_processors": [_signs()],
         }
         if self._given is None:
             # The threads of one call wait for the next one by spinning: without tables
@@ -296,10 +320,13 @@ def _traced(graph: Graph, fhe: Any) -> Callable[[Node], Callable[..., Any]]:
 
 
 def _hinted(graph: Graph, fhe: Any) -> Callable[[Node, str, Any], Any]:
-    """Return a function that tells the engine the declared width of each tensor."""
+    """Return a function that tells the engine the declared range of each tensor."""
 
     def hint(node: Node, name: str, tracer: Any) -> Any:
-        return fhe.hint(tracer, bit_width=graph.value(name).bits)
+        value = graph.value(name)
+        assert value.low is not None
+        tracer.computation.properties[_SIGNED] = value.low < 0
+        return fhe.hint(tracer, bit_width=value.bits)
 
     return hint
 

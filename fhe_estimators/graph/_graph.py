@@ -21,7 +21,7 @@ def bits_of_range(low: int, high: int) -> int:
     """
     if low >= 0:
         return max(1, int(high).bit_length())
-    return 1 + max(int(-low - 1).bit_length(), int(high).bit_length())
+    return 1 + max(int(-low - 1).bit_length(), max(0, int(high)).bit_length())
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fhe_estimators.exceptions import BitWidthError
+from fhe_estimators.exceptions import BitWidthError, GraphError
 from fhe_estimators.graph import Graph, Node, Value, bits_of_range
 from fhe_estimators.graph._spec import MAXIMUM_TABLE_BITS
 
@@ -120,6 +120,7 @@ class IntegerBuilder:
         self._nodes: list[Node] = []
         self._constants: dict[str, np.ndarray] = {}
         self._values: dict[str, Value] = {}
+        self._tables: dict[str, Encrypted] = {}
 
     def constant(self, name: str, array: np.ndarray) -> str:
         """Add a clear integer tensor and return its name."""
@@ -158,21 +159,26 @@ class IntegerBuilder:
         Entry ``i`` of the table is ``quantize(function(scale * (low + i) + offset))``,
         where `quantize` rounds to ``2**op_inputs`` levels of the calibrated range of the
         float tensor `result`. The table covers every integer that the tensor can hold.
+        Who asks for the same `result` again gets the same table.
         """
         if tensor.function is None:
             return tensor
+        if result in self._tables:
+            return self._tables[result]
         low, high = int(tensor.low.min()), int(tensor.high.max())
-        if bits_of_range(0, high - low) > MAXIMUM_TABLE_BITS:
+        bits = bits_of_range(low, high)
+        if bits > MAXIMUM_TABLE_BITS:
             raise BitWidthError(
                 f"The table that computes {result!r} reads {tensor.name!r}, an integer "
-                f"of {bits_of_range(low, high)} bits; the limit is {MAXIMUM_TABLE_BITS}. "
+                f"of {bits} bits; the limit is {MAXIMUM_TABLE_BITS}. "
                 "Use a smaller n_bits, fewer inputs per neuron, or prune weights."
             )
         steps = np.arange(low, high + 1).reshape(-1, *[1] * (len(tensor.shape) - 1))
-        smallest, largest = (
-            float(self.real[result].min()),
-            float(self.real[result].max()),
-        )
+        seen = np.asarray(self.real[result], float)
+        seen = seen[np.isfinite(seen)]
+        if not seen.size:
+            raise GraphError(f"Calibration gave no finite number for {result!r}.")
+        smallest, largest = float(seen.min()), float(seen.max())
         levels = 2**self.bits.op_inputs - 1
         scale = (largest - smallest) / levels or 1.0
         # Some integers of the range stand for numbers that no row gives, where the
@@ -196,13 +202,14 @@ class IntegerBuilder:
             first=low,
         )
         ones = np.ones(tensor.shape)
-        return Encrypted(
+        self._tables[result] = Encrypted(
             name,
             scale * ones,
             smallest * ones,
             table.min(axis=0, keepdims=True),
             table.max(axis=0, keepdims=True),
         )
+        return self._tables[result]
 
     def build(self, inputs: tuple[Value, ...], outputs: tuple[str, ...]) -> Graph:
         """Return the integer graph between `inputs` and the tensors named `outputs`."""

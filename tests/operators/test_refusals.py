@@ -1,0 +1,238 @@
+"""What cannot be served is refused early, by name, with what would help."""
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from fhe_estimators.exceptions import (
+    BitWidthError,
+    GraphError,
+    UnsupportedOperatorError,
+)
+from fhe_estimators.graph import Graph, Node, Value
+from fhe_estimators.lowering import to_quantized_module
+from fhe_estimators.numpy_module import NumpyModule
+from fhe_estimators.operators import BitWidths, lookup
+from fhe_estimators.quantization import quantize
+
+WEIGHTS = np.array([[1.0, -2.0], [0.5, 3.0], [-1.5, 0.25]], np.float32)
+SQUARE = WEIGHTS[:2]
+ROWS = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
+
+
+def model_of(*nodes, opset=17, constants=None, domain=""):
+    """Return a model from "x", rows of three features, to the last node's result."""
+    constants = {"w": WEIGHTS, "v": SQUARE, **(constants or {})}
+    graph = helper.make_graph(
+        nodes,
+        "model",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3])],
+        [helper.make_tensor_value_info(nodes[-1].output[0], TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(array, name) for name, array in constants.items()],
+    )
+    opsets = [helper.make_opsetid("", opset)]
+    if domain:
+        opsets.append(helper.make_opsetid(domain, 1))
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
+    # The checker wants a shape; how long a result is does not matter here.
+    model.graph.output[0].type.tensor_type.shape.SetInParent()
+    return model
+
+
+def layer(op, inputs, output, name="", **attributes):
+    return helper.make_node(op, inputs, [output], name=name, **attributes)
+
+
+def lowered(*nodes, bits=(4, 4), rows=ROWS, constants=None):
+    model = model_of(*nodes, constants=constants)
+    return to_quantized_module(model, [rows], BitWidths(*bits))
+
+
+def test_unsupported_operator():
+    with pytest.raises(UnsupportedOperatorError) as error:
+        NumpyModule(model_of(layer("Hardmax", ["x"], "y", "last")))
+    message = str(error.value)
+    assert "Hardmax 'last' (x) -> y" in message
+    assert "Gemm, Greater" in message  # the list of what is supported
+
+
+def test_unsupported_attribute():
+    gemm = Node("Gemm", ("x", "w"), ("y",), {"alpha": 1.0, "gamma": 2}, "first")
+    with pytest.raises(UnsupportedOperatorError) as error:
+        NumpyModule(Graph((gemm,), (Value("x"),), (Value("y"),), {"w": WEIGHTS}))
+    message = str(error.value)
+    assert "Gemm 'first' (x, w) -> y: attribute gamma=2 is not supported" in message
+    assert "Supported: alpha, beta, transA, transB." in message
+
+
+def test_refused_attribute_comes_with_the_reason():
+    node = Node("Constant", (), ("c",), {"value_string": "text"})
+    with pytest.raises(UnsupportedOperatorError, match="only dense tensors and numbers"):
+        lookup("Constant", 17)(node)
+
+
+@pytest.mark.parametrize("opset", [12, 19])
+def test_opset_out_of_range(opset):
+    with pytest.raises(UnsupportedOperatorError) as error:
+        NumpyModule(model_of(layer("Relu", ["x"], "y"), opset=opset))
+    message = str(error.value)
+    assert f"uses opset {opset}; supported are 13 to 18" in message
+    assert "opset_version=17" in message
+
+
+def test_operator_newer_than_the_opset():
+    graph = Graph((Node("HardSwish", ("x",), ("y",)),), (Value("x"),), (Value("y"),))
+    NumpyModule(graph)
+    with pytest.raises(
+        UnsupportedOperatorError, match="from opset 14 on, the model has 13"
+    ):
+        NumpyModule(Graph(graph.nodes, graph.inputs, graph.outputs, opset=13))
+
+
+def test_unknown_domain():
+    node = layer("Relu", ["x"], "y", "mine", domain="example")
+    with pytest.raises(UnsupportedOperatorError) as error:
+        NumpyModule(model_of(node, domain="example"))
+    assert "'mine' uses Relu of the domain 'example'" in str(error.value)
+
+
+def test_invalid_model():
+    with pytest.raises(onnx.checker.ValidationError):
+        NumpyModule(model_of(layer("Relu", ["nothing"], "y")))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "message"),
+    [
+        pytest.param(
+            [layer("Transpose", ["x"], "t", "turn"), layer("MatMul", ["t", "w"], "y")],
+            "it moves the axis of the rows",
+            id="transposed rows",
+        ),
+        pytest.param(
+            [
+                layer("Unsqueeze", ["x", "one"], "row"),
+                layer("Unsqueeze", ["x", "two"], "column"),
+                layer("MatMul", ["column", "row"], "y", "attention"),
+            ],
+            "the left side must be encrypted, the right a matrix",
+            id="product",
+        ),
+        pytest.param(
+            [
+                layer("MatMul", ["x", "w"], "a"),
+                layer("Gemm", ["a", "v", "a"], "y", "square"),
+            ],
+            "C must be clear",
+            id="bias",
+        ),
+        pytest.param(
+            [
+                layer("Relu", ["x"], "r"),
+                layer("Gemm", ["r", "w"], "y", "turned", transA=1),
+            ],
+            "an encrypted A cannot be transposed",
+            id="transA",
+        ),
+        pytest.param(
+            [
+                layer("MatMul", ["x", "w"], "a"),
+                layer("Relu", ["a"], "r"),
+                layer("MatMul", ["r", "v"], "b"),
+                layer("Add", ["a", "b"], "s", "residual"),
+                layer("MatMul", ["s", "v"], "y"),
+            ],
+            "its operands come from different encrypted tensors",
+            id="sum",
+        ),
+        pytest.param(
+            [
+                layer("MatMul", ["x", "w"], "a"),
+                layer("Clip", ["a", "zero", "a"], "c", "saturation"),
+                layer("MatMul", ["c", "v"], "y"),
+            ],
+            "its parameters are encrypted",
+            id="parameter",
+        ),
+        pytest.param(
+            [
+                layer("Unsqueeze", ["x", "one"], "u"),
+                layer("Add", ["u", "ones"], "a", "wider"),
+                layer("MatMul", ["a", "w"], "y"),
+            ],
+            "it broadcasts an encrypted tensor of shape",
+            id="broadcast",
+        ),
+    ],
+)
+def test_no_encrypted_form_for_such_operands(nodes, message):
+    constants = {
+        "zero": np.array(0, np.float32),
+        "one": np.array([1]),
+        "two": np.array([2]),
+        "ones": np.ones((2, 1), np.float32),
+    }
+    (name,) = (node.name for node in nodes if node.name)
+    with pytest.raises(UnsupportedOperatorError) as error:
+        lowered(*nodes, rows=ROWS[:3], constants=constants)
+    assert message in str(error.value)
+    assert f"'{name}'" in str(error.value)
+    assert "Operators with an encrypted form: Abs, Acos" in str(error.value)
+
+
+def test_clear_operator_between_products():
+    nodes = [
+        layer("MatMul", ["x", "w"], "a"),
+        layer("Softmax", ["a"], "s", "middle"),
+        layer("MatMul", ["s", "v"], "y"),
+    ]
+    with pytest.raises(UnsupportedOperatorError) as error:
+        lowered(*nodes)
+    assert "Softmax 'middle' (a) -> s" in str(error.value)
+    assert "LogSoftmax" not in str(error.value)  # it has no encrypted form either
+
+
+def test_dropout_in_training():
+    nodes = (layer("Dropout", ["x", "", "on"], "d"), layer("MatMul", ["d", "w"], "y"))
+    with pytest.raises(UnsupportedOperatorError, match="export the model for inference"):
+        lowered(*nodes, constants={"on": np.array(True)})
+
+
+def test_output_without_an_input():
+    graph = Graph((), (Value("x"),), (Value("c"),), {"c": WEIGHTS})
+    with pytest.raises(UnsupportedOperatorError, match="'c' does not depend on an encr"):
+        quantize(graph, [ROWS], BitWidths(4, 4))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_constants_that_are_not_finite(bad):
+    weights = WEIGHTS.copy()
+    weights[1, 1] = bad
+    with pytest.raises(GraphError, match="constant 'w' holds nan or infinity"):
+        NumpyModule(model_of(layer("MatMul", ["x", "w"], "y"), constants={"w": weights}))
+
+
+def test_function_that_is_defined_nowhere():
+    nodes = (layer("Acosh", ["x"], "a"), layer("MatMul", ["a", "w"], "y"))
+    graph = NumpyModule(model_of(*nodes)).graph
+    with (
+        np.errstate(invalid="ignore"),
+        pytest.raises(GraphError, match="no finite number for 'a'"),
+    ):
+        quantize(graph, [-np.abs(ROWS)], BitWidths(4, 4))
+
+
+def test_accumulator_too_wide_for_a_table():
+    nodes = [
+        layer("MatMul", ["x", "w"], "accumulator"),
+        layer("Relu", ["accumulator"], "activation"),
+        layer("MatMul", ["activation", "v"], "y"),
+    ]
+    with pytest.raises(BitWidthError) as error:
+        lowered(*nodes, bits=(10, 8))
+    message = str(error.value)
+    assert "'activation'" in message
+    assert "reads 'accumulator', an integer of 18 bits; the limit is 16" in message
+    assert "smaller n_bits" in message
+    assert lowered(*nodes, bits=(8, 6)).bit_widths()["accumulator"] <= 16

@@ -1,0 +1,85 @@
+"""The README: its code runs, its commands exist, its tables and links are complete."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fhe_estimators
+from benchmarks import MODULE_OF
+from fhe_estimators.testing import all_estimators
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language):
+    """Return the fenced blocks of code in a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+
+
+def targets():
+    """Return the targets of the Makefile."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    return set(re.findall(r"^([a-z]+):(?!=)", makefile, re.MULTILINE))
+
+
+@pytest.mark.fhe
+def test_code_runs():
+    """One block after the other, as somebody would who reads from top to bottom."""
+    names = {}
+    for number, block in enumerate(blocks("python"), 1):
+        exec(compile(block, f"README.md, block {number}", "exec"), names)
+    np.testing.assert_array_equal(names["encrypted"], names["clear"])
+    assert names["accuracy"] > 0.9
+    assert names["scores"].mean() > 0.9
+
+
+def test_first_example_is_short():
+    assert len(blocks("python")[0].splitlines()) <= 15
+
+
+def test_commands_are_targets():
+    (commands,) = blocks("console")
+    assert commands.splitlines() == ["make demo", "make test"]
+    mentioned = set(re.findall(r"\bmake ([a-z]+)\b", commands))
+    mentioned |= set(re.findall(r"`make ([a-z]+)`", README))
+    assert mentioned <= targets()
+    assert set(re.findall(r"python -m benchmarks (\w+)", README)) <= set(MODULE_OF)
+
+
+def test_table_lists_all_estimators():
+    listed = [
+        f"{module}.{name}"
+        for module, names in re.findall(r"^\| `(\w+\.\w+)` \|(.*)\|$", README, re.MULTILINE)
+        for name in re.findall(r"`(\w+)`", names)
+    ]
+    public = [
+        f"{'.'.join(cls.__module__.split('.')[:2])}.{name}"
+        for name, cls in all_estimators()
+    ]
+    assert sorted(listed) == sorted(public)
+
+
+def test_what_it_says_of_estimators():
+    """All are importable from the package; n_bits and p_error have these defaults."""
+    assert {name for name, _ in all_estimators()} <= set(dir(fhe_estimators))
+    models = {name: cls() for name, cls in all_estimators()}
+    assert {model.p_error for model in models.values()} == {2**-64}
+    others = {name: m.n_bits for name, m in models.items() if m.n_bits != 8}
+    assert others == {"NearestCentroid": 12}
+    assert "(8 by default, 12 for `NearestCentroid`)" in README
+
+
+def test_links_and_files_exist():
+    linked = [
+        path
+        for path in re.findall(r"\]\(([^)#]+)[^)]*\)", README)
+        if not path.startswith("http")
+    ]
+    named = re.findall(r"`(fhe_estimators/\w+\.py)`", README)
+    stages = re.findall(r"^\d\. `([\w/]+(?:\.py)?)`", README, re.MULTILINE)
+    paths = [*linked, *named, *(f"fhe_estimators/{stage}" for stage in stages)]
+    assert len(stages) == 5
+    assert [path for path in paths if not (ROOT / path).exists()] == []
