@@ -30,10 +30,10 @@ class InputRange:
     ) -> InputRange:
         """Choose the range of each feature for `n_bits` bits.
 
-        A row that was not seen may lie beyond the smallest and largest number seen, where
-        it is clipped. A margin avoids that and coarsens the grid. The margin that
-        minimizes the expected squared error balances the two: little for few bits, more
-        for many (see `_margin`).
+        Numbers beyond the range are clipped, and a wider range has a coarser grid. The
+        range that minimizes the expected squared error balances the two: for few bits it
+        leaves out the ends of long tails, for many it has a margin for numbers that were
+        not seen (see `_margin`).
 
         Parameters
         ----------
@@ -58,7 +58,7 @@ class InputRange:
 
 
 def _margin(column: np.ndarray, n_bits: int) -> float:
-    """Return by how much to extend the upper end of a feature's range.
+    """Return by how much to move the upper end of a feature's range; may be negative.
 
     The tail is taken as exponential beyond ``u``, the number above which the ``k`` largest
     of ``m`` distinct numbers lie (peaks over threshold [1]_): its scale ``b`` is the mean
@@ -83,8 +83,7 @@ def _margin(column: np.ndarray, n_bits: int) -> float:
     width, end, u = distinct[-1] - distinct[0], distinct[-1], distinct[-k - 1]
     b = float(np.mean(distinct[-k:] - u))
     margin = 0.0
-    for _ in range(4):
+    for _ in range(6):
         ratio = 12 * b / (width + margin) * (k / m) * 4.0**n_bits
-        margin = max(0.0, u + b * np.log(ratio) - end) if ratio > 1 else 0.0
-        margin = min(margin, _MOST_MARGIN * width)
-    return float(margin)
+        margin = float(np.clip(u + b * np.log(ratio) - end, u - end, _MOST_MARGIN * width))
+    return margin

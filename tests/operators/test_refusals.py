@@ -112,6 +112,14 @@ def test_invalid_model():
         ),
         pytest.param(
             [
+                layer("Flatten", ["x"], "f", "flat", axis=0),
+                layer("MatMul", ["f", "wide"], "y"),
+            ],
+            "it moves the axis of the rows",
+            id="rows in one",
+        ),
+        pytest.param(
+            [
                 layer("Unsqueeze", ["x", "one"], "row"),
                 layer("Unsqueeze", ["x", "two"], "column"),
                 layer("MatMul", ["column", "row"], "y", "attention"),
@@ -168,6 +176,7 @@ def test_invalid_model():
 )
 def test_no_encrypted_form_for_such_operands(nodes, message):
     constants = {
+        "wide": np.ones((9, 2), np.float32),
         "zero": np.array(0, np.float32),
         "one": np.array([1]),
         "two": np.array([2]),

@@ -19,28 +19,30 @@ def test_range_holds_the_data_and_grows_with_bits(rows):
     widths = []
     for n_bits in (1, 4, 8, 16):
         known = InputRange.of(rows, n_bits)
-        assert (known.low <= rows.min(axis=0)).all()
-        assert (known.high >= rows.max(axis=0)).all()
+        # Most of the data is inside, whatever the bits; all of it from 8 bits on.
+        inside = ((rows >= known.low) & (rows <= known.high)).mean(axis=0)
+        assert (inside >= (1 if n_bits >= 8 else 0.9)).all()
         widths.append(known.high - known.low)
     assert (np.diff(widths, axis=0) >= 0).all()
     assert (widths[-1] <= 2 * np.ptp(rows, axis=0) + 1e-12).all()
-    np.testing.assert_allclose(widths[0], np.ptp(rows, axis=0))
+    assert widths[0][0] < np.ptp(rows[:, 0])  # the exponential feature's long tail
 
 
-def test_margin_lowers_the_error_on_unseen_rows():
+@pytest.mark.parametrize(("n_bits", "least"), [(3, 1.1), (8, 2)])
+def test_margin_lowers_the_error_on_unseen_rows(n_bits, least):
     """That is what it is for: less expected squared error than the plain range."""
     rng = np.random.default_rng(1)
     gain = []
     for _ in range(40):
         seen, unseen = rng.exponential(size=(200, 1)), rng.exponential(size=5000)
-        known = InputRange.of(seen, 8)
+        known = InputRange.of(seen, n_bits)
         errors = []
         for low, high in ((known.low[0], known.high[0]), (seen.min(), seen.max())):
-            step = (high - low) / 255
+            step = (high - low) / (2**n_bits - 1)
             rounded = np.clip(np.rint((unseen - low) / step) * step + low, low, high)
             errors.append(np.mean((rounded - unseen) ** 2))
         gain.append(errors[1] / errors[0])
-    assert np.median(gain) > 2
+    assert np.median(gain) > least
 
 
 def test_flags_and_constants_get_no_margin():
