@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +14,8 @@ from fhe_estimators.base import FHEClassifierMixin, FHEMixin, FHERegressorMixin,
 if TYPE_CHECKING:
     from onnx import ModelProto
 
+    from fhe_estimators.operators import BitWidths
+
 __all__ = [
     "GeneralizedLinearMixin",
     "LinearClassifierMixin",
@@ -20,12 +24,12 @@ __all__ = [
 ]
 
 
+#: Bits of weights, for inputs of so many bits at most.
+_FAST_WEIGHT_BITS, _FAST_BITS = 6, 8
+
+
 class LinearMixin(FHEMixin):
     """The raw score is ``X @ coef_.T + intercept_``."""
-
-    # Without tables a bit of the weights costs two bits of a message that may have
-    # fifty, and below six the weights lose more accuracy than the inputs.
-    _least_weight_bits = 6
 
     coef_: Any
     intercept_: Any
@@ -35,6 +39,18 @@ class LinearMixin(FHEMixin):
         tags = super().__sklearn_tags__()
         tags.fhe_tags.levelled = True
         return tags
+
+    def _bit_widths(self) -> BitWidths:
+        """Return fewer bits for weights than for inputs up to 8 bits, as many above.
+
+        A bit of the weights costs more than one of the inputs (it lengthens the result
+        and the noise alike), and the fitted weights lose less: six bits of them are worth
+        about eight of the inputs. Above eight bits precision counts more than speed.
+        """
+        bits = super()._bit_widths()
+        if isinstance(self.n_bits, Mapping) or bits.op_inputs > _FAST_BITS:
+            return bits
+        return replace(bits, op_weights=_FAST_WEIGHT_BITS)
 
     def _linear_map(self) -> tuple[np.ndarray, np.ndarray, str]:
         """Return coefficients, intercepts and the name of the link.

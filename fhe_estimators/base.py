@@ -9,8 +9,6 @@ overrides the one method of the parent that computes it, through `FHEMixin._scor
 from __future__ import annotations
 
 import copy
-import functools
-import inspect
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, fields
@@ -18,7 +16,6 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import sparse
 from sklearn.utils import Tags as SklearnTags
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 from sklearn.utils.metaestimators import available_if
@@ -36,6 +33,7 @@ from fhe_estimators._config import (
     inherit,
     local_mode,
 )
+from fhe_estimators._fit import lowered_after, refuse_sparse
 from fhe_estimators.lowering import to_quantized_module
 from fhe_estimators.quantization import InputRange, QuantizedModule, resolve_n_bits
 
@@ -43,6 +41,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
     from fhe_estimators.circuit import Circuit
+    from fhe_estimators.operators import BitWidths
 
 __all__ = [
     "FHE_CONSTRAINTS",
@@ -84,32 +83,6 @@ class Tags(SklearnTags):
     fhe_tags: FHETags = field(default_factory=FHETags)
 
 
-def _refuse_sparse(X: Any) -> None:
-    if sparse.issparse(X):
-        raise TypeError(
-            "Sparse data was passed for X, but dense data is required: every feature of "
-            "a row is encrypted. Use '.toarray()' to convert it."
-        )
-
-
-def _lowered_after(fit: Callable[..., Any], *, incremental: bool) -> Callable[..., Any]:
-    """Return the parent's `fit` followed by the lowering to integers."""
-    signature = inspect.signature(fit)
-
-    @functools.wraps(fit)
-    def fit_and_lower(self: FHEMixin, *args: Any, **kwargs: Any) -> Any:
-        given = signature.bind(self, *args, **kwargs).arguments
-        _refuse_sparse(given["X"])
-        # Bits are checked before time is spent on fitting.
-        self._check_fhe_parameters()
-        with local_mode(IN_FIT):
-            fit(self, *args, **kwargs)
-        self._lower(given["X"], given.get("sample_weight"), incremental=incremental)
-        return self
-
-    return fit_and_lower
-
-
 def _parent_has(method: str) -> Callable[[FHEMixin], bool]:
     """Return a check that the scikit-learn parent has a method, now."""
 
@@ -147,15 +120,13 @@ class FHEMixin:
     onnx_model_: ModelProto
     quantized_module_: QuantizedModule
     _input_range: InputRange
-    #: Bits that weights get at least if `n_bits` is one number.
-    _least_weight_bits = 1
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Give the class `fit` (and `partial_fit`) with the parent's signature."""
         for name in ("fit", "partial_fit"):
             parents = getattr(super(), name, None)
             if parents is not None and name not in vars(cls):
-                lowered = _lowered_after(parents, incremental=name == "partial_fit")
+                lowered = lowered_after(parents, incremental=name == "partial_fit")
                 setattr(cls, name, lowered)
         super().__init_subclass__(**kwargs)
 
@@ -175,11 +146,15 @@ class FHEMixin:
         """Return the fitted model as an ONNX model (hook of the family)."""
         raise NotImplementedError
 
+    def _bit_widths(self) -> BitWidths:
+        """Return what `n_bits` means for each part."""
+        return resolve_n_bits(self.n_bits)
+
     def _check_fhe_parameters(self) -> None:
         """Raise `InvalidParameterError` if `n_bits` or `p_error` is not valid."""
         given = {name: getattr(self, name) for name in FHE_CONSTRAINTS}
         validate_parameter_constraints(FHE_CONSTRAINTS, given, type(self).__name__)
-        resolve_n_bits(self.n_bits)
+        self._bit_widths()
 
     def _lower(
         self, X: Any, sample_weight: Any = None, *, incremental: bool = False
@@ -188,7 +163,7 @@ class FHEMixin:
         X = validate_data(self, X, reset=False, dtype=np.float64)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
-        bits = resolve_n_bits(self.n_bits, least_weight_bits=self._least_weight_bits)
+        bits = self._bit_widths()
         input_range = InputRange.of(X, bits.op_inputs, sample_weight)
         if incremental and hasattr(self, "_input_range"):
             input_range = input_range.union(self._input_range)
@@ -231,7 +206,7 @@ class FHEMixin:
                 f"{mirrored.__module__}.{mirrored.__name__}; got {type(model).__name__}."
             )
         check_is_fitted(model)
-        _refuse_sparse(X)
+        refuse_sparse(X)
         twin = cls()
         for name, value in vars(model).items():
             setattr(twin, name, copy.deepcopy(value))
@@ -257,7 +232,7 @@ class FHEMixin:
         return scores
 
     def _validated(self, X: Any) -> np.ndarray:
-        _refuse_sparse(X)
+        refuse_sparse(X)
         array: np.ndarray = validate_data(self, X, reset=False, dtype=np.float64)
         return array
 

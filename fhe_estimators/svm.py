@@ -52,8 +52,8 @@ class LinearSVC(LinearClassifierMixin, svm.LinearSVC):
     max_iter : int, default=1000
         Most iterations of the solver.
     n_bits : int or dict, default=8
-        Bits of the encrypted inputs, from 1 to 16. Weights are clear: they get as many, and
-        at least 6. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
+        Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 6 bits up
+        to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
     p_error : float, default=2**-64
         Probability that a decrypted score is wrong. Smaller is slower; see the README.
 
@@ -160,8 +160,8 @@ class LinearSVR(LinearRegressorMixin, svm.LinearSVR):
     max_iter : int, default=1000
         Most iterations of the solver.
     n_bits : int or dict, default=8
-        Bits of the encrypted inputs, from 1 to 16. Weights are clear: they get as many, and
-        at least 6. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
+        Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 6 bits up
+        to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
     p_error : float, default=2**-64
         Probability that a decrypted score is wrong. Smaller is slower; see the README.
 

@@ -27,6 +27,7 @@ FLOORS = {
     "circuit": 4,
     "quantization": 5,
     "lowering": 6,
+    "_fit": 6,
     "base": 7,
     "_linear": 8,
     "linear_model": 9,

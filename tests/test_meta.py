@@ -27,6 +27,7 @@ from sklearn.model_selection import (
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from threadpoolctl import threadpool_info
 
 from fhe_estimators import (
     LinearDiscriminantAnalysis,
@@ -295,3 +296,24 @@ def test_mode_of_a_pickle_from_a_file(tmp_path, split):
     loaded = joblib.load(tmp_path / "model.joblib")
     assert current_mode() == "disable"
     assert vars(loaded).keys() == vars(model).keys()
+
+
+def test_threads_of_linear_algebra_are_given_back(split):
+    """Small problems are fitted on one thread; nobody else notices."""
+    X, _, y, _ = split
+    seen = []
+
+    class Watched(LinearDiscriminantAnalysis):
+        def _to_onnx(self):
+            seen.append(blas_threads())
+            return super()._to_onnx()
+
+    def blas_threads():
+        return [
+            lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"
+        ]
+
+    before = blas_threads()
+    Watched().fit(X, y)
+    assert seen == [[1] * len(before)]
+    assert blas_threads() == before

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import platform
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -31,7 +32,10 @@ logger = logging.getLogger(__name__)
 
 #: Ciphertext rows of one call of the batch program. Small, so that encryption of the next
 #: rows goes on beside the computation of the last ones.
-_BATCH = 4
+_BATCH = 2
+#: Seconds between two encryptions in which another thread may start to compute: it cannot
+#: take the interpreter's lock otherwise before the next encryption is over.
+_PAUSE = 1e-4
 
 
 @dataclass(frozen=True)
@@ -178,9 +182,8 @@ class Circuit:
         plan = self._plan(len(arrays[0]))
         program = self._program(plan)
         program.keygen()
-        return _only(
-            self._map(plan, arrays, program.encrypt, program.run, program.decrypt, progress)
-        )
+        steps = program.encrypt, program.run, program.decrypt
+        return _only(self._map(plan, arrays, steps, progress))
 
     def simulate(
         self, *inputs: np.ndarray, progress: bool = False
@@ -189,58 +192,52 @@ class Circuit:
         arrays = self._checked(inputs)
         plan = self._plan(len(arrays[0]))
         program = self._simulator(plan)
-        return _only(
-            self._map(
-                plan,
-                arrays,
-                lambda *chunk: program.simulate(*chunk),
-                None,
-                lambda results: results,
-                progress,
-            )
-        )
+        steps = program.simulate, _same, _same
+        return _only(self._map(plan, arrays, steps, progress))
 
     def _map(
         self,
         plan: _Plan,
         arrays: Integers,
-        before: Callable[..., Any],
-        compute: Callable[[Any], Any] | None,
-        after: Callable[[Any], Integers],
+        steps: tuple[Callable[..., Any], Callable[[Any], Any], Callable[[Any], Integers]],
         progress: bool,
     ) -> Integers:
         """Send chunks of rows through three steps and put the results together.
 
-        `before` and `after` run here (the engine's client holds the interpreter's lock),
-        `compute` in threads (the server releases it), so the steps overlap.
+        The first and the last (the client's) run here, as they hold the interpreter's
+        lock; the one between (the server's) runs in threads, as it does not. So the
+        encryption of a chunk overlaps the computation on those before.
         """
+        before, compute, after = steps
         n_rows = len(arrays[0])
         starts = range(0, n_rows, plan.capacity)
-        # Circuits with tables share the work of one call among the processors already.
-        workers = 1 if self.programmable_bootstrap_count else os.cpu_count() or 1
-        pending: deque[Future[Any]] = deque()
+        chunks = (
+            [plan.pack(array[start : start + plan.capacity]) for array in arrays]
+            for start in starts
+        )
         outputs: list[Integers] = []
+        with tqdm(total=n_rows, unit="row", disable=not progress) as bar:
 
-        def collect() -> None:
-            start = starts[len(outputs)]
-            count = min(plan.capacity, n_rows - start)
-            results = after(pending.popleft().result())
-            outputs.append(tuple(plan.unpack(array, count) for array in results))
-            bar.update(count)
+            def keep(results: Integers) -> None:
+                count = min(plan.capacity, n_rows - starts[len(outputs)])
+                outputs.append(tuple(plan.unpack(array, count) for array in results))
+                bar.update(count)
 
-        with (
-            ThreadPoolExecutor(workers) as pool,
-            tqdm(total=n_rows, unit="row", disable=not progress) as bar,
-        ):
-            for start in starts:
-                chunk = [
-                    plan.pack(array[start : start + plan.capacity]) for array in arrays
-                ]
-                pending.append(_started(pool, compute, before(*chunk)))
-                while len(pending) > 2 * workers:
-                    collect()
-            while pending:
-                collect()
+            if len(starts) == 1 or self.programmable_bootstrap_count:
+                # One chunk, or circuits that share the work among the processors already.
+                for chunk in chunks:
+                    keep(after(compute(before(*chunk))))
+            else:
+                workers = os.cpu_count() or 1
+                pending: deque[Future[Any]] = deque()
+                with ThreadPoolExecutor(workers) as pool:
+                    for chunk in chunks:
+                        pending.append(pool.submit(compute, before(*chunk)))
+                        time.sleep(_PAUSE)
+                        while len(pending) > 2 * workers:
+                            keep(after(pending.popleft().result()))
+                    while pending:
+                        keep(after(pending.popleft().result()))
         if not outputs:
             return tuple(
                 np.zeros((0, *value.shape[1:]), np.int64)  # type: ignore[index]
@@ -368,14 +365,8 @@ def _only(outputs: Integers) -> np.ndarray | Integers:
     return outputs[0] if len(outputs) == 1 else outputs
 
 
-def _started(
-    pool: ThreadPoolExecutor, compute: Callable[[Any], Any] | None, argument: Any
-) -> Future[Any]:
-    if compute is not None:
-        return pool.submit(compute, argument)
-    done: Future[Any] = Future()
-    done.set_result(argument)
-    return done
+def _same(results: Any) -> Any:
+    return results
 
 
 def _widened(graph: Graph, factor: int) -> Graph:

@@ -14,9 +14,7 @@ MAXIMUM_N_BITS = 16
 _PARTS = tuple(field.name for field in fields(BitWidths))
 
 
-def resolve_n_bits(
-    n_bits: int | Mapping[str, int], *, least_weight_bits: int = 1
-) -> BitWidths:
+def resolve_n_bits(n_bits: int | Mapping[str, int]) -> BitWidths:
     """Return the bits of each part.
 
     Parameters
@@ -24,9 +22,10 @@ def resolve_n_bits(
     n_bits : int in [1, 16] or mapping
         One number for all parts, or a number for each of ``"op_inputs"`` (inputs and
         results of tables) and ``"op_weights"``.
-    least_weight_bits : int, default=1
-        If `n_bits` is one number, weights get at least so many bits. Without tables,
-        bits of weights cost little and save accuracy where inputs have few bits.
+
+    Returns
+    -------
+    bits : BitWidths
 
     Raises
     ------
@@ -50,7 +49,7 @@ def resolve_n_bits(
             )
         return BitWidths(**{part: check_n_bits(n_bits[part], part) for part in _PARTS})
     bits = check_n_bits(n_bits, "n_bits")
-    return BitWidths(bits, max(bits, least_weight_bits))
+    return BitWidths(bits, bits)
 
 
 def check_n_bits(n_bits: object, name: str) -> int:

@@ -13,6 +13,8 @@ References
 from __future__ import annotations
 
 import math
+import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -26,8 +28,8 @@ _EXACT_BITS = 53
 #: A range narrower than this part of its distance to zero counts as one number; the
 #: zero point would not be exact otherwise.
 _NARROWEST = 2.0**-32
-#: Numbers that are quantized at a time.
-_BLOCK = 2**14
+#: Numbers that are quantized at a time; from `_MANY` on in threads, in larger blocks.
+_BLOCK, _LARGE_BLOCK, _MANY = 2**14, 2**18, 2**20
 
 
 class UniformQuantizer:
@@ -169,18 +171,33 @@ class UniformQuantizer:
         if array.ndim == 0:
             return self.quant(array[np.newaxis]).reshape(())
         q = np.empty(array.shape, dtype=np.int64)
-        shift = np.asarray(zero_point, dtype=np.float64)
-        # Some rows at a time, so that the steps in between stay in the cache.
-        n_rows = max(1, _BLOCK // max(1, math.prod(array.shape[1:])))
-        for start in range(0, len(array), n_rows) or [0]:
+        # Blocks that stay in the cache between steps; several at once if there are many.
+        size = _BLOCK if array.size < _MANY else _LARGE_BLOCK
+        n_rows = max(1, min(len(array), size // max(1, math.prod(array.shape[1:]))))
+        shape = (n_rows, *array.shape[1:])
+        steps = np.array(np.broadcast_to(scale, shape), dtype=np.float64)
+        shifts = np.array(np.broadcast_to(zero_point, shape), dtype=np.float64)
+
+        def quantize(start: int) -> None:
             rows = slice(start, start + n_rows)
+            block = _finite(array[rows])
+            n = len(block)
             with np.errstate(over="ignore"):
-                block = _finite(array[rows]) / scale
+                block = block / steps[:n]
             np.rint(block, out=block)
-            block += shift
+            block += shifts[:n]
             np.maximum(block, self.low, out=block)
             np.minimum(block, self.high, out=block)
             q[rows] = block
+
+        starts = range(0, max(1, len(array)), n_rows)
+        if array.size < _MANY:
+            for start in starts:
+                quantize(start)
+        else:
+            with ThreadPoolExecutor(os.cpu_count()) as pool:
+                # What a thread raises is raised when its result is taken.
+                list(pool.map(quantize, starts))
         return q
 
     def dequant(self, q: ArrayLike) -> np.ndarray:

@@ -129,7 +129,6 @@ def test_quantized_array():
 
 
 def test_n_bits():
-    assert resolve_n_bits(4, least_weight_bits=6).op_weights == 6
     assert resolve_n_bits(np.int8(4)).op_weights == 4
     for wrong in (0, 17, -1, np.int64(17)):
         with pytest.raises(ValueError, match=f"n_bits.*{wrong}"):
@@ -141,3 +140,18 @@ def test_n_bits():
         resolve_n_bits({"op_inputs": 3})
     with pytest.raises(ValueError, match=r"op_weights.*99"):
         resolve_n_bits({"op_inputs": 3, "op_weights": 99})
+
+
+def test_many_numbers_are_quantized_as_few():
+    """Large arrays go to threads, in blocks; nothing else changes."""
+    rng = np.random.default_rng(0)
+    many = rng.normal(size=(400_001, 3)) * [1, 1e3, 1e-3]
+    quantizer = UniformQuantizer(9, signed=True).fit(many[:100], axis=0)
+    q = quantizer.quant(many)
+    parts = [quantizer.quant(rows) for rows in np.array_split(many, 7)]
+    np.testing.assert_array_equal(q, np.concatenate(parts))
+    assert quantizer.quant(many[0, 0]).shape == (3,)
+    assert UniformQuantizer(9).fit([0.0, 1.0]).quant(0.5).shape == ()
+    many[-1, -1] = np.nan
+    with pytest.raises(ValueError, match="nan"):
+        quantizer.quant(many)
