@@ -59,7 +59,7 @@ class LinearRegression(LinearRegressorMixin, linear_model.LinearRegression):
     >>> model = LinearRegression(n_bits=12).fit(X, y)
     >>> model.predict(X).round(2)
     array([3., 4., 5., 9.])
-    >>> model.predict(X, fhe="execute").round(2)  # on encrypted rows  # doctest: +SKIP
+    >>> model.predict(X, fhe="execute").round(2)  # on encrypted rows
     array([3., 4., 5., 9.])
     >>> [node.op_type for node in model.onnx_model.graph.node]
     ['Gemm']

@@ -90,7 +90,7 @@ class SGDRegressor(LinearRegressorMixin, linear_model.SGDRegressor):
     >>> X, y = [[0, 0], [1, 0], [0, 1], [2, 2]], [3, 4, 5, 9]
     >>> model = SGDRegressor(max_iter=100, tol=None, random_state=0).fit(X, y)
     >>> model.predict(X).round(2)
-    array([2.11, 3.75, 4.01, 9.18])
+    array([2.1 , 3.76, 4.  , 9.19])
     """
 
     _parameter_constraints = {
