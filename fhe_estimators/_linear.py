@@ -103,6 +103,26 @@ class LinearClassifierMixin(LinearMixin, FHEClassifierMixin):
 
     classes_: np.ndarray
 
+    def _importance(
+        self, X: np.ndarray, sample_weight: np.ndarray | None
+    ) -> np.ndarray | None:
+        """Return weights under which rows near a boundary between classes count most.
+
+        A rounding error changes the label, and the probability, of a row that lies near
+        the boundary, and of no other. Rows count ``1 / (1 + (m / s)**2)``, where `m` is the
+        margin by which the best class wins and `s` the root mean square of all margins.
+        """
+        coef, intercept, _ = self._linear_map()
+        scores = X @ coef.T + intercept
+        if len(coef) == 1:
+            margin = np.abs(scores[:, 0])
+        else:
+            ordered = np.sort(scores, axis=1)
+            margin = ordered[:, -1] - ordered[:, -2]
+        weights = np.ones(len(X)) if sample_weight is None else sample_weight
+        mean_square = np.average(margin**2, weights=weights)
+        return weights / (1 + margin**2 / mean_square) if mean_square > 0 else weights
+
     def decision_function(self, X: Any, *, fhe: str | None = None) -> np.ndarray:
         """Return the raw scores.
 

@@ -169,9 +169,16 @@ class FHEMixin:
             input_range = input_range.union(self._input_range)
         self._input_range = input_range
         self.onnx_model_ = self._to_onnx()
+        importance = self._importance(X, sample_weight)
         self.quantized_module_ = to_quantized_module(
-            self.onnx_model_, [X], bits, [input_range], sample_weight
+            self.onnx_model_, [X], bits, [input_range], importance
         )
+
+    def _importance(
+        self, X: np.ndarray, sample_weight: np.ndarray | None
+    ) -> np.ndarray | None:
+        """Return how much each row counts when weights are rounded (hook of the family)."""
+        return sample_weight
 
     @classmethod
     def from_sklearn_model(cls, model: Any, X: Any) -> Any:

@@ -265,22 +265,21 @@ class ConcreteEngine:
             tuple(np.ascontiguousarray(np.repeat(array, rows, 0)) for array in sample)
             for sample in extremes
         ]
-        options = {
+        options: dict[str, Any] = {
             "p_error": p_error,
             "global_p_error": None,
             "compress_input_ciphertexts": True,
             "compress_evaluation_keys": True,
             "dump_artifacts_on_unexpected_failures": False,
             "enable_unsafe_features": False,
-            "additional_pre_processors": [_signs()],
         }
         if self._given is None:
             # The threads of one call wait for the next one by spinning: without tables
             # there is nothing to share out, and calls run side by side instead.
             options["loop_parallelize"] = tables
-            configuration = fhe.Configuration(**options)
-        else:
-            configuration = self._given.fork(**options)
+        given = self._given or fhe.Configuration()
+        options["additional_pre_processors"] = [*given.additional_pre_processors, _signs()]
+        configuration = given.fork(**options)
         compiler = fhe.Compiler(circuit, dict.fromkeys(names, "encrypted"))
         try:
             compiled = compiler.compile(

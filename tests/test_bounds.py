@@ -148,3 +148,14 @@ def test_circuit_refuses_integers_out_of_range():
         circuit.encrypt_run_decrypt()
     with pytest.raises(ValueError, match="1 row"):
         circuit.encrypt(np.zeros((2, 3), int))
+
+
+def test_many_rows_in_clear_are_computed_as_few():
+    """They go to threads, in blocks; what is wrong with one row is still an error."""
+    model = _ridge()
+    rows = np.random.default_rng(1).normal(size=(150_001, 3)) * [1, 1e3, 1e-3]
+    few = np.concatenate([model.predict(part) for part in np.array_split(rows, 60)])
+    np.testing.assert_array_equal(model.predict(rows), few)
+    rows[-1, -1] = np.inf
+    with pytest.raises(ValueError, match="nan or infinity"):
+        model.quantized_module.scores(rows)

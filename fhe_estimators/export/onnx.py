@@ -22,7 +22,7 @@ def read_onnx(model: onnx.ModelProto) -> Graph:
     Returns
     -------
     graph : Graph
-        ``Constant`` nodes have become constants.
+        Initializers are its constants; `fhe_estimators.rewrite.clean` folds the rest.
 
     Raises
     ------

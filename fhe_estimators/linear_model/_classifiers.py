@@ -82,8 +82,8 @@ class LogisticRegression(LinearClassifierMixin, linear_model.LogisticRegression)
     array([0, 0, 1, 1])
     >>> model.predict(X, fhe="execute")  # on encrypted rows
     array([0, 0, 1, 1])
-    >>> model.predict_proba([[1, 1]]).round(2)
-    array([[0.63, 0.37]])
+    >>> model.predict_proba([[1, 1]]).round(1)
+    array([[0.6, 0.4]])
     """
 
     _parameter_constraints = {
