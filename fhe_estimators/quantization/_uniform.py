@@ -29,7 +29,7 @@ _EXACT_BITS = 53
 #: zero point would not be exact otherwise.
 _NARROWEST = 2.0**-32
 #: Numbers that are quantized at a time; from `_MANY` on in threads, in larger blocks.
-_BLOCK, _LARGE_BLOCK, _MANY = 2**14, 2**18, 2**20
+_BLOCK, _LARGE_BLOCK, _MANY = 2**14, 2**17, 2**20
 
 
 class UniformQuantizer:
@@ -165,7 +165,7 @@ class UniformQuantizer:
         ValueError
             If a number is nan or infinite, or the quantizer is not fitted.
         """
-        array = np.asarray(values, dtype=np.float64)
+        array = _finite(values)
         scale, zero_point = self._fitted()
         array = np.broadcast_to(array, np.broadcast_shapes(array.shape, np.shape(scale)))
         if array.ndim == 0:
@@ -180,17 +180,16 @@ class UniformQuantizer:
 
         def quantize(start: int) -> None:
             rows = slice(start, start + n_rows)
-            block = _finite(array[rows])
-            n = len(block)
+            n = len(q[rows])
             with np.errstate(over="ignore"):
-                block = block / steps[:n]
+                block = array[rows] / steps[:n]
             np.rint(block, out=block)
             block += shifts[:n]
             np.maximum(block, self.low, out=block)
             np.minimum(block, self.high, out=block)
             q[rows] = block
 
-        starts = range(0, max(1, len(array)), n_rows)
+        starts = range(0, len(array), n_rows)
         if array.size < _MANY:
             for start in starts:
                 quantize(start)
