@@ -151,7 +151,7 @@ def test_circuit_refuses_integers_out_of_range():
 
 
 def test_many_rows_in_clear_are_computed_as_few():
-    """They go to threads, in blocks; what is wrong with one row is still an error."""
+    """They are computed in blocks; what is wrong with one row is still an error."""
     model = _ridge()
     rows = np.random.default_rng(1).normal(size=(150_001, 3)) * [1, 1e3, 1e-3]
     few = np.concatenate([model.predict(part) for part in np.array_split(rows, 60)])
@@ -159,3 +159,13 @@ def test_many_rows_in_clear_are_computed_as_few():
     rows[-1, -1] = np.inf
     with pytest.raises(ValueError, match="nan or infinity"):
         model.quantized_module.scores(rows)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(models(), st.data())
+def test_scores_are_those_of_the_integers(module, data):
+    """Integers that are held by floats give the same scores, exactly."""
+    shape = (3, module.graph.inputs[0].shape[1])
+    rows = data.draw(arrays(np.float64, shape, elements=finite))
+    integers = module.quantized_forward(module.quantize_input(rows))
+    np.testing.assert_array_equal(module.scores(rows), module.dequantize_output(integers))

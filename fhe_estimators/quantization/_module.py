@@ -9,13 +9,16 @@ from typing import Any
 import numpy as np
 
 from fhe_estimators._config import check_fhe_mode
-from fhe_estimators.circuit import Circuit
+from fhe_estimators.circuit import Circuit, is_additive
 from fhe_estimators.engine import Integers, run_clear
 from fhe_estimators.exceptions import NotCompiledError
 from fhe_estimators.graph import INTEGER, Graph, check, show
 from fhe_estimators.numpy_module import NumpyModule
 from fhe_estimators.operators import supported
 from fhe_estimators.quantization._uniform import UniformQuantizer
+
+#: Numbers of the inputs that are computed in clear at a time.
+_BLOCK = 2**16
 
 
 class QuantizedModule:
@@ -48,6 +51,9 @@ class QuantizedModule:
         self.input_quantizers = tuple(input_quantizers)
         self.output_quantizers = tuple(output_quantizers)
         self.clear_module = clear_module
+        # Without tables, integers of up to 52 bits are exact as floats, and BLAS is fast.
+        widest = max(self.bit_widths().values())
+        self._exact_as_floats = is_additive(self.graph) and widest <= 52
         self._circuit: Circuit | None = None
         self._lock = RLock()
 
@@ -135,9 +141,26 @@ class QuantizedModule:
         -------
         scores : ndarray of float64 of shape (n_samples, ...), or a tuple of them
         """
-        q_inputs = _tuple(self.quantize_input(*inputs))
-        q_outputs = _tuple(self.quantized_forward(*q_inputs, fhe=fhe))
-        return self.dequantize_output(*q_outputs)
+        if fhe != "disable":
+            q_inputs = _tuple(self.quantize_input(*inputs))
+            q_outputs = _tuple(self.quantized_forward(*q_inputs, fhe=fhe))
+            return self.dequantize_output(*q_outputs)
+        self._count(inputs, self.input_quantizers)
+        n_rows = len(inputs[0])
+        # Some rows at a time, so that the steps in between stay in the cache.
+        step = max(1, _BLOCK * n_rows // max(1, sum(map(np.size, inputs))))
+        blocks = [
+            _tuple(self._clear_scores(*(array[start : start + step] for array in inputs)))
+            for start in range(0, max(1, n_rows), step)
+        ]
+        outputs = tuple(np.concatenate(parts) for parts in zip(*blocks, strict=True))
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    def _clear_scores(self, *inputs: np.ndarray) -> np.ndarray | Integers:
+        dtype = np.float64 if self._exact_as_floats else np.int64
+        pairs = zip(self.input_quantizers, inputs, strict=True)
+        q_inputs = [quantizer.quant(array, dtype) for quantizer, array in pairs]
+        return self.dequantize_output(*run_clear(self.graph, q_inputs))
 
     def forward(self, *inputs: np.ndarray, fhe: str = "disable") -> Any:
         """Quantize, compute, dequantize, and run the clear end of the model.

@@ -12,13 +12,10 @@ References
 
 from __future__ import annotations
 
-import math
-import os
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 
 from fhe_estimators.exceptions import BitWidthError
 from fhe_estimators.graph import bits_of_range
@@ -28,8 +25,6 @@ _EXACT_BITS = 53
 #: A range narrower than this part of its distance to zero counts as one number; the
 #: zero point would not be exact otherwise.
 _NARROWEST = 2.0**-32
-#: Numbers that are quantized at a time; from `_MANY` on in threads, in larger blocks.
-_BLOCK, _LARGE_BLOCK, _MANY = 2**14, 2**17, 2**20
 
 
 class UniformQuantizer:
@@ -148,17 +143,19 @@ class UniformQuantizer:
         self.zero_point = zero_point if zero_point.ndim else int(zero_point)
         return self
 
-    def quant(self, values: ArrayLike) -> np.ndarray:
+    def quant(self, values: ArrayLike, dtype: DTypeLike = np.int64) -> np.ndarray:
         """Return integers, clipped to the range.
 
         Parameters
         ----------
         values : array-like of float
             Finite numbers, however large.
+        dtype : dtype, default=int64
+            What holds the integers; float64 does so exactly up to 53 bits.
 
         Returns
         -------
-        q : ndarray of int64, each in ``[low, high]``
+        q : ndarray of `dtype`, each in ``[low, high]``
 
         Raises
         ------
@@ -167,37 +164,14 @@ class UniformQuantizer:
         """
         array = _finite(values)
         scale, zero_point = self._fitted()
-        array = np.broadcast_to(array, np.broadcast_shapes(array.shape, np.shape(scale)))
-        if array.ndim == 0:
-            return self.quant(array[np.newaxis]).reshape(())
-        q = np.empty(array.shape, dtype=np.int64)
-        # Blocks that stay in the cache between steps; several at once if there are many.
-        size = _BLOCK if array.size < _MANY else _LARGE_BLOCK
-        n_rows = max(1, min(len(array), size // max(1, math.prod(array.shape[1:]))))
-        shape = (n_rows, *array.shape[1:])
-        steps = np.array(np.broadcast_to(scale, shape), dtype=np.float64)
-        shifts = np.array(np.broadcast_to(zero_point, shape), dtype=np.float64)
-
-        def quantize(start: int) -> None:
-            rows = slice(start, start + n_rows)
-            n = len(q[rows])
-            with np.errstate(over="ignore"):
-                block = array[rows] / steps[:n]
-            np.rint(block, out=block)
-            block += shifts[:n]
-            np.maximum(block, self.low, out=block)
-            np.minimum(block, self.high, out=block)
-            q[rows] = block
-
-        starts = range(0, len(array), n_rows)
-        if array.size < _MANY:
-            for start in starts:
-                quantize(start)
-        else:
-            with ThreadPoolExecutor(os.cpu_count()) as pool:
-                # What a thread raises is raised when its result is taken.
-                list(pool.map(quantize, starts))
-        return q
+        with np.errstate(over="ignore"):
+            scaled = np.asarray(array / scale)
+        q = scaled.reshape(scaled.shape or (1,))
+        np.rint(q, out=q)
+        q += zero_point
+        np.maximum(q, self.low, out=q)
+        np.minimum(q, self.high, out=q)
+        return q.reshape(scaled.shape).astype(dtype, copy=False)
 
     def dequant(self, q: ArrayLike) -> np.ndarray:
         """Return the real numbers that integers stand for.

@@ -142,8 +142,8 @@ def test_n_bits():
         resolve_n_bits({"op_inputs": 3, "op_weights": 99})
 
 
-def test_many_numbers_are_quantized_as_few():
-    """Large arrays go to threads, in blocks; nothing else changes."""
+def test_shapes_and_many_numbers():
+    """One number, a row, many rows; integers held by floats are the same ones."""
     rng = np.random.default_rng(0)
     many = rng.normal(size=(400_001, 3)) * [1, 1e3, 1e-3]
     quantizer = UniformQuantizer(9, signed=True).fit(many[:100], axis=0)
@@ -152,6 +152,7 @@ def test_many_numbers_are_quantized_as_few():
     np.testing.assert_array_equal(q, np.concatenate(parts))
     assert quantizer.quant(many[0, 0]).shape == (3,)
     assert UniformQuantizer(9).fit([0.0, 1.0]).quant(0.5).shape == ()
+    np.testing.assert_array_equal(quantizer.quant(many, np.float64), q)
     many[-1, -1] = np.nan
     with pytest.raises(ValueError, match="nan"):
         quantizer.quant(many)
