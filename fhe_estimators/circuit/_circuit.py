@@ -7,7 +7,7 @@ import os
 import platform
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from threading import RLock
@@ -280,22 +280,20 @@ class Circuit:
             return self._single
         with self._lock:
             if self._batch is None:
-                self._batch = next(self._batch_plans())
+                self._batch = self._batch_plan()
             return self._batch
 
-    def _batch_plans(self) -> Iterator[_Plan]:
-        """Compile batch plans, densest first, and yield those that have parameters."""
-        packings = [*candidates(self.graph, self.p_error), None]
-        for packing in packings:
+    def _batch_plan(self) -> _Plan:
+        """Compile batch plans, densest first, and return one that has parameters."""
+        for packing in candidates(self.graph, self.p_error):
             plan = _Plan(_BATCH, packing)
             try:
                 self._program(plan)
             except CompilationError as error:
                 logger.debug("no parameters for %s: %s", packing, error)
-                if packing is None:
-                    raise
-                continue
-            yield plan
+            else:
+                return plan
+        return _Plan(_BATCH)
 
     def _program(self, plan: _Plan) -> Program:
         with self._lock:
