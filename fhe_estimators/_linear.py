@@ -25,7 +25,10 @@ __all__ = [
 
 
 #: Bits of weights, for inputs of so many bits at most.
-_FAST_WEIGHT_BITS, _FAST_BITS = 6, 8
+_FAST_WEIGHT_BITS, _FAST_BITS = 7, 8
+
+#: A row is near a boundary within this part of the root mean square of margins.
+_NEAR = 0.3
 
 
 class LinearMixin(FHEMixin):
@@ -44,8 +47,8 @@ class LinearMixin(FHEMixin):
         """Return fewer bits for weights than for inputs up to 8 bits, as many above.
 
         A bit of the weights costs more than one of the inputs (it lengthens the result
-        and the noise alike), and the fitted weights lose less: six bits of them are worth
-        about eight of the inputs. Above eight bits precision counts more than speed.
+        and the noise alike), and the fitted weights lose less: seven bits of them are worth
+        eight of the inputs. Above eight bits precision counts more than speed.
         """
         bits = super()._bit_widths()
         if isinstance(self.n_bits, Mapping) or bits.op_inputs > _FAST_BITS:
@@ -110,7 +113,7 @@ class LinearClassifierMixin(LinearMixin, FHEClassifierMixin):
 
         A rounding error changes the label, and the probability, of a row that lies near
         the boundary, and of no other. Rows count ``1 / (1 + (m / s)**2)``, where `m` is the
-        margin by which the best class wins and `s` the root mean square of all margins.
+        margin by which the best class wins and `s` 0.3 times the root mean square of all.
         """
         coef, intercept, _ = self._linear_map()
         scores = X @ coef.T + intercept
@@ -120,8 +123,8 @@ class LinearClassifierMixin(LinearMixin, FHEClassifierMixin):
             ordered = np.sort(scores, axis=1)
             margin = ordered[:, -1] - ordered[:, -2]
         weights = np.ones(len(X)) if sample_weight is None else sample_weight
-        mean_square = np.average(margin**2, weights=weights)
-        return weights / (1 + margin**2 / mean_square) if mean_square > 0 else weights
+        near = _NEAR**2 * np.average(margin**2, weights=weights)
+        return weights / (1 + margin**2 / near) if near > 0 else weights
 
     def decision_function(self, X: Any, *, fhe: str | None = None) -> np.ndarray:
         """Return the raw scores.

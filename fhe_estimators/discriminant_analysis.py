@@ -42,7 +42,7 @@ class LinearDiscriminantAnalysis(
     covariance_estimator : estimator or None, default=None
         With ``fit`` and ``covariance_``, used instead of `shrinkage`.
     n_bits : int or dict, default=8
-        Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 6 bits up
+        Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 7 bits up
         to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
     p_error : float, default=2**-64
         Probability that a decrypted score is wrong. Smaller is slower; see the README.

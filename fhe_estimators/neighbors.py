@@ -31,7 +31,7 @@ class NearestCentroid(LinearMixin, FHEClassifierMixin, neighbors.NearestCentroid
     priors : {'uniform', 'empirical'} or array-like of shape (n_classes,), default='uniform'
         Probability of each class: all the same, the frequencies in `y`, or given.
     n_bits : int or dict, default=12
-        Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 6 bits up
+        Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 7 bits up
         to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
     p_error : float, default=2**-64
         Probability that a decrypted score is wrong. Smaller is slower; see the README.

@@ -47,7 +47,7 @@ class LogisticRegression(LinearClassifierMixin, linear_model.LogisticRegression)
     warm_start : bool, default=False
         Whether `fit` starts from the result of the last `fit`.
     n_bits : int or dict, default=8
-        Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 6 bits up
+        Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 7 bits up
         to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
     p_error : float, default=2**-64
         Probability that a decrypted score is wrong. Smaller is slower; see the README.
@@ -161,7 +161,7 @@ class RidgeClassifier(LinearClassifierMixin, linear_model.RidgeClassifier):
     random_state : int, RandomState instance or None, default=None
         Seed of the order of rows in ``'sag'`` and ``'saga'``.
     n_bits : int or dict, default=8
-        Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 6 bits up
+        Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 7 bits up
         to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
     p_error : float, default=2**-64
         Probability that a decrypted score is wrong. Smaller is slower; see the README.

@@ -33,7 +33,7 @@ class PoissonRegressor(GeneralizedLinearMixin, linear_model.PoissonRegressor):
     verbose : int, default=0
         How much `fit` prints; zero is nothing.
     n_bits : int or dict, default=8
-        Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 6 bits up
+        Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 7 bits up
         to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
     p_error : float, default=2**-64
         Probability that a decrypted score is wrong. Smaller is slower; see the README.
@@ -124,7 +124,7 @@ class GammaRegressor(GeneralizedLinearMixin, linear_model.GammaRegressor):
     verbose : int, default=0
         How much `fit` prints; zero is nothing.
     n_bits : int or dict, default=8
-        Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 6 bits up
+        Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 7 bits up
         to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
     p_error : float, default=2**-64
         Probability that a decrypted score is wrong. Smaller is slower; see the README.
@@ -219,7 +219,7 @@ class TweedieRegressor(GeneralizedLinearMixin, linear_model.TweedieRegressor):
     verbose : int, default=0
         How much `fit` prints; zero is nothing.
     n_bits : int or dict, default=8
-        Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 6 bits up
+        Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 7 bits up
         to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
     p_error : float, default=2**-64
         Probability that a decrypted score is wrong. Smaller is slower; see the README.

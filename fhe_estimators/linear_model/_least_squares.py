@@ -28,7 +28,7 @@ class LinearRegression(LinearRegressorMixin, linear_model.LinearRegression):
     positive : bool, default=False
         Whether coefficients must not be negative.
     n_bits : int or dict, default=8
-        Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 6 bits up
+        Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 7 bits up
         to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
     p_error : float, default=2**-64
         Probability that a decrypted score is wrong. Smaller is slower; see the README.
@@ -120,7 +120,7 @@ class Ridge(LinearRegressorMixin, linear_model.Ridge):
     random_state : int, RandomState instance or None, default=None
         Seed of the order of rows in ``'sag'`` and ``'saga'``.
     n_bits : int or dict, default=8
-        Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 6 bits up
+        Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 7 bits up
         to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
     p_error : float, default=2**-64
         Probability that a decrypted score is wrong. Smaller is slower; see the README.
@@ -220,7 +220,7 @@ class Lasso(LinearRegressorMixin, linear_model.Lasso):
     selection : {'cyclic', 'random'}, default='cyclic'
         Whether coefficients are updated in turn or in random order.
     n_bits : int or dict, default=8
-        Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 6 bits up
+        Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 7 bits up
         to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
     p_error : float, default=2**-64
         Probability that a decrypted score is wrong. Smaller is slower; see the README.
@@ -324,7 +324,7 @@ class ElasticNet(LinearRegressorMixin, linear_model.ElasticNet):
     selection : {'cyclic', 'random'}, default='cyclic'
         Whether coefficients are updated in turn or in random order.
     n_bits : int or dict, default=8
-        Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 6 bits up
+        Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 7 bits up
         to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
     p_error : float, default=2**-64
         Probability that a decrypted score is wrong. Smaller is slower; see the README.

@@ -60,7 +60,7 @@ class SGDRegressor(LinearRegressorMixin, linear_model.SGDRegressor):
     average : bool or int, default=False
         Whether the coefficients are means over the steps; a number tells from which row on.
     n_bits : int or dict, default=8
-        Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 6 bits up
+        Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 7 bits up
         to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
     p_error : float, default=2**-64
         Probability that a decrypted score is wrong. Smaller is slower; see the README.
@@ -207,7 +207,7 @@ class SGDClassifier(LinearClassifierMixin, linear_model.SGDClassifier):
     average : bool or int, default=False
         Whether the coefficients are means over the steps; a number tells from which row on.
     n_bits : int or dict, default=8
-        Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 6 bits up
+        Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 7 bits up
         to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
     p_error : float, default=2**-64
         Probability that a decrypted score is wrong. Smaller is slower; see the README.
