@@ -46,6 +46,10 @@ class Program(Protocol):
     bootstraps: int
 
     @property
+    def can_simulate(self) -> bool:
+        """Whether `simulate` works: not for a program that was loaded."""
+
+    @property
     def evaluation_key_bytes(self) -> int:
         """Bytes of the keys that a server needs."""
 
@@ -98,6 +102,7 @@ class ClearProgram:
 
     complexity = 0.0
     evaluation_key_bytes = 0
+    can_simulate = True
 
     def __init__(self, graph: Graph, rows: int) -> None:
         self.graph, self.rows = graph, rows
@@ -381,11 +386,6 @@ class ConcreteProgram:
         return self._compiled is not None
 
     @property
-    def has_keys(self) -> bool:
-        """Whether keys were generated."""
-        return bool(self._client.keys.are_generated)
-
-    @property
     def evaluation_key_bytes(self) -> int:
         """Bytes of the (compressed) evaluation keys that a server needs."""
         self.keygen()
@@ -420,8 +420,17 @@ class ConcreteProgram:
         return results if isinstance(results, tuple) else (results,)
 
     def decrypt(self, ciphertexts: Any) -> Integers:
-        """Return the integers of the results."""
-        self.keygen()
+        """Return the integers of the results.
+
+        Raises
+        ------
+        ValueError
+            If there are no keys: nothing was encrypted here.
+        """
+        if self._ciphers is None:
+            raise ValueError(
+                "There are no keys to decrypt with: decrypt where inputs were encrypted."
+            )
         process = self._ciphers.process_output
         return tuple(
             np.asarray(process(ciphertext._inner, place).to_py_val(), dtype=np.int64)

@@ -119,3 +119,14 @@ np.save("encrypted.npy", model.predict_proba(X, fhe="execute"))
     expected = model.predict_proba(X[:5])
     for name in ("clear", "encrypted"):
         np.testing.assert_array_equal(np.load(tmp_path / f"{name}.npy"), expected)
+
+
+@pytest.mark.fhe
+def test_decryption_without_keys_is_refused(executed):
+    """New keys would turn somebody else's results into silent garbage."""
+    model, X = executed
+    circuit = model.fhe_circuit
+    results = circuit.run(circuit.encrypt(model.quantize_input(X[:1])))
+    loaded = pickle.loads(pickle.dumps(circuit))
+    with pytest.raises(ValueError, match="no keys"):
+        loaded.decrypt(results)

@@ -305,7 +305,7 @@ class Circuit:
         """Return a program that can simulate: a loaded one cannot, compile it again."""
         with self._lock:
             program = self._program(plan)
-            if not getattr(program, "can_simulate", True):
+            if not program.can_simulate:
                 if plan not in self._simulators:
                     self._simulators[plan] = self._compile(plan)
                 program = self._simulators[plan]
