@@ -41,6 +41,7 @@ _MODULE_OF = {
     ),
     **dict.fromkeys(("LinearSVC", "LinearSVR"), "svm"),
     "LinearDiscriminantAnalysis": "discriminant_analysis",
+    **dict.fromkeys(("BernoulliNB", "GaussianNB"), "naive_bayes"),
     "NearestCentroid": "neighbors",
     **dict.fromkeys(
         ("NumpyModule", "QuantizedArray", "QuantizedModule", "UniformQuantizer"),

@@ -54,14 +54,16 @@ def lowered_after(fit: Callable[..., Any], *, incremental: bool) -> Callable[...
 
     @functools.wraps(fit)
     def fit_and_lower(self: FHEMixin, *args: Any, **kwargs: Any) -> Any:
-        given = signature.bind(self, *args, **kwargs).arguments
-        refuse_sparse(given["X"])
+        bound = signature.bind(self, *args, **kwargs)
+        X, sample_weight = bound.arguments["X"], bound.arguments.get("sample_weight")
+        refuse_sparse(X)
         # Bits are checked before time is spent on fitting.
         self._check_fhe_parameters()
-        with _few_threads(given["X"]):
+        bound.arguments["X"] = self._prepared_for_fit(X, sample_weight)
+        with _few_threads(X):
             with local_mode(IN_FIT):
-                fit(self, *args, **kwargs)
-            self._lower(given["X"], given.get("sample_weight"), incremental=incremental)
+                fit(*bound.args, **bound.kwargs)
+            self._lower(X, sample_weight, incremental=incremental)
         return self
 
     return fit_and_lower

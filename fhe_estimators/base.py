@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, fields
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from sklearn.utils import Tags as SklearnTags
@@ -115,6 +115,11 @@ class FHEMixin:
 
     _doc_link_module = "fhe_estimators"
 
+    #: Constraints of the parameters that the family adds to the parent's.
+    _fhe_constraints: ClassVar[dict[str, list[Any]]] = FHE_CONSTRAINTS
+    #: What the parent takes features as.
+    _feature_dtype: ClassVar[type] = np.float64
+
     n_bits: Any
     p_error: float
     onnx_model_: ModelProto
@@ -151,20 +156,25 @@ class FHEMixin:
         return resolve_n_bits(self.n_bits)
 
     def _check_fhe_parameters(self) -> None:
-        """Raise `InvalidParameterError` if `n_bits` or `p_error` is not valid."""
-        given = {name: getattr(self, name) for name in FHE_CONSTRAINTS}
-        validate_parameter_constraints(FHE_CONSTRAINTS, given, type(self).__name__)
+        """Raise `InvalidParameterError` if a parameter that we add is not valid."""
+        constraints = self._fhe_constraints
+        given = {name: getattr(self, name) for name in constraints}
+        validate_parameter_constraints(constraints, given, type(self).__name__)
         self._bit_widths()
+
+    def _prepared_for_fit(self, X: Any, sample_weight: Any) -> Any:
+        """Return the rows that the parent is fitted on (hook of the family)."""
+        return X
 
     def _lower(
         self, X: Any, sample_weight: Any = None, *, incremental: bool = False
     ) -> None:
         """Lower the fitted model to integers; drops the circuit of an earlier fit."""
-        X = validate_data(self, X, reset=False, dtype=np.float64)
+        X = self._validated(X)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
         bits = self._bit_widths()
-        input_range = InputRange.of(X, bits.op_inputs, sample_weight)
+        input_range = self._range_of(X, bits.op_inputs, sample_weight)
         if incremental and hasattr(self, "_input_range"):
             input_range = input_range.union(self._input_range)
         self._input_range = input_range
@@ -173,6 +183,12 @@ class FHEMixin:
         self.quantized_module_ = to_quantized_module(
             self.onnx_model_, [X], bits, [input_range], importance
         )
+
+    def _range_of(
+        self, X: np.ndarray, n_bits: int, sample_weight: np.ndarray | None
+    ) -> InputRange:
+        """Return the range of each feature (hook of the family)."""
+        return InputRange.of(X, n_bits, sample_weight)
 
     def _importance(
         self, X: np.ndarray, sample_weight: np.ndarray | None
@@ -204,8 +220,15 @@ class FHEMixin:
         NotFittedError
             If `model` is not fitted.
         """
+        twin = cls._twin(model)
+        twin._lower(X)
+        return twin
+
+    @classmethod
+    def _twin(cls, model: Any) -> Any:
+        """Return an estimator that holds all that a fitted model of the parent holds."""
         mirrored = next(
-            base for base in cls.__mro__ if base.__module__.startswith("sklearn.")
+            base for base in cls.__mro__ if not base.__module__.startswith(__package__)
         )
         if not isinstance(model, mirrored):
             raise TypeError(
@@ -213,26 +236,27 @@ class FHEMixin:
                 f"{mirrored.__module__}.{mirrored.__name__}; got {type(model).__name__}."
             )
         check_is_fitted(model)
-        refuse_sparse(X)
         twin = cls()
         for name, value in vars(model).items():
             setattr(twin, name, copy.deepcopy(value))
-        twin._lower(X)
         return twin
 
     # Encrypted prediction ------------------------------------------------------------
 
-    def _scores(self, X: Any, float_scores: Callable[[Any], np.ndarray]) -> np.ndarray:
+    def _scores(
+        self, X: Any, float_scores: Callable[[Any], np.ndarray], *, validated: bool = False
+    ) -> np.ndarray:
         """Return raw scores, of shape (n_samples, n_outputs), in the mode in force.
 
         While the parent is fitting (early stopping evaluates the half-fitted model) they
-        are the parent's own.
+        are the parent's own. Rows that the parent has `validated` lost their names, and are
+        not validated again.
         """
         mode = current_mode()
         if mode == IN_FIT:
             return float_scores(X)
         check_is_fitted(self)
-        X = self._validated(X)
+        X = X if validated else self._validated(X)
         if mode != "disable" and not self.quantized_module_.is_compiled:
             self.compile()
         scores: np.ndarray = self.quantized_module_.scores(X, fhe=mode)
@@ -240,7 +264,8 @@ class FHEMixin:
 
     def _validated(self, X: Any) -> np.ndarray:
         refuse_sparse(X)
-        array: np.ndarray = validate_data(self, X, reset=False, dtype=np.float64)
+        dtype = self._feature_dtype
+        array: np.ndarray = validate_data(self, X, reset=False, dtype=dtype)
         return array
 
     def compile(
@@ -291,8 +316,9 @@ class FHEMixin:
 
         Returns
         -------
-        q_X : ndarray of int64 of shape (n_samples, n_features)
-            Each in ``[-2**(n_bits-1), 2**(n_bits-1) - 1]``, C-contiguous.
+        q_X : ndarray of int64 of shape (n_samples, n_inputs)
+            One for each feature, or each function of features that the client computes
+            before it encrypts; in ``[-2**(n_bits-1), 2**(n_bits-1) - 1]``, C-contiguous.
         """
         check_is_fitted(self)
         q_X: Any = self.quantized_module_.quantize_input(self._validated(X))

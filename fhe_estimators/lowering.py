@@ -18,9 +18,13 @@ from fhe_estimators.operators import BitWidths, supported
 from fhe_estimators.quantization import (
     InputRange,
     QuantizedModule,
+    TreeGraphs,
+    TreeOptions,
+    image,
     quantize,
 )
-from fhe_estimators.rewrite import clean, cut
+from fhe_estimators.rewrite import clean, cut, split_prologue
+from fhe_estimators.rewrite.trees import recognize
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -32,6 +36,7 @@ def to_quantized_module(
     bits: BitWidths,
     input_ranges: Sequence[InputRange] | None = None,
     sample_weight: np.ndarray | None = None,
+    trees: TreeOptions = TreeOptions(),  # noqa: B008  (it is frozen)
 ) -> QuantizedModule:
     """Lower an ONNX model to integers.
 
@@ -46,6 +51,8 @@ def to_quantized_module(
         Ranges of the inputs, if known otherwise than from `calibration`.
     sample_weight : ndarray of shape (n_samples,), optional
         How much each row counts.
+    trees : TreeOptions, optional
+        How a tree ensemble, if the model is one, is quantized.
 
     Returns
     -------
@@ -53,12 +60,32 @@ def to_quantized_module(
     """
     # The model as a float graph, without what needs no computation at all.
     graph = clean(NumpyModule(model).graph)
+    # A tree ensemble is a sum of table look-ups.
+    found = recognize(graph)
+    if found is not None:
+        ensemble, clear = found
+        graphs = TreeGraphs(ensemble, calibration[0], trees, sample_weight)
+        integers, decoder = graphs.default()
+        end = NumpyModule(clear)
+        return QuantizedModule(
+            integers, [graphs.encoder], [decoder], end, alternatives=graphs
+        )
     # What follows the last product runs in clear, after decryption.
     encrypted, clear = cut(graph)
+    # What precedes the first product runs in clear, too, before encryption.
+    prologue, encrypted = split_prologue(encrypted)
+    start = NumpyModule(prologue) if prologue.nodes else None
+    if start is not None:
+        if input_ranges is None:
+            input_ranges = [
+                InputRange.of(rows, bits.op_inputs, sample_weight) for rows in calibration
+            ]
+        input_ranges = image(start.outputs, calibration, input_ranges, sample_weight)
+        calibration = start.outputs(*calibration)
     # Only operators with an encrypted form may be left.
     check(encrypted, FLOAT, supported(encrypted=True))
     # Integers, with ranges that hold for any input.
     integers, inputs, outputs = quantize(
         encrypted, calibration, bits, input_ranges, sample_weight
     )
-    return QuantizedModule(integers, inputs, outputs, NumpyModule(clear))
+    return QuantizedModule(integers, inputs, outputs, NumpyModule(clear), prologue=start)

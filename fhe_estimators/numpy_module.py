@@ -73,11 +73,29 @@ class NumpyModule:
         TypeError
             If the number of arrays is not the number of inputs.
         """
-        results = self.intermediates(*inputs)
-        outputs = tuple(results[value.name] for value in self.graph.outputs)
+        outputs = self.outputs(*inputs)
         return outputs[0] if len(outputs) == 1 else outputs
 
     __call__ = forward
+
+    def outputs(self, *inputs: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Compute the outputs of the graph: `forward`, but a tuple even of one.
+
+        Parameters
+        ----------
+        *inputs : ndarray of shape (n_samples, ...)
+
+        Returns
+        -------
+        outputs : tuple of ndarray of shape (n_samples, ...)
+
+        Raises
+        ------
+        TypeError
+            If the number of arrays is not the number of inputs.
+        """
+        results = self.intermediates(*inputs)
+        return tuple(results[value.name] for value in self.graph.outputs)
 
     def intermediates(self, *inputs: np.ndarray) -> dict[str, np.ndarray]:
         """Compute every tensor of the graph.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from fhe_estimators.engine import Integers
@@ -27,7 +29,8 @@ def extremes(graph: Graph) -> list[Integers]:
 
     In front of the first table a tensor is ``base + sum_k slope_k q_k`` for the inputs
     ``q``, so its extremes are at corners of the box of inputs, which the signs of the
-    slopes tell. Behind a table the rows are only examples.
+    slopes tell; in a thermometer code, at one of its steps. Behind a table the rows are
+    only examples.
     """
     rows = [
         tuple(np.full((1, *_shape(value)), bound) for value in graph.inputs)
@@ -36,20 +39,33 @@ def extremes(graph: Graph) -> list[Integers]:
     if len(graph.inputs) != 1:
         return rows
     source, linear = graph.inputs[0], _before_tables(graph)
-    low, high = _ends(graph)
     results = _at_units(linear)
     for node in linear:
         base, *units = results[node.outputs[0]].reshape(len(rows[0][0].ravel()) + 1, -1)
         slopes = np.array(units) - base
-        ends = (
-            np.minimum(slopes * low, slopes * high),
-            np.maximum(slopes * low, slopes * high),
-        )
-        lowest = (base + ends[0].sum(axis=0)).argmin()
-        highest = (base + ends[1].sum(axis=0)).argmax()
-        for corner in (slopes[:, lowest] < 0, slopes[:, highest] > 0):
-            rows.append((np.where(corner, high, low).reshape(1, *_shape(source)),))
+        for sign in (-1, 1):
+            corners = _highest(sign * slopes, source)
+            best = (sign * base + (sign * slopes * corners).sum(axis=0)).argmax()
+            rows.append((corners[:, best].reshape(1, *_shape(source)),))
     return rows
+
+
+def _highest(slopes: np.ndarray, source: Value) -> np.ndarray:
+    """Return the rows, as columns, for which the sums of slopes are largest."""
+    low, high = source.low, source.high
+    if not source.runs:
+        return np.where(slopes > 0, high, low)
+    corners = np.full_like(slopes, low)
+    starts = np.cumsum([0, *source.runs])
+    for start, stop in pairwise(starts.tolist()):
+        # A code rises once, somewhere: sums over what follows, none of it included.
+        tails = np.zeros((stop - start + 1, slopes.shape[1]), slopes.dtype)
+        tails[:-1] = slopes[start:stop][::-1].cumsum(axis=0)[::-1]
+        rises = tails.argmax(axis=0)
+        corners[start:stop] = np.where(
+            np.arange(stop - start)[:, np.newaxis] >= rises, high, low
+        )
+    return corners
 
 
 def _shape(value: Value) -> tuple[int, ...]:

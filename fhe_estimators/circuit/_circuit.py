@@ -269,6 +269,11 @@ class Circuit:
                     f"The input {value.name!r} must lie in [{value.low}, {value.high}]; "
                     f"got [{array.min()}, {array.max()}]. Use quantize_input."
                 )
+            if value.runs and array.size and not _are_codes(array, value.runs):
+                raise ValueError(
+                    f"The input {value.name!r} must hold thermometer codes, runs of "
+                    "integers that never decrease. Use quantize_input."
+                )
             arrays.append(array.astype(np.int64))
         return tuple(arrays)
 
@@ -352,6 +357,13 @@ class Circuit:
         if self._single not in self._programs:
             self._batch = None
             self._programs[self._single] = self._compile(self._single)
+
+
+def _are_codes(array: np.ndarray, runs: Sequence[int]) -> bool:
+    """Tell whether no run of elements decreases."""
+    falls = np.diff(array.reshape(len(array), -1).astype(np.int64), axis=1) < 0
+    falls[:, np.cumsum(runs)[:-1] - 1] = False
+    return not falls.any()
 
 
 def _machine() -> tuple[str, ...]:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from fhe_estimators.export.onnx import load_onnx
+from fhe_estimators.export.trees import Matrices, TreeArrays, matrices
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -77,6 +78,8 @@ LINKS: dict[str, Callable[[Tensor], Tensor]] = {
     "identity": lambda score: score,
     "exp": torch.exp,
     "sigmoid": _sigmoid,
+    # The exponential loss fits half of the log-odds.
+    "half_sigmoid": lambda score: _sigmoid(2 * score),
     "softmax": lambda score: torch.softmax(score, dim=1),
     "ovr_sigmoid": lambda score: _normalized(torch.sigmoid(score)),
     "clip": _clip,
@@ -108,7 +111,132 @@ class LinearScores(nn.Module):
         return self.link(self.linear(x))
 
 
+class QuadraticScores(LinearScores):
+    """`LinearScores` of ``z = (x - mean) / scale`` and of its squares.
+
+    Parameters
+    ----------
+    mean, scale : ndarray of shape (n_features,)
+    coef : ndarray of shape (n_outputs, 2 * n_features)
+        Coefficients of the numbers, then of their squares.
+    intercept, link
+        As in `LinearScores`.
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(
+        self,
+        mean: np.ndarray,
+        scale: np.ndarray,
+        coef: np.ndarray,
+        intercept: np.ndarray,
+        link: str,
+    ) -> None:
+        super().__init__(coef, intercept, link)
+        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float64))
+        self.register_buffer("scale", torch.tensor(scale, dtype=torch.float64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return predictions, of shape (n_samples, n_outputs or n_classes)."""
+        z = (x - self.mean) / self.scale
+        return super().forward(torch.cat([z, z * z], dim=1))
+
+
+class BinaryScores(LinearScores):
+    """`LinearScores` of ``x > threshold``.
+
+    Parameters
+    ----------
+    threshold : float
+    coef, intercept, link
+        As in `LinearScores`.
+    """
+
+    threshold: Tensor
+
+    def __init__(
+        self, threshold: float, coef: np.ndarray, intercept: np.ndarray, link: str
+    ) -> None:
+        super().__init__(coef, intercept, link)
+        # As a number of the traced code it would lose digits.
+        self.register_buffer("threshold", torch.tensor(threshold, dtype=torch.float64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return predictions, of shape (n_samples, n_outputs or n_classes)."""
+        return super().forward((x > self.threshold).to(torch.float64))
+
+
 def export_linear(coef: np.ndarray, intercept: np.ndarray, link: str) -> ModelProto:
     """Export a linear map behind a link as an ONNX model; see `LinearScores`."""
     example = np.zeros((1, coef.shape[1]))
     return export_torch(LinearScores(coef, intercept, link), [example])
+
+
+def export_quadratic(
+    mean: np.ndarray,
+    scale: np.ndarray,
+    coef: np.ndarray,
+    intercept: np.ndarray,
+    link: str,
+) -> ModelProto:
+    """Export a quadratic score of each feature; see `QuadraticScores`."""
+    module = QuadraticScores(mean, scale, coef, intercept, link)
+    return export_torch(module, [np.zeros((1, len(mean)))])
+
+
+def export_binary(
+    threshold: float, coef: np.ndarray, intercept: np.ndarray, link: str
+) -> ModelProto:
+    """Export a linear map of truth values behind a link; see `BinaryScores`."""
+    example = np.zeros((1, coef.shape[1]))
+    return export_torch(BinaryScores(threshold, coef, intercept, link), [example])
+
+
+class TreeScores(nn.Module):
+    """``link(base + sum over trees)``, trees as matrix products.
+
+    Parameters
+    ----------
+    trees : Matrices
+    base : ndarray of shape (n_outputs,)
+    link : callable
+        From scores, of shape (n_samples, n_outputs), to what the model predicts.
+    """
+
+    def __init__(
+        self, trees: Matrices, base: np.ndarray, link: Callable[[Tensor], Tensor]
+    ) -> None:
+        super().__init__()
+        for name, array in trees._asdict().items():
+            self.register_buffer(name, torch.from_numpy(array))
+        self.register_buffer("base", torch.tensor(base, dtype=torch.float64))
+        self.link = link
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return predictions, of shape (n_samples, n_outputs or n_classes)."""
+        n_trees, n_leaves, n_nodes = self.paths.shape
+        holds = torch.mm(self.selection, x.t()) <= self.thresholds
+        holds = holds.reshape(n_trees, n_nodes, -1).to(self.paths.dtype)
+        reached = torch.matmul(self.paths, holds).reshape(n_trees * n_leaves, -1)
+        reached = torch.eq(self.counts, reached)
+        reached = reached.reshape(n_trees, n_leaves, -1).to(self.values.dtype)
+        scores = torch.matmul(self.values, reached).sum(0).t()
+        return self.link(scores + self.base)
+
+
+def export_trees(
+    trees: Sequence[TreeArrays],
+    n_features: int,
+    base: np.ndarray,
+    link: str | Callable[[Tensor], Tensor] = "identity",
+) -> ModelProto:
+    """Export a tree ensemble behind a link as an ONNX model; see `TreeScores`.
+
+    It has the form in which Hummingbird exports ensembles, in double precision: single
+    precision would move thresholds.
+    """
+    function = LINKS[link] if isinstance(link, str) else link
+    module = TreeScores(matrices(trees, n_features), base, function)
+    return export_torch(module, [np.zeros((1, n_features))])

@@ -38,12 +38,16 @@ class Value:
     low, high : int or None
         Smallest and largest integer that the tensor can ever hold; None in a float
         graph.
+    runs : tuple of int
+        Lengths of the runs into which the elements of a row fall, one after the other,
+        where each run is a thermometer code: it never decreases. Empty: no such promise.
     """
 
     name: str
     shape: tuple[int | None, ...] | None = None
     low: int | None = None
     high: int | None = None
+    runs: tuple[int, ...] = ()
 
     @property
     def bits(self) -> int | None:

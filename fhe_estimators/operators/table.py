@@ -18,7 +18,10 @@ class TableLookup(QuantizedOp):
     integer = True
 
     def f(x, table, *, first=0):
-        index = x - first
+        # Clear integers may be held as floats, see QuantizedModule.
+        index = np.asarray(x - first).astype(np.int64, copy=False)
         if table.ndim == 1:
-            return table[index]
-        return np.take_along_axis(table, index, axis=0)
+            found = table[index]
+        else:
+            found = np.take_along_axis(table, index, axis=0)
+        return found.astype(np.asarray(x).dtype, copy=False)

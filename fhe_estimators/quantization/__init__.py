@@ -7,21 +7,28 @@ from fhe_estimators.operators import (
     QuantizedOp,
 )
 from fhe_estimators.quantization._bits import check_n_bits, resolve_n_bits
-from fhe_estimators.quantization._calibration import InputRange
+from fhe_estimators.quantization._calibration import InputRange, image
+from fhe_estimators.quantization._grid import BINNINGS, Grid
 from fhe_estimators.quantization._module import QuantizedModule
 from fhe_estimators.quantization._post_training import quantize
+from fhe_estimators.quantization._trees import TreeGraphs, TreeOptions
 from fhe_estimators.quantization._uniform import QuantizedArray, UniformQuantizer
 
 __all__ = [
+    "BINNINGS",
     "ONNX_OPS_TO_NUMPY_IMPL",
     "ONNX_OPS_TO_QUANTIZED_IMPL",
+    "Grid",
     "InputRange",
     "NumpyModule",
     "QuantizedArray",
     "QuantizedModule",
     "QuantizedOp",
+    "TreeGraphs",
+    "TreeOptions",
     "UniformQuantizer",
     "check_n_bits",
+    "image",
     "quantize",
     "resolve_n_bits",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,8 @@ import numpy as np
 _MOST_MARGIN = 0.5
 #: Rows whose tails are looked at.
 _TAIL_ROWS = 10_000
+#: Rows between the ends of a range that a function of it is looked at on.
+_BETWEEN = 33
 
 
 @dataclass(frozen=True)
@@ -37,13 +40,13 @@ class InputRange:
 
         Parameters
         ----------
-        X : ndarray of float64 of shape (n_samples, n_features)
+        X : ndarray of shape (n_samples, ...)
+            The elements of a row are its features.
         n_bits : int
         sample_weight : ndarray of shape (n_samples,), optional
             Rows of weight zero do not count.
         """
-        if sample_weight is not None:
-            X = X[sample_weight > 0]
+        X = _rows_that_count(X, sample_weight)
         low, high = X.min(axis=0), X.max(axis=0)
         tails = X[:: -(-len(X) // _TAIL_ROWS)]
         above = np.array([_margin(column, n_bits) for column in tails.T])
@@ -55,6 +58,48 @@ class InputRange:
         return InputRange(
             np.minimum(self.low, other.low), np.maximum(self.high, other.high)
         )
+
+
+def image(
+    function: Callable[..., Sequence[np.ndarray]],
+    calibration: Sequence[np.ndarray],
+    ranges: Sequence[InputRange],
+    sample_weight: np.ndarray | None = None,
+) -> list[InputRange]:
+    """Return the ranges of the results of a function of several inputs.
+
+    They hold what it makes of the calibration rows, clipped to the ranges of the inputs,
+    and of rows on the way from all low ends to all high ends. So they hold the image of the
+    ranges of a function that works element by element, whatever rows were seen.
+
+    Parameters
+    ----------
+    function : callable
+        Takes and returns arrays of rows.
+    calibration : sequence of ndarray of shape (n_samples, ...)
+    ranges : sequence of InputRange
+        One for each input.
+    sample_weight : ndarray of shape (n_samples,), optional
+        Rows of weight zero do not count.
+    """
+    inputs = []
+    for rows, known in zip(calibration, ranges, strict=True):
+        seen = np.clip(_rows_that_count(rows, sample_weight), known.low, known.high)
+        between = np.linspace(known.low, known.high, _BETWEEN)
+        inputs.append(np.concatenate([seen, between]).reshape(-1, *rows.shape[1:]))
+    # A margin may lead to where the function is not defined.
+    with np.errstate(all="ignore"):
+        results = [_rows_that_count(result) for result in function(*inputs)]
+    defined = [np.where(np.isfinite(rows), rows, np.nan) for rows in results]
+    return [
+        InputRange(np.nanmin(rows, axis=0), np.nanmax(rows, axis=0)) for rows in defined
+    ]
+
+
+def _rows_that_count(X: np.ndarray, sample_weight: np.ndarray | None = None) -> np.ndarray:
+    """Return the rows of positive weight as a matrix of floats."""
+    rows = np.asarray(X, dtype=np.float64).reshape(len(X), -1)
+    return rows if sample_weight is None else rows[sample_weight > 0]
 
 
 def _margin(column: np.ndarray, n_bits: int) -> float:

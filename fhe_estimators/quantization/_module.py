@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from threading import RLock
 from typing import Any
 
 import numpy as np
 
 from fhe_estimators._config import check_fhe_mode
-from fhe_estimators.circuit import Circuit, is_additive
+from fhe_estimators.circuit import Circuit
 from fhe_estimators.engine import Integers, run_clear
 from fhe_estimators.exceptions import NotCompiledError
 from fhe_estimators.graph import INTEGER, Graph, check, show
 from fhe_estimators.numpy_module import NumpyModule
 from fhe_estimators.operators import supported
-from fhe_estimators.quantization._uniform import UniformQuantizer
+from fhe_estimators.quantization._trees import TreeGraphs
+from fhe_estimators.quantization._uniform import UniformQuantizer, check_finite
 
 #: Numbers of the inputs that are computed in clear at a time.
 _BLOCK = 2**16
+_LARGEST = np.finfo(np.float64).max
 
 
 class QuantizedModule:
-    """An integer graph between quantizers, and the clear end of the model.
+    """An integer graph between quantizers, and the clear ends of the model.
 
     Parameters
     ----------
@@ -33,10 +36,14 @@ class QuantizedModule:
     clear_module : NumpyModule
         What follows in clear on the dequantized outputs; a graph without nodes if nothing
         does.
+    prologue : NumpyModule, optional
+        What the client computes in clear before it quantizes; nothing by default.
+    alternatives : TreeGraphs, optional
+        Gives `graph` and others that compute the same; the cheapest one is compiled.
 
     Attributes
     ----------
-    graph, input_quantizers, output_quantizers, clear_module
+    graph, input_quantizers, output_quantizers, clear_module, prologue
         As given.
     """
 
@@ -46,14 +53,18 @@ class QuantizedModule:
         input_quantizers: Sequence[UniformQuantizer],
         output_quantizers: Sequence[UniformQuantizer],
         clear_module: NumpyModule,
+        *,
+        prologue: NumpyModule | None = None,
+        alternatives: TreeGraphs | None = None,
     ) -> None:
         self.graph = check(graph, INTEGER, supported(integer=True))
         self.input_quantizers = tuple(input_quantizers)
         self.output_quantizers = tuple(output_quantizers)
         self.clear_module = clear_module
-        # Without tables, integers of up to 52 bits are exact as floats, and BLAS is fast.
-        widest = max(self.bit_widths().values())
-        self._exact_as_floats = is_additive(self.graph) and widest <= 52
+        self.prologue = prologue
+        self.alternatives = alternatives
+        # Integers of up to 52 bits are exact as floats, and BLAS is fast.
+        self._exact_as_floats = max(self.bit_widths().values()) <= 52
         self._circuit: Circuit | None = None
         self._lock = RLock()
 
@@ -72,12 +83,25 @@ class QuantizedModule:
         q_inputs : ndarray of int64 of shape (n_samples, ...), or a tuple of them
             Each in ``[-2**(n_bits-1), 2**(n_bits-1) - 1]``, C-contiguous.
         """
-        self._count(inputs, self.input_quantizers)
+        prepared = self._prepare(inputs)
         arrays = tuple(
             np.ascontiguousarray(quantizer.quant(array))
-            for quantizer, array in zip(self.input_quantizers, inputs, strict=True)
+            for quantizer, array in zip(self.input_quantizers, prepared, strict=True)
         )
         return arrays[0] if len(arrays) == 1 else arrays
+
+    def _prepare(self, inputs: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
+        """Return what the inputs of the integer graph are quantized from."""
+        if self.prologue is None:
+            self._count(inputs, self.input_quantizers)
+            return inputs
+        self._count(inputs, self.prologue.graph.inputs)
+        # A comparison would hide nan and infinity from the quantizers.
+        finite = map(check_finite, inputs)
+        with np.errstate(over="ignore"):
+            prepared = self.prologue.outputs(*finite)
+        # What overflows lies beyond every range, hence is clipped as if it did not.
+        return [np.clip(array, -_LARGEST, _LARGEST) for array in prepared]
 
     def dequantize_output(self, *q_outputs: np.ndarray) -> np.ndarray | Integers:
         """Return the raw scores that results of the circuit stand for.
@@ -145,20 +169,20 @@ class QuantizedModule:
             q_inputs = _tuple(self.quantize_input(*inputs))
             q_outputs = _tuple(self.quantized_forward(*q_inputs, fhe=fhe))
             return self.dequantize_output(*q_outputs)
-        self._count(inputs, self.input_quantizers)
-        n_rows = len(inputs[0])
+        prepared = self._prepare(inputs)
+        n_rows = len(prepared[0])
         # Some rows at a time, so that the steps in between stay in the cache.
-        step = max(1, _BLOCK * n_rows // max(1, sum(map(np.size, inputs))))
+        step = max(1, _BLOCK * n_rows // max(1, sum(map(np.size, prepared))))
         blocks = [
-            _tuple(self._clear_scores(*(array[start : start + step] for array in inputs)))
+            _tuple(self._clear_scores(*(array[start : start + step] for array in prepared)))
             for start in range(0, max(1, n_rows), step)
         ]
         outputs = tuple(np.concatenate(parts) for parts in zip(*blocks, strict=True))
         return outputs[0] if len(outputs) == 1 else outputs
 
-    def _clear_scores(self, *inputs: np.ndarray) -> np.ndarray | Integers:
+    def _clear_scores(self, *prepared: np.ndarray) -> np.ndarray | Integers:
         dtype = np.float64 if self._exact_as_floats else np.int64
-        pairs = zip(self.input_quantizers, inputs, strict=True)
+        pairs = zip(self.input_quantizers, prepared, strict=True)
         q_inputs = [quantizer.quant(array, dtype) for quantizer, array in pairs]
         return self.dequantize_output(*run_clear(self.graph, q_inputs))
 
@@ -204,9 +228,14 @@ class QuantizedModule:
             If there are no cryptographic parameters for integers that wide.
         """
         with self._lock:
-            self._circuit = Circuit(
-                self.graph, p_error=p_error, configuration=configuration, engine=engine
+            build = partial(
+                Circuit, p_error=p_error, configuration=configuration, engine=engine
             )
+            if self.alternatives is None:
+                self._circuit = build(self.graph)
+            else:
+                self._circuit, decoder = self.alternatives.cheapest(build)
+                self.graph, self.output_quantizers = self._circuit.graph, (decoder,)
             return self._circuit
 
     @property

@@ -42,7 +42,7 @@ def quantize(
     graph : Graph
         A legal float graph.
     calibration : sequence of ndarray of shape (n_samples, ...)
-        Representative rows of each input.
+        Representative rows of each input. Truth values take one bit.
     bits : BitWidths
     input_ranges : sequence of InputRange, optional
         Ranges of the inputs, if known otherwise than from `calibration`.
@@ -73,14 +73,20 @@ def quantize(
     tensors: dict[str, Operand] = {"": None, **graph.constants}
     quantizers, inputs = [], []
     for place, value in enumerate(graph.inputs):
-        rows = np.asarray(calibration[place], dtype=np.float64)
-        if input_ranges is None:
-            flat = InputRange.of(rows.reshape(len(rows), -1), bits.op_inputs, sample_weight)
-        else:
-            flat = input_ranges[place]
+        rows = np.asarray(calibration[place])
         shape = (1, *rows.shape[1:])
-        quantizer = UniformQuantizer(bits.op_inputs, signed=True)
-        quantizer.fit_range(flat.low.reshape(shape), flat.high.reshape(shape))
+        if rows.dtype == bool:
+            # Both are in range, whether or not calibration saw them.
+            quantizer = UniformQuantizer(1, signed=True)
+            quantizer.fit_range(np.zeros(shape), np.ones(shape))
+        else:
+            known = (
+                InputRange.of(rows, bits.op_inputs, sample_weight)
+                if input_ranges is None
+                else input_ranges[place]
+            )
+            quantizer = UniformQuantizer(bits.op_inputs, signed=True)
+            quantizer.fit_range(known.low.reshape(shape), known.high.reshape(shape))
         tensor = _input(value.name, quantizer, shape)
         tensors[value.name] = tensor
         builder.samples[value.name] = quantizer.quant(real[value.name])

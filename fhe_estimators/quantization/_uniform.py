@@ -108,7 +108,7 @@ class UniformQuantizer:
         -------
         self : UniformQuantizer
         """
-        array = _finite(values)
+        array = check_finite(values)
         return self.fit_range(array.min(axis=axis), array.max(axis=axis))
 
     def fit_range(self, smallest: ArrayLike, largest: ArrayLike) -> UniformQuantizer:
@@ -123,7 +123,7 @@ class UniformQuantizer:
         -------
         self : UniformQuantizer
         """
-        smallest, largest = _finite(smallest), _finite(largest)
+        smallest, largest = check_finite(smallest), check_finite(largest)
         if np.any(smallest > largest):
             raise ValueError("The range is empty: smallest > largest.")
         magnitude = np.maximum(np.abs(smallest), np.abs(largest))
@@ -162,7 +162,7 @@ class UniformQuantizer:
         ValueError
             If a number is nan or infinite, or the quantizer is not fitted.
         """
-        array = _finite(values)
+        array = check_finite(values)
         scale, zero_point = self._fitted()
         with np.errstate(over="ignore"):
             scaled = np.asarray(array / scale)
@@ -319,7 +319,8 @@ class QuantizedArray:
         return f"QuantizedArray(shape={self.qvalues.shape}, {self.quantizer!r})"
 
 
-def _finite(values: ArrayLike) -> np.ndarray:
+def check_finite(values: ArrayLike) -> np.ndarray:
+    """Return `values` as floats; raise `ValueError` if any is nan or infinite."""
     array = np.asarray(values, dtype=np.float64)
     if array.size == 0:
         raise ValueError("There is no number to quantize: the array is empty.")

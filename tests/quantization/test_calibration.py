@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fhe_estimators.operators.linear import fit_weights
-from fhe_estimators.quantization import InputRange
+from fhe_estimators.quantization import InputRange, image
 
 
 @pytest.fixture
@@ -69,6 +69,25 @@ def test_union(rows):
     union = first.union(second)
     np.testing.assert_array_equal(union.low, first.low)
     np.testing.assert_array_equal(union.high, second.high)
+
+
+def test_image_holds_what_lies_between_the_ends(rows):
+    """Also of a function with its extremes inside of the range, or undefined in part."""
+    known = InputRange(np.array([-2.0, -1.0]), np.array([3.0, 4.0]))
+    squares, logarithms = image(lambda X: (X**2, np.log(X)), [rows], [known])
+    np.testing.assert_allclose(squares.low, [0, 0], atol=0.02)
+    np.testing.assert_array_equal(squares.high, [9, 16])
+    np.testing.assert_array_equal(logarithms.high, np.log([3, 4]))
+    assert np.isfinite(logarithms.low).all()
+
+
+def test_image_is_of_rows_in_the_range_that_count(rows):
+    """A function of two features needs rows: ends alone do not tell its range."""
+    known, weights = InputRange(np.zeros(2), np.ones(2)), np.zeros(len(rows))
+    weights[0] = 1
+    rows[0], rows[1] = [2.0, -0.5], [0.0, 1.0]
+    (difference,) = image(lambda X: (X[:, :1] - X[:, 1:],), [rows], [known], weights)
+    np.testing.assert_array_equal((difference.low, difference.high), ([0], [1]))
 
 
 # Weights -------------------------------------------------------------------------------

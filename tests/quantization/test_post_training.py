@@ -13,7 +13,8 @@ from fhe_estimators.export.torch import export_torch
 from fhe_estimators.lowering import to_quantized_module
 from fhe_estimators.numpy_module import NumpyModule
 from fhe_estimators.operators import BitWidths
-from fhe_estimators.quantization import InputRange
+from fhe_estimators.quantization import InputRange, QuantizedModule, quantize
+from fhe_estimators.rewrite import cut
 
 ROWS = np.random.default_rng(0).normal(size=(200, 4)).astype(np.float32)
 
@@ -126,10 +127,13 @@ def test_simulation_equals_clear(small):
 
 @pytest.mark.simulate
 def test_simulation_of_tables_in_front_of_the_first_product():
-    """Each feature has its own scale, hence its own table."""
+    """Each feature has its own scale, hence its own table, if the client makes none."""
     net = torch.nn.Sequential(torch.nn.Tanh(), *perceptron(torch.nn.ReLU()))
     rows = ROWS * np.array([0.5, 1, 2, 4], np.float32)
-    module = lowered(net, 3, 3, rows)
+    graph = NumpyModule(export_torch(net, [rows[:2]])).graph
+    encrypted, clear = cut(graph)
+    integers = quantize(encrypted, [rows], BitWidths(3, 3))
+    module = QuantizedModule(*integers, NumpyModule(clear))
     tables = [node for node in module.graph if node.op == "TableLookup"]
     shapes = [module.graph.constants[node.inputs[1]].shape for node in tables]
     assert shapes[0] == (8, 4)

@@ -1,0 +1,147 @@
+"""Encoders and decoders of tree ensembles: what the client does."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from fhe_estimators.quantization._grid import Grid
+from fhe_estimators.quantization._uniform import check_finite
+
+
+class ThermometerEncoder:
+    """Real features as thermometer codes of their bins.
+
+    Parameters
+    ----------
+    grid : Grid
+    features : sequence of int
+        The features that are sent, in order.
+
+    Notes
+    -----
+    Feature `f` of the grid gives the bits ``[bin <= 0], [bin <= 1], ...``, one for each of
+    its edges, hence one for each comparison that a tree on the grid can make. The whole
+    grid is sent: it tells which features a model looks at, not where.
+    """
+
+    n_bits = 1
+    low, high = 0, 1
+
+    def __init__(self, grid: Grid, features: tuple[int, ...]) -> None:
+        self.grid, self.features = grid, features
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Bits of each feature that is sent."""
+        return tuple(len(self.grid.edges[feature]) for feature in self.features)
+
+    def quant(self, values: ArrayLike, dtype: DTypeLike = np.int64) -> np.ndarray:
+        """Return the bits.
+
+        Parameters
+        ----------
+        values : array-like of float of shape (n_samples, n_features)
+            Finite numbers.
+        dtype : dtype, default=int64
+            What holds the bits.
+
+        Returns
+        -------
+        bits : ndarray of `dtype` of shape (n_samples, n_bits), zeros and ones
+        """
+        check_finite(values)
+        array = np.asarray(values)
+        bits = np.empty((len(array), sum(self.sizes)), dtype)
+        start = 0
+        for feature, size in zip(self.features, self.sizes, strict=True):
+            edges = self.grid.edges[feature]
+            bits[:, start : start + size] = array[:, [feature]] <= edges
+            start += size
+        return bits
+
+    def __repr__(self) -> str:
+        return f"ThermometerEncoder({sum(self.sizes)} bits of {len(self.features)} features)"
+
+
+class SumDecoder:
+    """Real scores from sums of trees.
+
+    Parameters
+    ----------
+    scale : float
+        Real distance of two integers.
+    offset : ndarray of int64 of shape (n_outputs,)
+        What the sums lack.
+    total : float or None
+        If given, one more output follows: `total` less the sum of the others.
+    """
+
+    def __init__(self, scale: float, offset: np.ndarray, total: float | None) -> None:
+        self.scale, self.offset, self.total = scale, offset, total
+
+    def with_offset(self, offset: np.ndarray) -> SumDecoder:
+        """Return the decoder of sums that lack `offset`."""
+        return SumDecoder(self.scale, offset, self.total)
+
+    def dequant(self, q: ArrayLike) -> np.ndarray:
+        """Return real scores.
+
+        Parameters
+        ----------
+        q : array-like of int of shape (n_samples, n_outputs * n_partial_sums)
+
+        Returns
+        -------
+        scores : ndarray of float64 of shape (n_samples, n_outputs)
+        """
+        scores = self.scale * _added(q, self.offset).astype(np.float64)
+        if self.total is None:
+            return scores
+        return np.column_stack([scores, self.total - scores.sum(axis=1)])
+
+    def __repr__(self) -> str:
+        return f"SumDecoder(scale={self.scale:g}, n_outputs={len(self.offset)})"
+
+
+class LeafDecoder:
+    """The value of the leaf of a single tree, from the number of that value.
+
+    Parameters
+    ----------
+    values : ndarray of float64 of shape (n_values, n_outputs)
+    offset : ndarray of int64 of shape (1,)
+        What the sum lacks.
+    """
+
+    def __init__(self, values: np.ndarray, offset: np.ndarray) -> None:
+        self.values, self.offset = values, offset
+
+    def with_offset(self, offset: np.ndarray) -> LeafDecoder:
+        """Return the decoder of sums that lack `offset`."""
+        return LeafDecoder(self.values, offset)
+
+    def dequant(self, q: ArrayLike) -> np.ndarray:
+        """Return the values of leaves.
+
+        Parameters
+        ----------
+        q : array-like of int of shape (n_samples, n_partial_sums)
+
+        Returns
+        -------
+        values : ndarray of float64 of shape (n_samples, n_outputs)
+        """
+        numbers = _added(q, self.offset)[:, 0].astype(np.int64)
+        values: np.ndarray = self.values[numbers]
+        return values
+
+    def __repr__(self) -> str:
+        return f"LeafDecoder({len(self.values)} values)"
+
+
+def _added(q: ArrayLike, offset: np.ndarray) -> np.ndarray:
+    """Return sums of partial sums, of shape (n_samples, n_outputs)."""
+    array = np.asarray(q)
+    sums: np.ndarray = array.reshape(len(array), len(offset), -1).sum(axis=2) + offset
+    return sums

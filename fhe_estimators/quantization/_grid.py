@@ -1,0 +1,154 @@
+"""Grids: the bins into which the values of each feature fall."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+#: How the edges of a grid are placed.
+BINNINGS = ("quantile", "uniform")
+
+
+class Grid:
+    """Edges that divide the values of each feature into bins.
+
+    A value lies in bin ``b`` if it is greater than `b` of the edges of its feature.
+
+    Parameters
+    ----------
+    edges : sequence of ndarray of float64
+        For each feature, increasing.
+
+    Examples
+    --------
+    >>> grid = Grid.of(np.array([[0.0], [1.0], [1.0], [9.0], [10.0]]), n_bits=1)
+    >>> grid.edges[0]
+    array([5.])
+    >>> grid.bins(np.array([[-3.0], [5.0], [5.1]]))
+    array([[0],
+           [0],
+           [1]])
+    """
+
+    def __init__(self, edges: Sequence[np.ndarray]) -> None:
+        self.edges = tuple(edges)
+
+    @classmethod
+    def of(
+        cls,
+        X: np.ndarray,
+        n_bits: int,
+        binning: str = "quantile",
+        sample_weight: np.ndarray | None = None,
+    ) -> Grid:
+        """Divide each feature into at most ``2**n_bits`` bins.
+
+        A feature with no more different values than that gets a bin for each.
+
+        Parameters
+        ----------
+        X : ndarray of float of shape (n_samples, n_features)
+        n_bits : int
+        binning : {'quantile', 'uniform'}, default='quantile'
+            Bins of about the same weight, or of the same width.
+        sample_weight : ndarray of shape (n_samples,), optional
+            A row of weight `k` counts as `k` rows.
+
+        Returns
+        -------
+        grid : Grid
+        """
+        weights = np.ones(len(X)) if sample_weight is None else sample_weight
+        X, weights = X[weights > 0], weights[weights > 0]
+        return cls([_edges(column, weights, 1 << n_bits, binning) for column in X.T])
+
+    @property
+    def n_features(self) -> int:
+        """Number of features."""
+        return len(self.edges)
+
+    def bins(self, X: np.ndarray) -> np.ndarray:
+        """Return the bin of each value.
+
+        Parameters
+        ----------
+        X : ndarray of float of shape (n_samples, n_features)
+
+        Returns
+        -------
+        bins : ndarray of int64 of shape (n_samples, n_features)
+        """
+        bins = np.empty(X.shape, np.int64)
+        for feature, edges in enumerate(self.edges):
+            bins[:, feature] = np.searchsorted(edges, X[:, feature], side="left")
+        return bins
+
+    def representatives(self, X: np.ndarray) -> list[np.ndarray]:
+        """Return a value for each bin of each feature: the middle of those seen.
+
+        A bin that no row falls into is represented by its upper edge.
+
+        Parameters
+        ----------
+        X : ndarray of float of shape (n_samples, n_features)
+
+        Returns
+        -------
+        values : list of ndarray of the dtype of `X`
+            For each feature, increasing; value `b` lies in bin ``b``.
+        """
+        values = []
+        for column, edges, bins in zip(X.T, self.edges, self.bins(X).T, strict=True):
+            low = np.full(len(edges) + 1, np.inf)
+            high = -low
+            np.minimum.at(low, bins, column)
+            np.maximum.at(high, bins, column)
+            upper = np.append(edges, column.max())
+            middle = np.where(low <= high, low / 2 + high / 2, upper).astype(X.dtype)
+            # Rounding to the dtype may leave the bin.
+            values.append(np.where(low <= high, np.clip(middle, low, high), middle))
+        return [array.astype(X.dtype) for array in values]
+
+    def snapped(self, X: np.ndarray, representatives: Sequence[np.ndarray]) -> np.ndarray:
+        """Return each value replaced by the representative of its bin."""
+        bins = self.bins(X)
+        columns = [values[b] for values, b in zip(representatives, bins.T, strict=True)]
+        return np.stack(columns, axis=1)
+
+    def __repr__(self) -> str:
+        return f"Grid({[len(edges) + 1 for edges in self.edges]} bins)"
+
+
+def _edges(
+    column: np.ndarray, weights: np.ndarray, n_bins: int, binning: str
+) -> np.ndarray:
+    values, inverse = np.unique(column, return_inverse=True)
+    # The double of the middle of two floats lies between them, even of two neighbours.
+    between = values[:-1].astype(np.float64) / 2 + values[1:].astype(np.float64) / 2
+    if len(values) <= n_bins:
+        return between
+    if binning == "uniform":
+        return np.linspace(float(values[0]), float(values[-1]), n_bins + 1)[1:-1]
+    return between[_last_of_bins(np.bincount(inverse, weights), n_bins)]
+
+
+def _last_of_bins(weights: np.ndarray, n_bins: int) -> np.ndarray:
+    """Return the place of the last value of each bin but the last one.
+
+    Bins are filled from the left; each ends where its weight is nearest to its share of
+    what is left. So a value heavier than a bin does not leave others empty, as plain
+    quantiles would.
+    """
+    cumulated = np.append(0.0, np.cumsum(weights))
+    ends, start = [], 0
+    for left in range(n_bins, 1, -1):
+        share = cumulated[start] + (cumulated[-1] - cumulated[start]) / left
+        stop = int(np.searchsorted(cumulated, share))
+        if share - cumulated[stop - 1] <= cumulated[stop] - share:
+            stop -= 1
+        # At least one value for this bin, and one for each that follows.
+        stop = min(max(stop, start + 1), len(weights) - left + 1)
+        ends.append(stop - 1)
+        start = stop
+    return np.array(ends)

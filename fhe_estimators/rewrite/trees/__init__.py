@@ -1,0 +1,38 @@
+"""Tree ensembles as sums of table look-ups.
+
+`recognize` finds an ensemble in a float graph, `TableSum` writes trees with integer
+leaves as an integer graph. Why this is cheap: comparisons with an edge of the grid are
+the client's, who sends their results encrypted; the function of a few of them is one
+table; functions of one feature are linear in them.
+"""
+
+from fhe_estimators.rewrite.trees._lower import Bits, Lowered, TableSum
+from fhe_estimators.rewrite.trees._recognize import Ensemble, recognize
+from fhe_estimators.rewrite.trees._tree import (
+    Leaf,
+    Split,
+    Tree,
+    evaluate_tree,
+    leaf_rows,
+    leaves,
+    mapped,
+    simplified,
+    splits,
+)
+
+__all__ = [
+    "Bits",
+    "Ensemble",
+    "Leaf",
+    "Lowered",
+    "Split",
+    "TableSum",
+    "Tree",
+    "evaluate_tree",
+    "leaf_rows",
+    "leaves",
+    "mapped",
+    "recognize",
+    "simplified",
+    "splits",
+]
