@@ -1,6 +1,9 @@
 """Benchmarks: what encrypted prediction costs, and how near it comes to scikit-learn.
 
-``python -m benchmarks --help`` tells how to run them.
+``python -m benchmarks --help`` tells how to run them. Two environment variables choose
+more: ``FHE_BENCH_CASES`` is a part of the names of the cases of ``trees`` and
+``tree_accuracy`` to run, such as "digits" or "spam forest", and ``FHE_BENCH_PLOT`` is a
+file for the plot of ``tree_growth``.
 """
 
 #: The module of each benchmark: a function of that name, from `Setup` to table rows.
@@ -13,4 +16,9 @@ MODULE_OF = {
     "p_error": "encrypted",
     "bits": "encrypted",
     "accuracy": "accuracy",
+    "trees": "trees",
+    "stumps": "trees",
+    "tree_accuracy": "accuracy",
+    "tree_growth": "growth",
+    "tree_exactness": "trees",
 }

@@ -6,20 +6,23 @@ import warnings
 from typing import Any
 
 import numpy as np
-from sklearn import discriminant_analysis, linear_model, svm
+from sklearn import discriminant_analysis, ensemble, linear_model, svm, tree
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import KFold, StratifiedKFold
 
 import fhe_estimators
 from benchmarks import data
+from benchmarks.ensembles import PEER_BITS, Case, cases
 from benchmarks.report import Row, at_least
-from benchmarks.tools import Setup
+from benchmarks.tools import Setup, progress
 
 PLAIN = {
     **vars(discriminant_analysis),
+    **vars(ensemble),
     **vars(linear_model),
     **vars(svm),
+    **vars(tree),
 }
 CLASSIFIERS: dict[str, dict[str, Any]] = {
     "LogisticRegression": {"max_iter": 5000},
@@ -78,6 +81,47 @@ def _compare(
                 }
             )
     return rows
+
+
+def tree_accuracy(setup: Setup) -> list[Row]:
+    """Mean accuracy, or R2, over five folds; scikit-learn's is taken off the others."""
+    rows = []
+    for case in cases():
+        progress(str(case))
+        rows.append(_compare_trees(setup, case))
+    return rows
+
+
+def _compare_trees(setup: Setup, case: Case) -> Row:
+    X, y = case.load()
+    splitter = KFold if case.regression else StratifiedKFold
+    folds = list(splitter(5, shuffle=True, random_state=0).split(X, y))
+    plain = _mean_score(PLAIN[case.name](**case.parameters), X, y, folds)
+    ours = _mean_score(case.ours(), X, y, folds)
+    peers, peer_plain = {}, None
+    for n_bits in PEER_BITS if setup.peer else ():
+        answer = setup.ask(
+            "scores",
+            X=X,
+            y=y,
+            folds=folds,
+            name=case.peer_name,
+            parameters=case.peer_parameters,
+            n_bits=n_bits,
+        )
+        peers[f"peer, {n_bits} bits"] = answer["encrypted"] - plain
+        peer_plain = answer["plain"] - plain
+    return {
+        "data": case.data,
+        "model": case.model,
+        "scikit-learn": plain,
+        "ours": ours - plain,
+        **peers,
+        # XGBoost, which differs from scikit-learn's gradient boosting.
+        "peer's plain": peer_plain,
+        # The best of scikit-learn and the peers.
+        "goal": at_least(-0.005, ours - plain - max([0, *peers.values()])),
+    }
 
 
 def _mean_score(model: Any, X: np.ndarray, y: np.ndarray, folds: Any) -> float:

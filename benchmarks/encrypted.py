@@ -68,7 +68,7 @@ class Call:
             "up": count(self.sent) / self.capacity,
             "down": count(self.results) / self.capacity,
             "keys": self.program.evaluation_key_bytes,
-            "dimension": self.program.complexity,
+            "dimension": self.program.facts.complexity,
         }
 
 

@@ -15,13 +15,20 @@ import traceback
 from importlib.metadata import version
 
 import numpy as np
+import xgboost
 from concrete.ml import sklearn as encrypted
-from sklearn import linear_model, svm
+from sklearn import ensemble, linear_model, svm, tree
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+#: The estimators that have an encrypted twin, by name.
+PLAIN = {
+    name: estimator
+    for module in (linear_model, svm, tree, ensemble, xgboost)
+    for name, estimator in vars(module).items()
+}
 #: The one fitted model with its circuit, and its rows.
 MODEL = None
 ROWS = None
@@ -37,16 +44,15 @@ def seconds(call, times=1):
 
 
 def twins(name, parameters, n_bits=8):
-    """Return the encrypted estimator and scikit-learn's of the same name."""
-    module = svm if hasattr(svm, name) else linear_model
+    """Return the encrypted estimator and the plain one of the same name."""
     return (
         getattr(encrypted, name)(n_bits=n_bits, **parameters),
-        getattr(module, name)(**parameters),
+        PLAIN[name](**parameters),
     )
 
 
 def versions():
-    names = ("concrete-ml", "concrete-python", "scikit-learn", "numpy")
+    names = ("concrete-ml", "concrete-python", "scikit-learn", "xgboost", "numpy")
     return {
         **{name: version(name) for name in names},
         "python": platform.python_version(),
@@ -61,6 +67,38 @@ def prepare(X, y, name, n_bits, p_error):
     MODEL.compile(ROWS, p_error=p_error)
     MODEL.fhe_circuit.keygen()
     MODEL.predict(ROWS[:1], fhe="execute")
+
+
+def prepare_trees(X, y, name, parameters, n_bits, p_error):
+    """Fit, compile and make keys; return what that costs."""
+    global MODEL, ROWS
+    MODEL, ROWS = twins(name, parameters, n_bits)[0], np.array(X)
+    MODEL.fit(ROWS, np.array(y))
+    compiling = seconds(lambda: MODEL.compile(ROWS, p_error=p_error))
+    circuit = MODEL.fhe_circuit
+    return {
+        "compile": compiling,
+        "keygen": seconds(circuit.keygen),
+        "keys": len(circuit.client.evaluation_keys.serialize()),
+        "tables": circuit.programmable_bootstrap_count,
+    }
+
+
+def one_row():
+    """Predict a row; return seconds, the server's and all, and bytes up and down."""
+    circuit = MODEL.fhe_circuit
+    start = time.perf_counter()
+    sent = circuit.encrypt(MODEL.quantize_input(ROWS[:1]))
+    served = time.perf_counter()
+    result = circuit.run(sent)
+    done = time.perf_counter()
+    MODEL.dequantize_output(circuit.decrypt(result))
+    return {
+        "server": done - served,
+        "total": time.perf_counter() - start,
+        "up": len(sent.serialize()),
+        "down": len(result.serialize()),
+    }
 
 
 def execute(n_rows):

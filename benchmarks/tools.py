@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -95,7 +95,7 @@ class Setup:
                 time.sleep(_PAUSE)
                 measured.append(side())
             rounds.append(measured)
-        return [_median(values) for values in zip(*rounds, strict=True)]
+        return [median(values) for values in zip(*rounds, strict=True)]
 
 
 def measure(name: str, python: str | None, repeat: int) -> list[Row]:
@@ -109,7 +109,8 @@ def measure(name: str, python: str | None, repeat: int) -> list[Row]:
     return rows
 
 
-def _median(values: tuple[Any, ...]) -> Any:
+def median(values: Sequence[Any]) -> Any:
+    """Return the median of numbers, or of each entry of dicts; None if they are None."""
     if values[0] is None:
         return None
     if isinstance(values[0], dict):
@@ -149,6 +150,11 @@ def against(
         "peer / ours": times,
         "goal": goal(times) if goal and times is not None else None,
     }
+
+
+def progress(text: str) -> None:
+    """Tell who watches a long benchmark how far it is."""
+    print(text, file=sys.stderr, flush=True)
 
 
 def peak_memory() -> int:

@@ -7,6 +7,7 @@ names are resolved when they are first used.
 from __future__ import annotations
 
 import importlib
+from importlib.util import find_spec
 from typing import Any
 
 from fhe_estimators._config import config_context
@@ -17,6 +18,7 @@ _MODULE_OF = {
         (
             "BitWidthError",
             "CompilationError",
+            "CostWarning",
             "GraphError",
             "NotCompiledError",
             "UnsupportedOperatorError",
@@ -40,6 +42,23 @@ _MODULE_OF = {
         "linear_model",
     ),
     **dict.fromkeys(("LinearSVC", "LinearSVR"), "svm"),
+    **dict.fromkeys(("DecisionTreeClassifier", "DecisionTreeRegressor"), "tree"),
+    **dict.fromkeys(
+        (
+            "ExtraTreesClassifier",
+            "ExtraTreesRegressor",
+            "GradientBoostingClassifier",
+            "GradientBoostingRegressor",
+            "HistGradientBoostingClassifier",
+            "HistGradientBoostingRegressor",
+            "IsolationForest",
+            "RandomForestClassifier",
+            "RandomForestRegressor",
+        ),
+        "ensemble",
+    ),
+    **dict.fromkeys(("XGBClassifier", "XGBRegressor"), "xgboost"),
+    **dict.fromkeys(("LGBMClassifier", "LGBMRegressor"), "lightgbm"),
     "LinearDiscriminantAnalysis": "discriminant_analysis",
     **dict.fromkeys(("BernoulliNB", "GaussianNB"), "naive_bayes"),
     "NearestCentroid": "neighbors",
@@ -49,7 +68,16 @@ _MODULE_OF = {
     ),
 }
 
-__all__ = ["__version__", "config_context", *_MODULE_OF]
+#: Modules named after the library that they need.
+_OPTIONAL = {"lightgbm", "xgboost"}
+
+_MISSING = {module for module in _OPTIONAL if find_spec(module) is None}
+
+__all__ = [
+    "__version__",
+    "config_context",
+    *(name for name, module in _MODULE_OF.items() if module not in _MISSING),
+]
 
 
 def __getattr__(name: str) -> Any:

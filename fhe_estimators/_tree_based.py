@@ -1,21 +1,25 @@
-"""What estimators made of trees share: they are fitted on a grid and looked up in tables."""
+"""What estimators made of trees share: a grid to be fitted on, tables to look them up."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from sklearn.base import is_classifier
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import StrOptions
+from sklearn.utils._set_output import _get_adapter_from_container
 from sklearn.utils.validation import (
-    _check_feature_names,
+    _check_categorical_features,
     _check_sample_weight,
+    _get_feature_names,
 )
 
+from fhe_estimators._config import IN_FIT, current_mode
 from fhe_estimators.base import (
     FHE_CONSTRAINTS,
     FHEClassifierMixin,
@@ -32,10 +36,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "TREE_CONSTRAINTS",
+    "BoostingMixin",
     "ForestClassifierMixin",
     "ForestRegressorMixin",
+    "GradientBoostingMixin",
+    "HistGradientBoostingMixin",
+    "SklearnTreesMixin",
     "TreeMixin",
-    "tree_arrays",
 ]
 
 #: Constraints of the parameters that every estimator made of trees adds to its parent's.
@@ -44,6 +51,11 @@ TREE_CONSTRAINTS: dict[str, list[Any]] = {
     "binning": [StrOptions(set(BINNINGS))],
     "input_encoding": [StrOptions({"thermometer", "integer"})],
 }
+
+_NO_CATEGORIES = (
+    "{} compares encrypted numbers, not categories: encode categorical features as "
+    "numbers, for example with OneHotEncoder, and leave 'categorical_features' alone."
+)
 
 #: Error that is left in the scores of a model that was fitted elsewhere, relative to their
 #: standard deviation: so small that no label changes.
@@ -60,7 +72,7 @@ class TreeMixin(FHEMixin):
     """
 
     _fhe_constraints = TREE_CONSTRAINTS
-    _feature_dtype = np.float32
+    _feature_dtype: ClassVar[type] = np.float32
     #: Whether a row whose value equals a threshold goes left.
     _goes_left_if_equal: ClassVar[bool] = True
 
@@ -69,62 +81,72 @@ class TreeMixin(FHEMixin):
     n_features_in_: int
     _grid: Grid | None
     _representatives: list[np.ndarray]
+    _base: np.ndarray
 
     # Fitting -------------------------------------------------------------------------
 
-    def _prepared_for_fit(self, X: Any, sample_weight: Any) -> np.ndarray:
+    def _prepared_for_fit(self, X: Any, sample_weight: Any) -> Any:
         """Return rows whose values represent their bins."""
         array = check_array(X, dtype=self._feature_dtype, estimator=self)
         grid = getattr(self, "_grid", None) if getattr(self, "warm_start", False) else None
         if grid is None or grid.n_features != array.shape[1]:
+            counted = array
             if sample_weight is not None:
                 sample_weight = _check_sample_weight(sample_weight, array)
+                counted = array[sample_weight > 0]
             n_bits = self._bit_widths().op_inputs
-            grid = Grid.of(array, n_bits, self.binning, sample_weight)
-            self._representatives = grid.representatives(array)
-        self._grid = grid
-        return grid.snapped(array, self._representatives)
+            self._grid = Grid.of(array, n_bits, self.binning, sample_weight)
+            self._representatives = self._grid.representatives(counted)
+        return _in_container_of(X, self._snapped(array))
+
+    def _snapped(self, array: np.ndarray) -> np.ndarray:
+        assert self._grid is not None
+        return self._grid.snapped(array, self._representatives)
+
+    def _snapped_like(self, X: Any) -> Any:
+        """Return rows to evaluate a fit on, on its grid, in the container they came in."""
+        array = check_array(X, dtype=self._feature_dtype, estimator=self)
+        return _in_container_of(X, self._snapped(array))
 
     def _lower(
         self, X: Any, sample_weight: Any = None, *, incremental: bool = False
     ) -> None:
-        grid = getattr(self, "_grid", None)
-        if hasattr(self, "_representatives"):
-            # The parent was fitted on an array.
-            _check_feature_names(self, X, reset=True)
-            for feature, threshold in self._comparisons():
-                threshold[:] = self._edges(feature, threshold)
-        X = self._validated(X)
+        for feature, threshold in self._comparisons():
+            threshold[:] = self._edges(feature, threshold)
+        self._quantize(self._validated(X), sample_weight)
+
+    def _edges(self, feature: np.ndarray, threshold: np.ndarray) -> np.ndarray:
+        """Return the edges that divide the representatives as thresholds do."""
+        assert self._grid is not None
+        edges = threshold.copy()
+        side: Literal["left", "right"] = "right" if self._goes_left_if_equal else "left"
+        for column in np.unique(feature[feature >= 0]):
+            at = feature == column
+            n_left = np.searchsorted(
+                self._representatives[column], threshold[at], side=side
+            )
+            padded = np.concatenate([[-np.inf], self._grid.edges[column], [np.inf]])
+            edges[at] = padded[n_left]
+        return edges
+
+    def _quantize(self, X: np.ndarray, sample_weight: Any = None) -> None:
+        """Lower the fitted model to integers, on the grid if there is one."""
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
         self.onnx_model_ = self._to_onnx()
         bits = self._bit_widths()
         options = TreeOptions(
-            grid,
+            self._grid,
             bits.op_weights if isinstance(self.n_bits, Mapping) else None,
-            **({"tolerance": _FAITHFUL} if grid is None else {}),
+            TreeOptions.tolerance if self._grid is not None else _FAITHFUL,
+            self.input_encoding,
         )
         self.quantized_module_ = to_quantized_module(
             self.onnx_model_, [X], bits, None, sample_weight, options
         )
 
-    def _edges(self, feature: np.ndarray, threshold: np.ndarray) -> np.ndarray:
-        """Return the edges that divide the representatives as thresholds do."""
-        assert self._grid is not None
-        moved = threshold.astype(np.float64)
-        side = "right" if self._goes_left_if_equal else "left"
-        for column in np.unique(feature[feature >= 0]):
-            at = feature == column
-            values, edges = self._representatives[column], self._grid.edges[column]
-            last_left = np.searchsorted(values, threshold[at], side=side) - 1
-            inside = (last_left >= 0) & (last_left < len(edges))
-            moved[at] = np.where(
-                inside, np.append(edges, np.nan)[np.minimum(last_left, len(edges))], moved[at]
-            )
-        return moved
-
     @abstractmethod
-    def _comparisons(self) -> Sequence[tuple[np.ndarray, np.ndarray]]:
+    def _comparisons(self) -> Iterable[tuple[np.ndarray, np.ndarray]]:
         """Return features (-1 for leaves) and thresholds of each tree, to be written to."""
 
     @abstractmethod
@@ -134,8 +156,8 @@ class TreeMixin(FHEMixin):
     def _to_onnx(self) -> ModelProto:
         from fhe_estimators.export.torch import export_trees
 
-        trees, base, link = self._export()
-        return export_trees(trees, self.n_features_in_, base, link)
+        trees, self._base, link = self._export()
+        return export_trees(trees, self.n_features_in_, self._base, link)
 
     @classmethod
     def from_sklearn_model(
@@ -175,22 +197,23 @@ class TreeMixin(FHEMixin):
             If `model` is not fitted.
         """
         twin = cls._twin(model)
+        X = twin._validated(X)
+        twin._grid = None
         if n_bits is not None:
             twin.set_params(n_bits=n_bits, binning=binning)
             twin._check_fhe_parameters()
-            array = twin._validated(X)
-            twin._grid = Grid.of(array, twin._bit_widths().op_inputs, binning)
-        twin._lower(X)
+            twin._grid = Grid.of(X, twin._bit_widths().op_inputs, binning)
+        twin._quantize(X)
         return twin
 
 
-def tree_arrays(tree: Any, value: np.ndarray) -> TreeArrays:
-    """Return a tree of scikit-learn with other values, of shape (n_nodes, n_outputs)."""
-    from fhe_estimators.export.trees import TreeArrays
-
-    return TreeArrays(
-        tree.feature, tree.threshold, tree.children_left, tree.children_right, value
-    )
+def _in_container_of(X: Any, array: np.ndarray) -> Any:
+    """Return an array of rows like those of `X`, with the names of its features."""
+    names = _get_feature_names(X)
+    if names is None:
+        return array
+    adapter = _get_adapter_from_container(X)
+    return adapter.create_container(array, X, columns=names)
 
 
 class SklearnTreesMixin(TreeMixin):
@@ -200,10 +223,27 @@ class SklearnTreesMixin(TreeMixin):
     def _trees(self) -> Sequence[Any]:
         """Return the fitted trees, as in the attribute ``tree_``."""
 
-    def _comparisons(self) -> list[tuple[np.ndarray, np.ndarray]]:
+    def _features(self) -> list[np.ndarray]:
+        """Return the feature that each node of each tree compares, -1 for a leaf."""
         return [
-            (np.where(tree.children_left < 0, -1, tree.feature), tree.threshold)
-            for tree in self._trees()
+            np.where(tree.children_left < 0, -1, tree.feature) for tree in self._trees()
+        ]
+
+    def _comparisons(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        thresholds = [tree.threshold for tree in self._trees()]
+        return list(zip(self._features(), thresholds, strict=True))
+
+    def _with_values(self, values: Sequence[np.ndarray]) -> list[TreeArrays]:
+        """Return the trees with other values of nodes, of shape (n_nodes, n_outputs)."""
+        from fhe_estimators.export.trees import TreeArrays
+
+        return [
+            TreeArrays(
+                feature, tree.threshold, tree.children_left, tree.children_right, value
+            )
+            for tree, feature, value in zip(
+                self._trees(), self._features(), values, strict=True
+            )
         ]
 
 
@@ -223,12 +263,8 @@ class ForestMixin(SklearnTreesMixin):
 
     def _export(self) -> tuple[list[TreeArrays], np.ndarray, str]:
         trees = self._trees()
-        values = [tree.value.reshape(tree.node_count, -1) for tree in trees]
-        arrays = [
-            tree_arrays(tree, value / len(trees))
-            for tree, value in zip(trees, values, strict=True)
-        ]
-        return arrays, np.zeros(values[0].shape[1]), "identity"
+        values = [tree.value.reshape(tree.node_count, -1) / len(trees) for tree in trees]
+        return self._with_values(values), np.zeros(values[0].shape[1]), "identity"
 
 
 class ForestRegressorMixin(ForestMixin, FHERegressorMixin):
@@ -274,7 +310,8 @@ class ForestClassifierMixin(ForestMixin, FHEClassifierMixin):
         """
         with self._mode(fhe):
             # It takes the labels of the largest probabilities, a tree's as a forest's.
-            return RandomForestClassifier.predict(self, X)
+            labels: np.ndarray = RandomForestClassifier.predict(self, X)
+        return labels
 
     def predict_proba(self, X: Any, *, fhe: str | None = None) -> Any:
         """Return the probability of each class.
@@ -294,13 +331,21 @@ class ForestClassifierMixin(ForestMixin, FHEClassifierMixin):
         """
         with self._mode(fhe):
             scores = self._scores(X, super().predict_proba)
-        if not isinstance(scores, np.ndarray) or self.n_outputs_ == 1:
-            return scores
         outputs = scores.reshape(len(scores), self.n_outputs_, -1)
-        return [
+        found = [
             outputs[:, number, :n_classes]
-            for number, n_classes in enumerate(self.n_classes_)
+            for number, n_classes in enumerate(np.atleast_1d(self.n_classes_))
         ]
+        if len(self._trees()) > 1:
+            found = [_normalized(probabilities) for probabilities in found]
+        return found if self.n_outputs_ > 1 else found[0]
+
+
+def _normalized(rounded: np.ndarray) -> np.ndarray:
+    """Return probabilities: rounding may take more from a small one than all of it."""
+    positive = np.clip(rounded, 0, None)
+    probabilities: np.ndarray = positive / positive.sum(axis=1, keepdims=True)
+    return probabilities
 
 
 class BoostingMixin(TreeMixin):
@@ -309,12 +354,11 @@ class BoostingMixin(TreeMixin):
     #: Whether the parent validates rows before it asks for their raw scores.
     _rows_are_validated: ClassVar[bool] = False
 
-    def _raw_predict(self, X: Any, *args: Any) -> np.ndarray:
-        return self._scores(
-            X,
-            lambda X: super(BoostingMixin, self)._raw_predict(X, *args),  # type: ignore[misc]
-            validated=self._rows_are_validated,
-        )
+    def _raw_predict(self, X: Any, **options: Any) -> np.ndarray:
+        exact = partial(super()._raw_predict, **options)  # type: ignore[misc]
+        scores = self._scores(X, exact, validated=self._rows_are_validated)
+        # Circuits give what the trees add to the base.
+        return scores if current_mode() == IN_FIT else scores + self._base
 
 
 class GradientBoostingMixin(BoostingMixin, SklearnTreesMixin):
@@ -324,20 +368,23 @@ class GradientBoostingMixin(BoostingMixin, SklearnTreesMixin):
 
     estimators_: Any
     learning_rate: float
+    _loss: Any
+    _raw_predict_init: Any
 
     def _trees(self) -> list[Any]:
         return [estimator.tree_ for estimator in self.estimators_.ravel()]
 
     def _export(self) -> tuple[list[TreeArrays], np.ndarray, str]:
         n_outputs = self.estimators_.shape[1]
-        arrays = []
-        for number, tree in enumerate(self._trees()):
-            value = np.zeros((tree.node_count, n_outputs))
-            value[:, number % n_outputs] = self.learning_rate * tree.value[:, 0, 0]
-            arrays.append(tree_arrays(tree, value))
+        values = [
+            _in_column(
+                number % n_outputs, n_outputs, self.learning_rate * tree.value[:, 0, 0]
+            )
+            for number, tree in enumerate(self._trees())
+        ]
         row = np.zeros((1, self.n_features_in_), np.float32)
         base = np.ravel(self._raw_predict_init(row))
-        return arrays, base, _link(self._loss, is_classifier(self))
+        return self._with_values(values), base, _link(self._loss, is_classifier(self))
 
 
 class HistGradientBoostingMixin(BoostingMixin):
@@ -345,7 +392,24 @@ class HistGradientBoostingMixin(BoostingMixin):
 
     _feature_dtype = np.float64
 
+    categorical_features: Any
+    is_categorical_: np.ndarray | None
+    n_trees_per_iteration_: int
+    _baseline_prediction: np.ndarray
+    _loss: Any
     _predictors: list[list[Any]]
+
+    def _prepared_for_fit(self, X: Any, sample_weight: Any) -> Any:
+        self._validate_params()  # type: ignore[attr-defined]
+        if _check_categorical_features(X, self.categorical_features) is not None:
+            raise ValueError(_NO_CATEGORIES.format(type(self).__name__))
+        return super()._prepared_for_fit(X, sample_weight)
+
+    def _preprocess_X(self, X: Any, *, reset: bool) -> Any:
+        """Validate rows; put the validation rows of `fit` on the grid, too."""
+        result = super()._preprocess_X(X, reset=reset)  # type: ignore[misc]
+        in_fit = current_mode() == IN_FIT
+        return self._snapped(result) if in_fit and not reset else result
 
     def _nodes(self) -> list[np.ndarray]:
         return [tree.nodes for iteration in self._predictors for tree in iteration]
@@ -362,20 +426,30 @@ class HistGradientBoostingMixin(BoostingMixin):
     def _export(self) -> tuple[list[TreeArrays], np.ndarray, str]:
         from fhe_estimators.export.trees import TreeArrays
 
+        if self.is_categorical_ is not None:
+            raise ValueError(_NO_CATEGORIES.format(type(self).__name__))
         n_outputs = self.n_trees_per_iteration_
-        arrays = []
-        for number, nodes in enumerate(self._nodes()):
-            leaf = nodes["is_leaf"].astype(bool)
-            value = np.zeros((len(nodes), n_outputs))
-            value[:, number % n_outputs] = nodes["value"]
-            left, right = (
-                np.where(leaf, -1, nodes[side].astype(np.int64))
-                for side in ("left", "right")
+        arrays = [
+            TreeArrays(
+                feature,
+                threshold,
+                np.where(feature < 0, -1, nodes["left"].astype(np.int64)),
+                np.where(feature < 0, -1, nodes["right"].astype(np.int64)),
+                _in_column(number % n_outputs, n_outputs, nodes["value"]),
             )
-            threshold = nodes["num_threshold"]
-            arrays.append(TreeArrays(nodes["feature_idx"], threshold, left, right, value))
+            for number, (nodes, (feature, threshold)) in enumerate(
+                zip(self._nodes(), self._comparisons(), strict=True)
+            )
+        ]
         base = np.ravel(self._baseline_prediction)
         return arrays, base, _link(self._loss, is_classifier(self))
+
+
+def _in_column(column: int, n_columns: int, values: np.ndarray) -> np.ndarray:
+    """Return an array of zeros but for one column."""
+    array = np.zeros((len(values), n_columns))
+    array[:, column] = values
+    return array
 
 
 def _link(loss: Any, classifies: bool) -> str:

@@ -50,6 +50,7 @@ __all__ = [
     "FHERegressorMixin",
     "FHETags",
     "Tags",
+    "parent_of",
 ]
 
 #: Constraints of the parameters that every estimator adds to its parent's.
@@ -227,18 +228,18 @@ class FHEMixin:
     @classmethod
     def _twin(cls, model: Any) -> Any:
         """Return an estimator that holds all that a fitted model of the parent holds."""
-        mirrored = next(
-            base for base in cls.__mro__ if not base.__module__.startswith(__package__)
-        )
+        mirrored = parent_of(cls)
         if not isinstance(model, mirrored):
             raise TypeError(
                 f"from_sklearn_model of {cls.__name__} takes a fitted "
                 f"{mirrored.__module__}.{mirrored.__name__}; got {type(model).__name__}."
             )
         check_is_fitted(model)
-        twin = cls()
+        twin: Any = cls()
         for name, value in vars(model).items():
             setattr(twin, name, copy.deepcopy(value))
+        # Not all that the parent takes can be encrypted.
+        twin._validate_params()
         return twin
 
     # Encrypted prediction ------------------------------------------------------------
@@ -256,6 +257,7 @@ class FHEMixin:
         if mode == IN_FIT:
             return float_scores(X)
         check_is_fitted(self)
+        refuse_sparse(X)
         X = X if validated else self._validated(X)
         if mode != "disable" and not self.quantized_module_.is_compiled:
             self.compile()
@@ -389,6 +391,7 @@ class FHEMixin:
         """
         return self._in_mode("predict", fhe, X)
 
+    @available_if(_parent_has("score"))
     def score(
         self, X: Any, y: Any, sample_weight: Any = None, *, fhe: str | None = None
     ) -> float:
@@ -424,6 +427,12 @@ class FHEMixin:
         super().__setstate__(state)  # type: ignore[misc]
         if inheritance is not None:
             self._fhe_inheritance = inheritance
+
+
+def parent_of(cls: type) -> type:
+    """Return the class that an estimator mirrors: it stands right of all that is ours."""
+    right = cls.__mro__[cls.__mro__.index(FHEMixin) + 1 :]
+    return next(base for base in right if not base.__module__.startswith("fhe_estimators."))
 
 
 class FHERegressorMixin(FHEMixin):

@@ -72,6 +72,39 @@ def _credit() -> _Table:
     )
 
 
+@dataclass(frozen=True)
+class _Model:
+    """An estimator, scikit-learn's that it mirrors, and what to search over."""
+
+    encrypted: Any
+    clear: Any
+    grid: dict[str, list[Any]]
+
+
+def _logistic_regression() -> _Model:
+    from sklearn.linear_model import LogisticRegression as ClearLogisticRegression
+
+    from fhe_estimators.linear_model import LogisticRegression
+
+    return _Model(
+        LogisticRegression(solver="newton-cholesky"),
+        ClearLogisticRegression(solver="newton-cholesky"),
+        {"n_bits": [4, 6, 8], "C": [0.01, 1.0]},
+    )
+
+
+def _boosted_trees() -> _Model:
+    from sklearn.ensemble import GradientBoostingClassifier as ClearGradientBoosting
+
+    from fhe_estimators.ensemble import GradientBoostingClassifier
+
+    return _Model(
+        GradientBoostingClassifier(n_estimators=20, random_state=0),
+        ClearGradientBoosting(n_estimators=20, random_state=0),
+        {"n_bits": [3, 4], "max_depth": [1, 3]},
+    )
+
+
 def _line(label: str, value: object) -> None:
     tqdm.write(f"  {label:<42} {value}")
 
@@ -89,35 +122,25 @@ class _Clock:
         return result
 
 
-def _search(table: _Table, quiet: bool) -> tuple[Any, Any, GridSearchCV]:
-    """Search over bits and regularization, and say what came out."""
-    from sklearn.linear_model import LogisticRegression as ClearLogisticRegression
-
-    from fhe_estimators.linear_model import LogisticRegression
-
+def _search(table: _Table, model: _Model, quiet: bool) -> tuple[Any, Any, GridSearchCV]:
+    """Search over bits and other parameters, and say what came out."""
     train, test, y_train, y_test = train_test_split(
         table.X, table.y, test_size=0.3, random_state=0, stratify=table.y
     )
-    pipeline = Pipeline(
-        [
-            ("prepare", table.prepare),
-            ("classify", LogisticRegression(solver="newton-cholesky")),
-        ]
-    )
-    grid = {"classify__n_bits": [4, 6, 8], "classify__C": [0.01, 1.0]}
+    pipeline = Pipeline([("prepare", table.prepare), ("classify", model.encrypted)])
+    grid = {f"classify__{name}": values for name, values in model.grid.items()}
     search = GridSearchCV(pipeline, grid, cv=5)
     with tqdm(total=1, desc="grid search", disable=quiet, leave=False) as bar:
         search.fit(train, y_train)
         bar.update()
     best = search.best_estimator_
-    clear = clone(pipeline).set_params(
-        classify=ClearLogisticRegression(
-            solver="newton-cholesky", C=search.best_params_["classify__C"]
-        )
-    )
+    found = {name: getattr(best[-1], name) for name in model.grid}
+    kept = {name: value for name, value in found.items() if name != "n_bits"}
+    clear = clone(pipeline).set_params(classify=clone(model.clear).set_params(**kept))
     clear.fit(train, y_train)
-    tqdm.write(f"\n{table.name}: {len(train)} rows to fit, {len(test)} to test")
-    _line("best of the grid", search.best_params_)
+    tqdm.write(f"\n{type(best[-1]).__name__}, {table.name}")
+    _line("rows to fit, to test", f"{len(train)}, {len(test)}")
+    _line("best of the grid", found)
     _line("features that are encrypted", best[-1].n_features_in_)
     _line("accuracy of scikit-learn", f"{clear.score(test, y_test):.4f}")
     _line("accuracy of the quantized model", f"{best.score(test, y_test):.4f}")
@@ -126,19 +149,19 @@ def _search(table: _Table, quiet: bool) -> tuple[Any, Any, GridSearchCV]:
     return (test, y_test), clear, search
 
 
-def _encrypted(table: _Table, n_rows: int, quiet: bool) -> bool:
+def _encrypted(table: _Table, model: _Model, n_rows: int, quiet: bool) -> bool:
     """Predict rows encrypted; return whether the results are the clear ones."""
-    (test, y_test), clear, search = _search(table, quiet)
+    (test, y_test), clear, search = _search(table, model, quiet)
     rows, y = test[:n_rows], np.asarray(y_test)[:n_rows]
-    model = search.best_estimator_[-1]
+    found = search.best_estimator_[-1]
     features = search.best_estimator_[:-1].transform(rows)
     clock = _Clock()
-    circuit = clock("compile", model.compile)
+    circuit = clock("compile", found.compile)
     clock("keys", circuit.keygen)
     # Row by row, as a service would: each step by itself.
     scores, sent, received = [], 0, 0
     for row in tqdm(features, desc="encrypted rows", disable=quiet, leave=False):
-        q_row = model.quantize_input(row[np.newaxis])
+        q_row = found.quantize_input(row[np.newaxis])
         ciphertexts = clock("encrypt", circuit.encrypt, q_row)
         results = clock("run", circuit.run, ciphertexts)
         scores.append(clock("decrypt", circuit.decrypt, results)[0])
@@ -146,7 +169,7 @@ def _encrypted(table: _Table, n_rows: int, quiet: bool) -> bool:
         received += circuit.ciphertext_bytes(results)
     same_scores = np.array_equal(
         np.concatenate(scores),
-        model.quantized_module.quantized_forward(model.quantize_input(features)),
+        found.quantized_module.quantized_forward(found.quantize_input(features)),
     )
     # All rows at once, from the raw table: what a user writes.
     predict = search.best_estimator_.predict
@@ -163,6 +186,7 @@ def _encrypted(table: _Table, n_rows: int, quiet: bool) -> bool:
     for step in ("encrypt", "run", "decrypt"):
         _line(f"seconds a row: {step}", f"{clock.seconds[step] / len(rows):.4f}")
     _line("seconds a row, all rows at once", f"{batch.seconds['all'] / len(rows):.4f}")
+    _line("table look-ups a row", circuit.programmable_bootstrap_count)
     _line("bytes of keys for the server", circuit.evaluation_key_bytes)
     _line("bytes a row: sent, received", f"{sent // len(rows)}, {received // len(rows)}")
     return bool(same_scores and agreement == 1)
@@ -171,7 +195,12 @@ def _encrypted(table: _Table, n_rows: int, quiet: bool) -> bool:
 def demo(n_rows: int = 20, quiet: bool = False) -> int:
     """Run the demo and return the exit status: 1 if encrypted and clear disagree."""
     start = time.perf_counter()
-    same = [_encrypted(table, n_rows, quiet) for table in (_breast_cancer(), _credit())]
+    tasks = (
+        (_breast_cancer(), _logistic_regression()),
+        (_credit(), _logistic_regression()),
+        (_credit(), _boosted_trees()),
+    )
+    same = [_encrypted(table, model, n_rows, quiet) for table, model in tasks]
     tqdm.write(f"\n{time.perf_counter() - start:.0f} seconds in all.")
     if not all(same):
         tqdm.write("ERROR: encrypted and clear integers disagree.")

@@ -5,6 +5,7 @@ from sklearn.exceptions import NotFittedError
 __all__ = [
     "BitWidthError",
     "CompilationError",
+    "CostWarning",
     "GraphError",
     "NotCompiledError",
     "UnsupportedOperatorError",
@@ -32,4 +33,8 @@ class BitWidthError(ValueError):
 
 
 class CompilationError(RuntimeError):
-    """The engine found no cryptographic parameters for a circuit."""
+    """There are no cryptographic parameters for a circuit, or it would take hours."""
+
+
+class CostWarning(UserWarning):
+    """A row will take minutes."""

@@ -141,3 +141,124 @@ class DecisionTreeClassifier(ForestClassifierMixin, tree.DecisionTreeClassifier)
         self.binning = binning
         self.input_encoding = input_encoding
         self.p_error = p_error
+
+
+class DecisionTreeRegressor(ForestRegressorMixin, tree.DecisionTreeRegressor):
+    """A decision tree that predicts numbers of encrypted data.
+
+    Fitted by scikit-learn, in clear, on a grid of values. With ``fhe="execute"`` the client
+    encrypts which edges of the grid a row lies below; the server looks the leaf up in
+    encrypted tables, and the client reads the value of that leaf. It is exact.
+
+    Parameters
+    ----------
+    criterion : {'squared_error', 'absolute_error', 'poisson'}, default='squared_error'
+        What a split is to reduce.
+    splitter : {'best', 'random'}, default='best'
+        Whether the best split of a feature is taken or the best of random ones.
+    max_depth : int or None, default=None
+        Comparisons between the root and any leaf at most. Every second leaf or so costs a
+        table, some milliseconds.
+    min_samples_split : int or float, default=2
+        Rows that a node needs to be split; as a fraction of all if a float.
+    min_samples_leaf : int or float, default=1
+        Rows that a leaf needs; as a fraction of all if a float.
+    min_weight_fraction_leaf : float, default=0.0
+        Part of the weight of all rows that a leaf needs.
+    max_features : {'sqrt', 'log2'}, int, float or None, default=None
+        Features that are tried for a split.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the order in which features are tried.
+    max_leaf_nodes : int or None, default=None
+        Leaves at most; the best splits are made first.
+    min_impurity_decrease : float, default=0.0
+        What a split has to reduce the criterion by.
+    ccp_alpha : float, default=0.0
+        Price of a leaf in minimal cost-complexity pruning.
+    monotonic_cst : array-like of int of shape (n_features,) or None, default=None
+        1, -1 or 0 where the prediction must rise, fall or may do either with a feature.
+    n_bits : int or dict, default=4
+        The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16. A
+        dict ``{"op_inputs": ..., "op_weights": ...}`` also sets the bits of the values of
+        leaves, which are chosen by their effect otherwise.
+    binning : {'quantile', 'uniform'}, default='quantile'
+        Whether bins hold as many rows each or have the same width.
+    input_encoding : {'thermometer', 'integer'}, default='thermometer'
+        What is encrypted: a bit for each edge of the grid, or one integer a feature, which
+        is smaller to send and slower to compute with.
+    p_error : float, default=2**-64
+        Probability that a table look-up is wrong. Smaller is slower; see the README.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of features.
+    n_outputs_ : int
+        Number of outputs.
+    feature_importances_ : ndarray of shape (n_features,)
+        The normalized reduction of the criterion that each feature brings.
+    tree_ : sklearn.tree._tree.Tree
+        The fitted tree; its thresholds are edges of the grid.
+    onnx_model_ : onnx.ModelProto
+        The fitted model, in floating point.
+    quantized_module_ : QuantizedModule
+        The integer graph with its encoder and decoder.
+    fhe_circuit_ : Circuit
+        The compiled circuit; absent before `compile`.
+
+    See Also
+    --------
+    sklearn.tree.DecisionTreeRegressor : The mirrored class.
+
+    Examples
+    --------
+    >>> from fhe_estimators import DecisionTreeRegressor
+    >>> X, y = [[0, 0], [1, 0], [0, 2], [1, 3]], [1.0, 2.0, 5.0, 8.0]
+    >>> model = DecisionTreeRegressor().fit(X, y)
+    >>> model.predict([[0, 0], [1, 4]])
+    array([1., 8.])
+    """
+
+    _parameter_constraints = {
+        **tree.DecisionTreeRegressor._parameter_constraints,
+        **TREE_CONSTRAINTS,
+    }
+
+    def __init__(
+        self,
+        *,
+        criterion="squared_error",
+        splitter="best",
+        max_depth=None,
+        min_samples_split=2,
+        min_samples_leaf=1,
+        min_weight_fraction_leaf=0.0,
+        max_features=None,
+        random_state=None,
+        max_leaf_nodes=None,
+        min_impurity_decrease=0.0,
+        ccp_alpha=0.0,
+        monotonic_cst=None,
+        n_bits=4,
+        binning="quantile",
+        input_encoding="thermometer",
+        p_error=2**-64,
+    ):
+        super().__init__(
+            criterion=criterion,
+            splitter=splitter,
+            max_depth=max_depth,
+            min_samples_split=min_samples_split,
+            min_samples_leaf=min_samples_leaf,
+            min_weight_fraction_leaf=min_weight_fraction_leaf,
+            max_features=max_features,
+            random_state=random_state,
+            max_leaf_nodes=max_leaf_nodes,
+            min_impurity_decrease=min_impurity_decrease,
+            ccp_alpha=ccp_alpha,
+            monotonic_cst=monotonic_cst,
+        )
+        self.n_bits = n_bits
+        self.binning = binning
+        self.input_encoding = input_encoding
+        self.p_error = p_error

@@ -30,6 +30,7 @@ FLOORS = {
     "_fit": 6,
     "base": 7,
     "_linear": 8,
+    "_tree_based": 8,
     "linear_model": 9,
     "svm": 9,
     "tree": 9,
@@ -55,11 +56,13 @@ EXCEPTIONS = {}
 #: Dependency -> the files, or folders (ending in "/"), that may import it.
 IMPORTERS = {
     "brevitas": ("export/", "neural_network/"),
-    "concrete": ("engine.py",),
+    "concrete": ("engine/_concrete.py",),
     "hummingbird": ("export/",),
+    "lightgbm": ("lightgbm/",),
     "onnx": ("export/onnx.py",),
     "skorch": ("neural_network/",),
     "torch": ("export/torch.py", "neural_network/"),
+    "xgboost": ("xgboost/",),
 }
 
 MAX_LINES = 500

@@ -37,7 +37,8 @@ def test_demo(capsys):
     assert cli.main(["demo", "--rows", "3", "--quiet"]) == 0
     captured = capsys.readouterr()
     for words in (
-        "breast cancer, unscaled",
+        "LogisticRegression, breast cancer, unscaled",
+        "GradientBoostingClassifier, credit",
         "credit",
         "accuracy of scikit-learn",
         "accuracy of the quantized model",

@@ -2,15 +2,37 @@
 
 import inspect
 
+import numpy as np
 import pytest
 from numpydoc.docscrape import NumpyDocString
 from numpydoc.validate import validate
 
 import fhe_estimators
+from fhe_estimators._tree_based import TreeMixin
+from fhe_estimators.base import parent_of
 from fhe_estimators.testing import all_estimators
 
-#: What every estimator adds to the parameters of its scikit-learn class.
-SHARED = ("n_bits", "p_error")
+#: What the estimators of a family add to the parameters of the classes that they mirror.
+LINEAR = ("n_bits", "p_error")
+TREES = ("n_bits", "binning", "input_encoding", "p_error")
+
+#: Defaults that are not the parent's; the description names the parent's.
+CHANGED_DEFAULTS = {
+    "ExtraTreesClassifier": {"max_depth": 4},
+    "ExtraTreesRegressor": {"max_depth": 4},
+    "HistGradientBoostingClassifier": {"max_leaf_nodes": 8},
+    "HistGradientBoostingRegressor": {"max_leaf_nodes": 8},
+    "IsolationForest": {"max_samples": 32},
+    "LGBMClassifier": {"num_leaves": 8},
+    "LGBMRegressor": {"num_leaves": 8},
+    "RandomForestClassifier": {"max_depth": 4},
+    "RandomForestRegressor": {"max_depth": 4},
+    "XGBClassifier": {"max_depth": 3},
+    "XGBRegressor": {"max_depth": 3},
+}
+
+#: How descriptions call the libraries of the mirrored classes.
+LIBRARIES = {"lightgbm": "LightGBM", "sklearn": "scikit-learn", "xgboost": "XGBoost"}
 
 #: Deprecated parameters of the parent that the constructor leaves out though their
 #: default does not say so.
@@ -35,18 +57,35 @@ each_estimator = pytest.mark.parametrize("cls", ESTIMATORS, ids=lambda cls: cls.
 def parameters_of(cls):
     """Return the parameters of the constructor by name."""
     _, *parameters = inspect.signature(cls.__init__).parameters.values()
-    return {parameter.name: parameter for parameter in parameters}
+    return {p.name: p for p in parameters if p.kind != p.VAR_KEYWORD}
+
+
+def mirrored_parameters_of(cls):
+    """Return those of the parent, with what it passes on if it takes any keyword."""
+    found = {}
+    for base in parent_of(cls).__mro__[:-1]:
+        if "__init__" in vars(base):
+            found = {**parameters_of(base), **found}
+            if not takes_any(base):
+                break
+    return found
+
+
+def takes_any(cls):
+    """Return whether the constructor takes keywords that it does not name."""
+    kinds = {p.kind for p in inspect.signature(cls.__init__).parameters.values()}
+    return inspect.Parameter.VAR_KEYWORD in kinds
 
 
 def documented(cls):
     """Return the entries of the section Parameters by name."""
     section = NumpyDocString(inspect.getdoc(cls))["Parameters"]
-    return {entry.name: entry for entry in section}
+    return {entry.name: entry for entry in section if entry.name != "**kwargs"}
 
 
-def parent_of(cls):
-    """Return the scikit-learn class that an estimator mirrors."""
-    return next(base for base in cls.__mro__ if base.__module__.startswith("sklearn."))
+def added(cls):
+    """Return the names of the parameters that an estimator adds to its parent's."""
+    return TREES if issubclass(cls, TreeMixin) else LINEAR
 
 
 def is_dropped(cls, parameter):
@@ -98,29 +137,44 @@ def test_every_parameter_is_described(cls):
 def test_documented_defaults_are_those_of_the_signature(cls):
     for name, entry in documented(cls).items():
         _, _, text = entry.type.partition("default=")
-        # The text is a literal or a power: it is evaluated without any name.
-        documented_default = eval(text, {"__builtins__": {}})
+        # The text is a literal or a power: it is evaluated without any other name.
+        documented_default = eval(text, {"__builtins__": {}, "np": np})
         default = parameters_of(cls)[name].default
-        assert documented_default == default, name
+        np.testing.assert_equal(documented_default, default, name)
         assert type(documented_default) is type(default), name
 
 
-@pytest.mark.parametrize("name", SHARED)
-def test_shared_parameters_are_described_alike(name):
-    entries = [documented(cls)[name] for cls in ESTIMATORS]
-    # Defaults are compared with signatures; that of NearestCentroid's n_bits differs.
-    assert len({(entry.type.split(", default=")[0], *entry.desc) for entry in entries}) == 1
+@pytest.mark.parametrize("family", [LINEAR, TREES], ids=len)
+def test_added_parameters_are_described_alike(family):
+    for name in family:
+        entries = [documented(cls)[name] for cls in ESTIMATORS if added(cls) == family]
+        # Defaults are compared with signatures; that of NearestCentroid's n_bits differs.
+        texts = {(entry.type.split(", default=")[0], *entry.desc) for entry in entries}
+        assert len(texts) == 1, name
 
 
 @each_estimator
 def test_constructor_mirrors_the_parent(cls):
-    expected = [p for p in parameters_of(parent_of(cls)).values() if not is_dropped(cls, p)]
-    *mirrored, n_bits, p_error = parameters_of(cls).values()
-    assert [(p.name, p.kind, p.default) for p in mirrored] == [
-        (p.name, p.kind, p.default) for p in expected
+    changed = CHANGED_DEFAULTS.get(cls.__name__, {})
+    expected = [
+        (name, p.kind, changed.get(name, p.default))
+        for name, p in mirrored_parameters_of(cls).items()
+        if not is_dropped(cls, p)
     ]
-    assert (n_bits.name, p_error.name) == SHARED
-    assert n_bits.kind == p_error.kind == inspect.Parameter.KEYWORD_ONLY
+    expected += [(name, inspect.Parameter.KEYWORD_ONLY) for name in added(cls)]
+    found = [(p.name, p.kind, p.default) for p in parameters_of(cls).values()]
+    n_added = len(added(cls))
+    # nan is not equal to itself, but its text is.
+    assert str(found[:-n_added] + [p[:2] for p in found[-n_added:]]) == str(expected)
+
+
+@pytest.mark.parametrize("cls", [c for c in ESTIMATORS if c.__name__ in CHANGED_DEFAULTS])
+def test_changed_defaults_are_explained(cls):
+    library = LIBRARIES[parent_of(cls).__module__.partition(".")[0]]
+    for parameter, default in CHANGED_DEFAULTS[cls.__name__].items():
+        parents = mirrored_parameters_of(cls)[parameter].default
+        assert parents != default
+        assert f"{parents!r} in {library}: " in " ".join(documented(cls)[parameter].desc)
 
 
 @pytest.mark.parametrize("cls", [c for c in ESTIMATORS if c.__name__ in DROPPED])
@@ -137,6 +191,8 @@ def test_dropped_parameters_are_deprecated(cls):
 def test_see_also_names_the_parent(cls):
     parent = parent_of(cls)
     module = parent.__module__.rpartition("._")[0] or parent.__module__
+    # The libraries beside it keep their estimators for scikit-learn in a module.
+    module = module.removesuffix(".sklearn")
     ((names, _),) = NumpyDocString(inspect.getdoc(cls))["See Also"]
     assert [name for name, _ in names] == [f"{module}.{parent.__name__}"]
 

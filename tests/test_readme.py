@@ -8,6 +8,7 @@ import pytest
 
 import fhe_estimators
 from benchmarks import MODULE_OF
+from fhe_estimators._tree_based import TreeMixin
 from fhe_estimators.testing import all_estimators
 
 ROOT = Path(__file__).parents[1]
@@ -67,9 +68,14 @@ def test_what_it_says_of_estimators():
     assert {name for name, _ in all_estimators()} <= set(dir(fhe_estimators))
     models = {name: cls() for name, cls in all_estimators()}
     assert {model.p_error for model in models.values()} == {2**-64}
-    others = {name: m.n_bits for name, m in models.items() if m.n_bits != 8}
-    assert others == {"NearestCentroid": 12}
-    assert "(8 by default, 12 for `NearestCentroid`)" in README
+    expected = {
+        name: 4 if isinstance(model, TreeMixin) else 8 for name, model in models.items()
+    }
+    assert {name: m.n_bits for name, m in models.items()} == {
+        **expected,
+        "NearestCentroid": 12,
+    }
+    assert "(8 by default, 12 for `NearestCentroid`, 4 for trees)" in README
 
 
 def test_links_and_files_exist():

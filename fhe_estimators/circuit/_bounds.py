@@ -8,10 +8,12 @@ import numpy as np
 
 from fhe_estimators.engine import Integers
 from fhe_estimators.graph import Graph, Value, evaluate
-from fhe_estimators.operators import lookup
+from fhe_estimators.operators import BOOTSTRAPPED, lookup
 
 #: Operators of integer graphs for which ``f(x + y) == f(x) + f(y)``.
-ADDITIVE = frozenset({"MatMul", "Flatten", "Reshape", "Squeeze", "Transpose", "Unsqueeze"})
+ADDITIVE = frozenset(
+    {"Flatten", "Gather", "MatMul", "Reshape", "Squeeze", "Transpose", "Unsqueeze"}
+)
 
 
 def is_additive(graph: Graph) -> bool:
@@ -53,6 +55,8 @@ def extremes(graph: Graph) -> list[Integers]:
 def _highest(slopes: np.ndarray, source: Value) -> np.ndarray:
     """Return the rows, as columns, for which the sums of slopes are largest."""
     low, high = source.low, source.high
+    assert low is not None
+    assert high is not None
     if not source.runs:
         return np.where(slopes > 0, high, low)
     corners = np.full_like(slopes, low)
@@ -97,7 +101,7 @@ def _before_tables(graph: Graph) -> Graph:
     nodes = []
     for node in graph:
         encrypted = [name for name in node.inputs if name and name not in graph.constants]
-        if node.op != "TableLookup" and known.issuperset(encrypted):
+        if node.op not in BOOTSTRAPPED and known.issuperset(encrypted):
             nodes.append(node)
             known.update(node.outputs)
     return Graph(tuple(nodes), graph.inputs, (), graph.constants, graph.values, graph.opset)

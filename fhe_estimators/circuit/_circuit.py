@@ -17,6 +17,7 @@ import numpy as np
 from tqdm import tqdm
 
 from fhe_estimators.circuit._bounds import extremes, is_additive
+from fhe_estimators.circuit._cost import Cost
 from fhe_estimators.circuit._packing import Packing, candidates
 from fhe_estimators.engine import (
     ConcreteEngine,
@@ -33,6 +34,9 @@ logger = logging.getLogger(__name__)
 #: Ciphertext rows of one call of the batch program. Small, so that encryption of the next
 #: rows goes on beside the computation of the last ones.
 _BATCH = 2
+#: Rows of one call with tables, if they are few: a server makes its keys ready for each
+#: call, which takes as long as some tables. The keys of another program pay for many rows.
+_TABLE_BATCH, _FEW_TABLES, _MANY_ROWS = 8, 32, 32
 #: Seconds between two encryptions in which another thread may start to compute: it cannot
 #: take the interpreter's lock otherwise before the next encryption is over.
 _PAUSE = 1e-4
@@ -61,10 +65,10 @@ class _Plan:
 class Circuit:
     """A compiled integer graph.
 
-    One row is computed by the *single* program. Circuits without tables also have a
-    *batch* program, compiled when several rows are first asked for: it takes several
-    rows a ciphertext (see `fhe_estimators.circuit._packing`) and several ciphertexts a
-    call.
+    One row is computed by the *single* program. Circuits without tables, or with few, also
+    have a *batch* program, compiled when several rows are first asked for: it takes several
+    rows a call and, without tables, several rows a ciphertext (see
+    `fhe_estimators.circuit._packing`).
 
     Parameters
     ----------
@@ -111,18 +115,22 @@ class Circuit:
     @property
     def complexity(self) -> float:
         """The optimizer's estimate of the work for one row (elementary operations)."""
-        return self._programs[self._single].complexity
+        return self._programs[self._single].facts.complexity
 
     @property
     def programmable_bootstrap_count(self) -> int:
         """Table look-ups for one row."""
-        return self._programs[self._single].bootstraps
+        return self._programs[self._single].facts.bootstraps
+
+    @property
+    def cost(self) -> Cost:
+        """What one row costs; needs no key."""
+        return Cost.of(self.graph, self._programs[self._single].facts)
 
     @property
     def maximum_bit_width(self) -> int:
         """Bits of the widest integer."""
-        values = (*self.graph.inputs, *self.graph.values.values())
-        return max(value.bits or 0 for value in values)
+        return self.cost.maximum_bit_width
 
     @property
     def evaluation_key_bytes(self) -> int:
@@ -281,8 +289,11 @@ class Circuit:
 
     def _plan(self, n_rows: int) -> _Plan:
         """Choose a program for a number of rows."""
-        if n_rows <= 1 or not is_additive(self.graph):
+        if n_rows <= 1:
             return self._single
+        if not is_additive(self.graph):
+            few = self.programmable_bootstrap_count <= _FEW_TABLES
+            return _Plan(_TABLE_BATCH) if few and n_rows >= _MANY_ROWS else self._single
         with self._lock:
             if self._batch is None:
                 self._batch = self._batch_plan()
@@ -335,12 +346,7 @@ class Circuit:
         }
         state["_machine"] = _machine()
         state["_compiled"] = {
-            plan: (
-                program.to_bytes(),
-                plan.rows,
-                program.complexity,
-                program.bootstraps,
-            )
+            plan: (program.to_bytes(), plan.rows, program.facts, program.selection)
             for plan, program in self._programs.items()
             if isinstance(program, ConcreteProgram)
         }

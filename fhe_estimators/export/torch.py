@@ -77,6 +77,7 @@ def _normalized(probability: Tensor) -> Tensor:
 LINKS: dict[str, Callable[[Tensor], Tensor]] = {
     "identity": lambda score: score,
     "exp": torch.exp,
+    "expit": torch.sigmoid,
     "sigmoid": _sigmoid,
     # The exponential loss fits half of the log-odds.
     "half_sigmoid": lambda score: _sigmoid(2 * score),
@@ -204,6 +205,13 @@ class TreeScores(nn.Module):
     link : callable
         From scores, of shape (n_samples, n_outputs), to what the model predicts.
     """
+
+    selection: Tensor
+    thresholds: Tensor
+    paths: Tensor
+    counts: Tensor
+    values: Tensor
+    base: Tensor
 
     def __init__(
         self, trees: Matrices, base: np.ndarray, link: Callable[[Tensor], Tensor]

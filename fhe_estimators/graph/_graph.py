@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -48,6 +49,12 @@ class Value:
     low: int | None = None
     high: int | None = None
     runs: tuple[int, ...] = ()
+
+    @property
+    def row_size(self) -> int:
+        """Numbers of one row; the shape must be known."""
+        assert self.shape is not None
+        return math.prod(size for size in self.shape[1:] if size is not None)
 
     @property
     def bits(self) -> int | None:

@@ -26,18 +26,18 @@ from fhe_estimators.operators._encrypted import BitWidths, Encrypted, IntegerBui
 
 #: The float meaning of every operator.
 ONNX_OPS_TO_NUMPY_IMPL: Mapping[str, Callable[..., Any]] = MappingProxyType(
-    {name: cls.f for name, cls in registry().items() if name != "TableLookup"}
+    {name: cls.f for name, cls in registry().items() if cls.standard}
 )
 #: The class of every operator that has an encrypted form.
 ONNX_OPS_TO_QUANTIZED_IMPL: Mapping[str, type[QuantizedOp]] = MappingProxyType(
-    {
-        name: cls
-        for name, cls in registry().items()
-        if cls.encrypted and name != "TableLookup"
-    }
+    {name: cls for name, cls in registry().items() if cls.encrypted and cls.standard}
 )
 
+#: Operators of integer graphs that take bootstraps.
+BOOTSTRAPPED = frozenset(name for name, cls in registry().items() if not cls.standard)
+
 __all__ = [
+    "BOOTSTRAPPED",
     "ONNX_OPS_TO_NUMPY_IMPL",
     "ONNX_OPS_TO_QUANTIZED_IMPL",
     "BitWidths",

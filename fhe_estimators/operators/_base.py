@@ -42,6 +42,8 @@ class QuantizedOp:
     encrypted: ClassVar[bool] = True
     #: True for an operator that an integer graph may hold.
     integer: ClassVar[bool] = False
+    #: False for an operator of integer graphs that ONNX lacks: it takes bootstraps.
+    standard: ClassVar[bool] = True
     #: Attributes that are known but not served, each with the reason.
     refuses: ClassVar[Mapping[str, str]] = {}
     f: ClassVar[Callable[..., Any]]

@@ -68,6 +68,8 @@ class Constant(Clear):
 class Gather(Clear):
     """Slices of a tensor by index."""
 
+    integer = True
+
     def f(x, indices, *, axis=0):
         return np.take(x, indices, axis=axis)
 

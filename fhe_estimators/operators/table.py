@@ -1,4 +1,4 @@
-"""The one operator of integer graphs that ONNX lacks: a programmable bootstrap."""
+"""The operators of integer graphs that ONNX lacks: what programmable bootstraps do."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ class TableLookup(QuantizedOp):
     """
 
     integer = True
+    standard = False
 
     def f(x, table, *, first=0):
         # Clear integers may be held as floats, see QuantizedModule.
@@ -25,3 +26,16 @@ class TableLookup(QuantizedOp):
         else:
             found = np.take_along_axis(table, index, axis=0)
         return found.astype(np.asarray(x).dtype, copy=False)
+
+
+@register("ExtractBits", since=1)
+class ExtractBits(QuantizedOp):
+    """The number that the bits `start` to ``stop - 1`` of a number form, lowest first."""
+
+    integer = True
+    standard = False
+
+    def f(x, *, start, stop):
+        number = np.asarray(x).astype(np.int64, copy=False)
+        digit = (number >> start) & ((1 << (stop - start)) - 1)
+        return digit.astype(np.asarray(x).dtype, copy=False)

@@ -9,59 +9,83 @@ from fhe_estimators.quantization._grid import Grid
 from fhe_estimators.quantization._uniform import check_finite
 
 
-class ThermometerEncoder:
-    """Real features as thermometer codes of their bins.
+class BinEncoder:
+    """Real features as the numbers of their bins.
 
     Parameters
     ----------
     grid : Grid
-    features : sequence of int
+    features : tuple of int
         The features that are sent, in order.
-
-    Notes
-    -----
-    Feature `f` of the grid gives the bits ``[bin <= 0], [bin <= 1], ...``, one for each of
-    its edges, hence one for each comparison that a tree on the grid can make. The whole
-    grid is sent: it tells which features a model looks at, not where.
     """
 
-    n_bits = 1
-    low, high = 0, 1
+    low = 0
 
     def __init__(self, grid: Grid, features: tuple[int, ...]) -> None:
         self.grid, self.features = grid, features
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Bits of each feature that is sent."""
+        """Edges of each feature that is sent."""
         return tuple(len(self.grid.edges[feature]) for feature in self.features)
 
+    @property
+    def high(self) -> int:
+        """The largest integer."""
+        return max(self.sizes)
+
     def quant(self, values: ArrayLike, dtype: DTypeLike = np.int64) -> np.ndarray:
-        """Return the bits.
+        """Return what is encrypted.
 
         Parameters
         ----------
         values : array-like of float of shape (n_samples, n_features)
             Finite numbers.
         dtype : dtype, default=int64
-            What holds the bits.
+            What holds the integers.
 
         Returns
         -------
-        bits : ndarray of `dtype` of shape (n_samples, n_bits), zeros and ones
+        q : ndarray of `dtype` of shape (n_samples, n_inputs), each in ``[low, high]``
         """
         check_finite(values)
         array = np.asarray(values)
-        bits = np.empty((len(array), sum(self.sizes)), dtype)
-        start = 0
-        for feature, size in zip(self.features, self.sizes, strict=True):
-            edges = self.grid.edges[feature]
-            bits[:, start : start + size] = array[:, [feature]] <= edges
-            start += size
-        return bits
+        parts = [
+            self._encoded(array[:, feature], self.grid.edges[feature])
+            for feature in self.features
+        ]
+        return np.concatenate(parts, axis=1, dtype=dtype, casting="unsafe")
+
+    def _encoded(self, column: np.ndarray, edges: np.ndarray) -> np.ndarray:
+        return np.searchsorted(edges, column, side="left")[:, np.newaxis]
 
     def __repr__(self) -> str:
-        return f"ThermometerEncoder({sum(self.sizes)} bits of {len(self.features)} features)"
+        return f"{type(self).__name__}({len(self.features)} features)"
+
+
+class ThermometerEncoder(BinEncoder):
+    """Real features as thermometer codes of their bins.
+
+    Parameters
+    ----------
+    grid : Grid
+    features : tuple of int
+        The features that are sent, in order.
+
+    Notes
+    -----
+    A feature gives the bits ``[bin <= 0], [bin <= 1], ...``, one for each of its edges,
+    hence one for each comparison that a tree on the grid can make. The whole grid is sent:
+    it tells which features a model looks at, not where.
+    """
+
+    @property
+    def high(self) -> int:
+        """The largest integer."""
+        return 1
+
+    def _encoded(self, column: np.ndarray, edges: np.ndarray) -> np.ndarray:
+        return column[:, np.newaxis] <= edges
 
 
 class SumDecoder:
@@ -71,18 +95,22 @@ class SumDecoder:
     ----------
     scale : float
         Real distance of two integers.
-    offset : ndarray of int64 of shape (n_outputs,)
-        What the sums lack.
+    base : ndarray of float64 of shape (n_outputs,)
+        The score of a sum of zero.
     total : float or None
         If given, one more output follows: `total` less the sum of the others.
+    offset : ndarray of int64 of shape (n_outputs,)
+        What the sums lack.
     """
 
-    def __init__(self, scale: float, offset: np.ndarray, total: float | None) -> None:
-        self.scale, self.offset, self.total = scale, offset, total
+    def __init__(
+        self, scale: float, base: np.ndarray, total: float | None, offset: np.ndarray
+    ) -> None:
+        self.scale, self.base, self.total, self.offset = scale, base, total, offset
 
     def with_offset(self, offset: np.ndarray) -> SumDecoder:
         """Return the decoder of sums that lack `offset`."""
-        return SumDecoder(self.scale, offset, self.total)
+        return SumDecoder(self.scale, self.base, self.total, offset)
 
     def dequant(self, q: ArrayLike) -> np.ndarray:
         """Return real scores.
@@ -95,10 +123,12 @@ class SumDecoder:
         -------
         scores : ndarray of float64 of shape (n_samples, n_outputs)
         """
-        scores = self.scale * _added(q, self.offset).astype(np.float64)
+        sums = _added(q, self.offset).astype(np.float64)
+        scores: np.ndarray = self.scale * sums + self.base
         if self.total is None:
             return scores
-        return np.column_stack([scores, self.total - scores.sum(axis=1)])
+        last = self.total - scores.sum(axis=1, keepdims=True)
+        return np.concatenate([scores, last], axis=1)
 
     def __repr__(self) -> str:
         return f"SumDecoder(scale={self.scale:g}, n_outputs={len(self.offset)})"

@@ -99,22 +99,25 @@ class Grid:
             For each feature, increasing; value `b` lies in bin ``b``.
         """
         values = []
-        for column, edges, bins in zip(X.T, self.edges, self.bins(X).T, strict=True):
-            low = np.full(len(edges) + 1, np.inf)
-            high = -low
-            np.minimum.at(low, bins, column)
-            np.maximum.at(high, bins, column)
-            upper = np.append(edges, column.max())
-            middle = np.where(low <= high, low / 2 + high / 2, upper).astype(X.dtype)
-            # Rounding to the dtype may leave the bin.
-            values.append(np.where(low <= high, np.clip(middle, low, high), middle))
+        for column, edges in zip(X.T, self.edges, strict=True):
+            ordered = np.sort(column)
+            ends = np.searchsorted(ordered, edges, side="right")
+            starts, stops = np.append(0, ends), np.append(ends, len(ordered))
+            seen = starts < stops
+            low = ordered[np.minimum(starts, len(ordered) - 1)].astype(np.float64)
+            high = ordered[stops - 1].astype(np.float64)
+            unseen = np.append(edges, ordered[-1])
+            middle = np.where(seen, low / 2 + high / 2, unseen).astype(X.dtype)
+            # Rounded to the dtype, the middle of two neighbours is one of them.
+            values.append(np.where(seen, np.clip(middle, low, high), middle))
         return [array.astype(X.dtype) for array in values]
 
     def snapped(self, X: np.ndarray, representatives: Sequence[np.ndarray]) -> np.ndarray:
         """Return each value replaced by the representative of its bin."""
         bins = self.bins(X)
         columns = [values[b] for values, b in zip(representatives, bins.T, strict=True)]
-        return np.stack(columns, axis=1)
+        snapped: np.ndarray = np.stack(columns, axis=1)
+        return snapped
 
     def __repr__(self) -> str:
         return f"Grid({[len(edges) + 1 for edges in self.edges]} bins)"
@@ -124,13 +127,18 @@ def _edges(
     column: np.ndarray, weights: np.ndarray, n_bins: int, binning: str
 ) -> np.ndarray:
     values, inverse = np.unique(column, return_inverse=True)
-    # The double of the middle of two floats lies between them, even of two neighbours.
-    between = values[:-1].astype(np.float64) / 2 + values[1:].astype(np.float64) / 2
+    below, above = values[:-1].astype(np.float64), values[1:].astype(np.float64)
+    # Rounded, the middle of two neighbours is one of them: it must be the lower one.
+    between = below / 2 + above / 2
+    between = np.where((below <= between) & (between < above), between, below)
     if len(values) <= n_bins:
         return between
     if binning == "uniform":
-        return np.linspace(float(values[0]), float(values[-1]), n_bins + 1)[1:-1]
-    return between[_last_of_bins(np.bincount(inverse, weights), n_bins)]
+        even: np.ndarray = np.linspace(below[0], above[-1], n_bins + 1)[1:-1]
+        return even
+    places = _last_of_bins(np.bincount(inverse, weights), n_bins)
+    edges: np.ndarray = between[places]
+    return edges
 
 
 def _last_of_bins(weights: np.ndarray, n_bins: int) -> np.ndarray:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from threading import RLock
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
 from fhe_estimators._config import check_fhe_mode
 from fhe_estimators.circuit import Circuit
@@ -17,11 +18,25 @@ from fhe_estimators.graph import INTEGER, Graph, check, show
 from fhe_estimators.numpy_module import NumpyModule
 from fhe_estimators.operators import supported
 from fhe_estimators.quantization._trees import TreeGraphs
-from fhe_estimators.quantization._uniform import UniformQuantizer, check_finite
+from fhe_estimators.quantization._uniform import check_finite
 
 #: Numbers of the inputs that are computed in clear at a time.
 _BLOCK = 2**16
 _LARGEST = np.finfo(np.float64).max
+
+
+class Quantizer(Protocol):
+    """What turns real inputs into integers."""
+
+    def quant(self, values: ArrayLike, dtype: DTypeLike = ...) -> np.ndarray:
+        """Return integers that hold the values."""
+
+
+class Dequantizer(Protocol):
+    """What turns integer results into real numbers."""
+
+    def dequant(self, q: ArrayLike) -> np.ndarray:
+        """Return the real numbers that integers stand for."""
 
 
 class QuantizedModule:
@@ -31,8 +46,10 @@ class QuantizedModule:
     ----------
     graph : Graph
         The integer graph.
-    input_quantizers, output_quantizers : sequence of UniformQuantizer
-        One for each input and output of `graph`.
+    input_quantizers : sequence of Quantizer
+        One for each input of `graph`: `UniformQuantizer`, or an encoder of bins.
+    output_quantizers : sequence of Dequantizer
+        One for each output of `graph`: `UniformQuantizer`, or a decoder of sums.
     clear_module : NumpyModule
         What follows in clear on the dequantized outputs; a graph without nodes if nothing
         does.
@@ -50,8 +67,8 @@ class QuantizedModule:
     def __init__(
         self,
         graph: Graph,
-        input_quantizers: Sequence[UniformQuantizer],
-        output_quantizers: Sequence[UniformQuantizer],
+        input_quantizers: Sequence[Quantizer],
+        output_quantizers: Sequence[Dequantizer],
         clear_module: NumpyModule,
         *,
         prologue: NumpyModule | None = None,
@@ -59,7 +76,7 @@ class QuantizedModule:
     ) -> None:
         self.graph = check(graph, INTEGER, supported(integer=True))
         self.input_quantizers = tuple(input_quantizers)
-        self.output_quantizers = tuple(output_quantizers)
+        self.output_quantizers: tuple[Dequantizer, ...] = tuple(output_quantizers)
         self.clear_module = clear_module
         self.prologue = prologue
         self.alternatives = alternatives

@@ -9,9 +9,14 @@ from pathlib import Path
 
 from fhe_estimators.base import FHEMixin
 
+#: Modules named after a library that need not be installed.
+_OPTIONAL = ("lightgbm", "xgboost")
+
 
 def all_estimators() -> list[tuple[str, type]]:
     """Return name and class of every public estimator of the package.
+
+    Those of libraries that are not installed are left out.
 
     Returns
     -------
@@ -28,7 +33,12 @@ def all_estimators() -> list[tuple[str, type]]:
     for info in pkgutil.iter_modules([str(Path(__file__).parents[1])]):
         if info.name.startswith("_") or info.name in ("cli", "testing"):
             continue
-        module = importlib.import_module(f"fhe_estimators.{info.name}")
+        try:
+            module = importlib.import_module(f"fhe_estimators.{info.name}")
+        except ModuleNotFoundError as error:
+            if error.name in _OPTIONAL:
+                continue
+            raise
         for name in getattr(module, "__all__", ()):
             thing = getattr(module, name)
             is_estimator = inspect.isclass(thing) and issubclass(thing, FHEMixin)

@@ -188,7 +188,7 @@ ILLEGAL = [
         replace(TABLE, nodes=RELU.nodes),
         INTEGER,
         UnsupportedOperatorError,
-        "uses Relu; supported at this stage: Add, Flatten, ",
+        "uses Relu; supported at this stage: Add, ExtractBits, ",
         id="float operator",
     ),
     pytest.param(

@@ -15,11 +15,16 @@ from onnx.reference import ReferenceEvaluator
 from fhe_estimators.exceptions import GraphError, UnsupportedOperatorError
 from fhe_estimators.export.onnx import OPSETS
 from fhe_estimators.numpy_module import NumpyModule
-from fhe_estimators.operators import ONNX_OPS_TO_NUMPY_IMPL, lookup, registry
+from fhe_estimators.operators import (
+    BOOTSTRAPPED,
+    ONNX_OPS_TO_NUMPY_IMPL,
+    lookup,
+    registry,
+)
 from tests.operators.cases import CASES, VARIANTS
 
 OLDEST, NEWEST = OPSETS
-OPERATORS = sorted(set(registry()) - {"TableLookup"})
+OPERATORS = sorted(set(registry()) - BOOTSTRAPPED)
 
 
 def typed(name, array):

@@ -6,7 +6,8 @@ the client's, who sends their results encrypted; the function of a few of them i
 table; functions of one feature are linear in them.
 """
 
-from fhe_estimators.rewrite.trees._lower import Bits, Lowered, TableSum
+from fhe_estimators.rewrite.trees._inputs import Bits
+from fhe_estimators.rewrite.trees._lower import Lowered, TableSum
 from fhe_estimators.rewrite.trees._recognize import Ensemble, recognize
 from fhe_estimators.rewrite.trees._tree import (
     Leaf,

@@ -22,9 +22,7 @@ from fhe_estimators.rewrite.trees._tree import (
 _MOST_CONSTANTS = 16
 
 
-def cover(
-    tree: Tree, source: int, most_states: int
-) -> tuple[np.ndarray, list[Group]]:
+def cover(tree: Tree, source: int, most_states: int) -> tuple[np.ndarray, list[Group]]:
     """Write a tree as a constant and the fewest groups of at most `most_states` states.
 
     A dynamic program over the nodes: a subtree is one group if it fits, else its two sides
@@ -105,6 +103,12 @@ def merge(groups: Sequence[Group], most_states: int) -> list[Group]:
         for place in sorted(near):
             other = merged[place]
             if group.direction is None or group.direction != other.direction:
+                continue
+            # Each feature that only one of them looks at doubles the states at least.
+            if (
+                other.states << len(group.features - other.features) > most_states
+                or group.states << len(other.features - group.features) > most_states
+            ):
                 continue
             both = other.merged(group)
             shared = other.states * group.states / both.states

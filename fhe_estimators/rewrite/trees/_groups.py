@@ -106,6 +106,11 @@ class Group:
             cuts[feature] = cuts.get(feature, 0) | edges
         return Group.of(common, cuts, self.fragments + other.fragments)
 
+    def evaluate(self, bins: np.ndarray) -> np.ndarray:
+        """Return the values of rows given by their bins."""
+        values: np.ndarray = np.sum([f.evaluate(bins) for f in self.fragments], axis=0)
+        return values
+
     def digits(self) -> list[tuple[int, list[int], int]]:
         """Return feature, edges and weight in the index of each digit of mixed radix."""
         weight, digits = 1, []
@@ -132,7 +137,7 @@ class Group:
         for row, chosen in enumerate(product(*choices)):
             for (feature, _, _), a_bin in zip(reversed(digits), chosen, strict=True):
                 bins[row, feature] = a_bin
-        values = sum(fragment.evaluate(bins) for fragment in self.fragments)
+        values = self.evaluate(bins)
         zeros = np.zeros((len(self.gates) * len(bins), values.shape[1]), np.int64)
         return np.concatenate([zeros, values])
 
@@ -190,17 +195,18 @@ def factored(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _generators(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return integer rows, and the coefficients that give the rows of a matrix from them."""
+    """Return rows, and the integer coefficients that give all rows of a matrix."""
     lines: dict[tuple[int, ...], int] = {}
-    places, multiples = [], []
-    for row in matrix:
-        line = _primitive(row) if row.any() else row
-        place = lines.setdefault(tuple(line.tolist()), len(lines)) if row.any() else 0
-        places.append(place)
-        multiples.append(row @ line // max(1, line @ line))
+    multiples = {}
+    for number, row in enumerate(matrix):
+        if row.any():
+            line = _primitive(row)
+            place = lines.setdefault(tuple(line.tolist()), len(lines))
+            multiples[number, place] = row @ line // (line @ line)
     generators = np.array(list(lines), np.int64).reshape(len(lines), matrix.shape[1])
     coefficients = np.zeros((len(matrix), len(lines)), np.int64)
-    coefficients[np.arange(len(matrix)), places] = multiples
+    for at, multiple in multiples.items():
+        coefficients[at] = multiple
     # Fewer lines do if the others are integer combinations of them.
     fewer = generators[:0]
     for line in generators[np.argsort(np.abs(generators).sum(axis=1), kind="stable")]:

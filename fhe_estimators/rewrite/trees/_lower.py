@@ -5,50 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from fhe_estimators.graph import Graph, Node, Value, bits_of_range
+from fhe_estimators.graph import Graph, bits_of_range
 from fhe_estimators.rewrite.trees._cover import cover, merge
 from fhe_estimators.rewrite.trees._groups import Group, factored
+from fhe_estimators.rewrite.trees._inputs import Bits
 from fhe_estimators.rewrite.trees._tree import ANY, Tree, leaves
-
-
-@dataclass(frozen=True)
-class Bits:
-    """The bits that the client sends: ``bin of feature <= edge``, for all edges.
-
-    Parameters
-    ----------
-    features : tuple of int
-        The features that are sent, in order.
-    sizes : tuple of int
-        Edges of each of them: so many bits, one after the other.
-    """
-
-    features: tuple[int, ...]
-    sizes: tuple[int, ...]
-
-    def __len__(self) -> int:
-        return sum(self.sizes)
-
-    @cached_property
-    def _first(self) -> dict[int, int]:
-        starts = np.cumsum([0, *self.sizes])[:-1].tolist()
-        return dict(zip(self.features, starts, strict=True))
-
-    def place(self, feature: int, edge: int) -> int:
-        """Return which bit tells on what side of an edge a feature lies."""
-        return self._first[feature] + edge
-
-    def all_bins(self, feature: int) -> np.ndarray:
-        """Return a row for each bin of a feature; other features are in bin 0."""
-        size = self.sizes[self.features.index(feature)]
-        rows = np.zeros((size + 1, max(self.features) + 1), np.int64)
-        rows[:, feature] = np.arange(size + 1)
-        return rows
-
 
 #: Groups of each partial sum.
 _Parts = list[list[Group]]
@@ -87,23 +52,35 @@ class TableSum:
 
     @classmethod
     def of(cls, trees: Sequence[Tree], bits: Bits, table_bits: int) -> TableSum:
-        """Cover simplified trees by tables of at most `table_bits` bits if possible."""
+        """Cover simplified trees by tables of at most `table_bits` bits if possible.
+
+        Large pieces of a tree make few tables, small ones find more to be merged with:
+        trees are cut in pieces of several sizes, and the fewest tables are taken.
+        """
+        most_states = 1 << table_bits
+        sizes = sorted({min(size, most_states) for size in (4, 8, most_states)})
+        sums = (cls._cut(trees, bits, size, most_states) for size in reversed(sizes))
+        return min(sums, key=lambda sum_: sum_.n_tables)
+
+    @classmethod
+    def _cut(
+        cls, trees: Sequence[Tree], bits: Bits, size: int, most_states: int
+    ) -> TableSum:
         constants, groups = [], []
         for source, tree in enumerate(trees):
-            constant, covering = cover(tree, source, 1 << table_bits)
+            constant, covering = cover(tree, source, size)
             constants.append(constant)
             groups += covering
         # What is free is set aside first: merged with others it would fill tables.
         singles = [group for group in groups if len(group.features) == 1]
         several = [group for group in groups if len(group.features) > 1]
-        return cls(
-            bits, np.sum(constants, axis=0), singles, merge(several, 1 << table_bits)
-        )
+        merged = merge(several, most_states)
+        return cls(bits, np.sum(constants, axis=0), singles, merged)
 
     @cached_property
     def _tables(self) -> list[tuple[np.ndarray, np.ndarray]]:
         """Tables of each group, of shape (states, n_tables), and their weights."""
-        n_features = max(self.bits.features, default=0) + 1
+        n_features = max(self.bits.features) + 1
         return [factored(group.table(n_features)) for group in self.groups]
 
     @property
@@ -117,7 +94,7 @@ class TableSum:
         most = max((group.states for group in self.groups), default=1)
         return (most - 1).bit_length()
 
-    def lowered(self, partial_sums: int = 1) -> Lowered:
+    def lowered(self, partial_sums: int = 1, encoding: str = "thermometer") -> Lowered:
         """Return the integer graph.
 
         Parameters
@@ -125,6 +102,8 @@ class TableSum:
         partial_sums : int, default=1
             Into how many sums, which the client adds up, tables are divided. Narrower
             sums of fewer tables leave more room for noise.
+        encoding : {'thermometer', 'integer', 'digits'}, default='thermometer'
+            See `Bits.provided`.
 
         Returns
         -------
@@ -132,36 +111,38 @@ class TableSum:
         """
         groups, singles = self._parts(partial_sums)
         linear, last = self._linear(singles)
+        weights, first = self._indices()
+        used = weights.any(axis=1) | linear.any(axis=(1, 2))
+        chain, provided = self.bits.provided(encoding, used)
+        bits, linear = chain.last, _flat(linear[provided])
         # The bits of a single add up to its function less the value of its last bin.
         free_bounds = self._bounds(singles) - last
         offset = self.constant + last.sum(axis=1)
-        chain = _Chain(Value("bits", (None, len(self.bits)), 0, 1, self.bits.sizes))
-        if not self.groups:
-            chain.add("MatMul", "bits", _flat(linear), free_bounds)
+        if not self.n_tables:
+            chain.add("MatMul", bits, linear, free_bounds)
             return Lowered(chain.graph(), offset)
 
-        weights, first = self._indices()
         states = max(group.states for group in self.groups)
-        chain.add("MatMul", "bits", weights, (-first.max(), states - 1 - first.min()))
+        ends = (-first.max(), states - 1 - first.min())
+        index = chain.add("MatMul", bits, weights[provided], ends)
         if first.any():
-            chain.add("Add", chain.last, first[np.newaxis], (0, states - 1))
+            index = chain.add("Add", index, first[np.newaxis], (0, states - 1))
         tables = np.concatenate(
             [np.pad(t, ((0, states - len(t)), (0, 0))) for t, _ in self._tables], axis=1
         )
         ends = (tables.min(), tables.max())
-        looked_up = chain.add("TableLookup", chain.last, tables, ends, first=0)
+        looked_up = chain.add("TableLookup", index, tables, ends, first=0)
         bounds = self._bounds(groups)
         total = chain.add("MatMul", looked_up, _flat(self._spread(groups)), bounds)
         if linear.any():
-            free = chain.add("MatMul", "bits", _flat(linear), free_bounds)
+            free = chain.add("MatMul", bits, linear, free_bounds)
             bounds = self._bounds([a + b for a, b in zip(groups, singles, strict=True)])
             bounds = bounds - last
-            chain.add("Add", total, free, bounds)
+            total = chain.add("Add", total, free, bounds)
         low, high = bounds
-        shifted = (0, (high - low).max())
-        if bits_of_range(*shifted) < bits_of_range(low.min(), high.max()):
-            # Unsigned, the results are narrower.
-            chain.add("Add", chain.last, -_flat(low[np.newaxis]), shifted)
+        unsigned = (0, (high - low).max())
+        if bits_of_range(*unsigned) < bits_of_range(low.min(), high.max()):
+            chain.add("Add", total, -_flat(low[np.newaxis]), unsigned)
             offset = offset + low.sum(axis=1)
         return Lowered(chain.graph(), offset)
 
@@ -214,7 +195,7 @@ class TableSum:
             for group in part:
                 (feature,) = group.features
                 rows = self.bits.all_bins(feature)
-                values = sum(fragment.evaluate(rows) for fragment in group.fragments)
+                values = group.evaluate(rows)
                 start = self.bits.place(feature, 0)
                 place = slice(start, start + len(rows) - 1)
                 weights[place, :, number] += values[:-1] - values[1:]
@@ -261,46 +242,3 @@ class TableSum:
 
 def _flat(array: np.ndarray) -> np.ndarray:
     return array.reshape(len(array), -1)
-
-
-class _Chain:
-    """Collects the nodes of an integer graph of one input."""
-
-    def __init__(self, source: Value) -> None:
-        self._source = source
-        self._nodes: list[Node] = []
-        self._constants: dict[str, np.ndarray] = {}
-        self._values: dict[str, Value] = {}
-        self.last = source.name
-
-    def add(
-        self,
-        op: str,
-        operand: str,
-        other: np.ndarray | str,
-        bounds: tuple[Any, Any],
-        **attributes: Any,
-    ) -> str:
-        """Add a node, with a constant or another result beside its operand."""
-        name = f"{op.lower()}_{len(self._nodes)}"
-        if isinstance(other, str):
-            size = (self._values[other].shape or ())[-1]
-        else:
-            size = other.shape[-1]
-            self._constants[f"{name}_constant"] = np.ascontiguousarray(other)
-            other = f"{name}_constant"
-        low, high = int(np.min(bounds[0])), int(np.max(bounds[1]))
-        self._nodes.append(Node(op, (operand, other), (name,), attributes, name))
-        self._values[name] = Value(name, (None, size), low, high)
-        self.last = name
-        return name
-
-    def graph(self) -> Graph:
-        """Return the graph up to the last node."""
-        return Graph(
-            tuple(self._nodes),
-            (self._source,),
-            (self._values[self.last],),
-            self._constants,
-            self._values,
-        )

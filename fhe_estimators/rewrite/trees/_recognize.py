@@ -13,8 +13,9 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -134,6 +135,9 @@ class _Walk:
         self.passed.append(node)
         (self.name,) = node.outputs
 
+    def _implementation(self, node: Node) -> Callable[..., Any]:
+        return lookup(node.op, self._graph.opset)(node)
+
     def reach(self, *operators: str, constant: int) -> tuple[str, np.ndarray]:
         """Go on to one of the operators; return its name and its constant operand."""
         node = self._next()
@@ -165,16 +169,15 @@ class _Walk:
         while (node := self._next()) is not None and node.op in _LINEAR:
             self._pass(node)
             part = replace(self._graph, nodes=tuple(self.passed[passed:]))
-            result = evaluate(
-                part, {start: units}, lambda node: lookup(node.op, part.opset)(node)
-            )[self.name]
+            result = evaluate(part, {start: units}, self._implementation)[self.name]
             if result.ndim == 2 and len(result) == n_units + 1:
                 found = self.name, len(self.passed), result[:-1]
         if found is None:
             raise _OtherGraph
-        self.name, kept, weights = found
+        self.name, kept, sums = found
         del self.passed[kept:]
-        return weights.reshape(n_trees, n_values, -1).transpose(0, 2, 1)
+        weights: np.ndarray = sums.reshape(n_trees, n_values, -1).transpose(0, 2, 1)
+        return weights
 
 
 def _selected(selection: np.ndarray) -> np.ndarray:
@@ -212,15 +215,15 @@ def _tree(
         reachable &= ~padding
 
     def grown(leaves: np.ndarray) -> Tree:
-        shared = np.flatnonzero(paths[leaves].all(axis=0))
-        turns = paths[leaves][:, shared]
-        (divides,) = np.nonzero((turns != turns[:1]).any(axis=0)) if len(leaves) else ([],)
         if len(leaves) == 1:
             return Leaf(values[leaves[0]])
+        # A node that all these leaves lie below or above, and some on each side.
+        turns = paths[leaves]
+        divides = np.flatnonzero(turns.all(axis=0) & (turns != turns[:1]).any(axis=0))
         if not len(divides):
             raise _OtherGraph
-        node = int(shared[divides[0]])
-        side = paths[leaves, node]
+        node = int(divides[0])
+        side = turns[:, node]
         return Split(*splits[node], grown(leaves[side == 1]), grown(leaves[side == -1]))
 
     return grown(np.flatnonzero(reachable))

@@ -1,8 +1,4 @@
-"""Engines: they turn integer graphs into programs that compute on encrypted rows.
-
-`ConcreteEngine` encrypts with TFHE (the only code that imports ``concrete``).
-`ClearEngine` has the same interface and encrypts nothing: it checks, tensor by tensor,
-that no integer leaves the range that the graph declares for it.
+"""TFHE through concrete-python; the only code that imports ``concrete``.
 
 References
 ----------
@@ -22,144 +18,17 @@ import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn
 
 import numpy as np
 
-from fhe_estimators.exceptions import BitWidthError, CompilationError
+from fhe_estimators.engine._program import Facts, Integers, implementation
+from fhe_estimators.engine._selection import Selection
+from fhe_estimators.exceptions import CompilationError
 from fhe_estimators.graph import Graph, Node, evaluate
-from fhe_estimators.operators import lookup
+from fhe_estimators.operators import BOOTSTRAPPED
 
 logger = logging.getLogger(__name__)
-
-Integers = tuple[np.ndarray, ...]
-
-
-class Program(Protocol):
-    """An integer graph, ready to run on a fixed number of rows."""
-
-    #: Rows of one call.
-    rows: int
-    #: The optimizer's estimate of the work of one call, in elementary operations.
-    complexity: float
-    #: Programmable bootstraps (table look-ups) of one call.
-    bootstraps: int
-
-    @property
-    def can_simulate(self) -> bool:
-        """Whether `simulate` works: not for a program that was loaded."""
-
-    @property
-    def evaluation_key_bytes(self) -> int:
-        """Bytes of the keys that a server needs."""
-
-    def keygen(self, *, force: bool = False) -> None:
-        """Generate keys, once unless `force`."""
-
-    def encrypt(self, *inputs: np.ndarray) -> Any:
-        """Return ciphertexts of one array of integers for each input (client)."""
-
-    def run(self, ciphertexts: Any) -> Any:
-        """Return ciphertexts of the results (server: no secret key is used)."""
-
-    def decrypt(self, ciphertexts: Any) -> Integers:
-        """Return the integers of the results (client)."""
-
-    def simulate(self, *inputs: np.ndarray) -> Integers:
-        """Return what the cryptography would give, noise included, without keys."""
-
-    def ciphertext_bytes(self, ciphertexts: Any) -> int:
-        """Return the bytes of ciphertexts on the wire."""
-
-
-def _implementation(node: Node, opset: int) -> Callable[..., Any]:
-    return lookup(node.op, opset)(node)
-
-
-def run_clear(graph: Graph, inputs: Sequence[np.ndarray]) -> Integers:
-    """Compute an integer graph with numpy on 64-bit integers."""
-    names = [value.name for value in graph.inputs]
-    results = evaluate(
-        graph,
-        dict(zip(names, inputs, strict=True)),
-        lambda node: _implementation(node, graph.opset),
-    )
-    return tuple(results[value.name] for value in graph.outputs)
-
-
-class ClearEngine:
-    """The engine that encrypts nothing and trusts nothing."""
-
-    def compile(
-        self, graph: Graph, rows: int, extremes: Sequence[Integers], p_error: float
-    ) -> ClearProgram:
-        """Return a program; see `ConcreteEngine.compile`."""
-        return ClearProgram(graph, rows)
-
-
-class ClearProgram:
-    """A program of `ClearEngine`: ciphertexts are the integers themselves."""
-
-    complexity = 0.0
-    evaluation_key_bytes = 0
-    can_simulate = True
-
-    def __init__(self, graph: Graph, rows: int) -> None:
-        self.graph, self.rows = graph, rows
-        self.bootstraps = rows * sum(
-            int(np.prod(graph.value(node.outputs[0]).shape[1:]))  # type: ignore[index, arg-type, misc]
-            for node in graph
-            if node.op == "TableLookup"
-        )
-
-    def keygen(self, *, force: bool = False) -> None:
-        """Do nothing: there are no keys."""
-
-    def encrypt(self, *inputs: np.ndarray) -> Integers:
-        """Return the inputs."""
-        return inputs
-
-    def run(self, ciphertexts: Integers) -> Integers:
-        """Compute, and check every integer against its declared range.
-
-        Raises
-        ------
-        BitWidthError
-            If an integer leaves its range, which the construction of the graph excludes.
-        """
-
-        def inside(node: Node, name: str, array: np.ndarray) -> np.ndarray:
-            value = self.graph.value(name)
-            assert value.low is not None
-            assert value.high is not None
-            if array.min() < value.low or array.max() > value.high:
-                raise BitWidthError(
-                    f"{node} gave integers from {array.min()} to {array.max()}, outside "
-                    f"of [{value.low}, {value.high}]."
-                )
-            return array
-
-        names = [value.name for value in self.graph.inputs]
-        results = evaluate(
-            self.graph,
-            dict(zip(names, ciphertexts, strict=True)),
-            lambda node: _implementation(node, self.graph.opset),
-            inside,
-        )
-        return tuple(results[value.name] for value in self.graph.outputs)
-
-    def decrypt(self, ciphertexts: Integers) -> Integers:
-        """Return the results."""
-        return ciphertexts
-
-    def simulate(self, *inputs: np.ndarray) -> Integers:
-        """Return the results."""
-        return self.run(inputs)
-
-    def ciphertext_bytes(self, ciphertexts: Integers) -> int:
-        """Return the bytes of the arrays."""
-        return sum(array.nbytes for array in ciphertexts)
-
 
 #: The property of a computation of the engine that says whether it can be negative.
 _SIGNED = "fhe_estimators.signed"
@@ -251,7 +120,10 @@ class ConcreteEngine:
             If there are no parameters for integers that wide at that `p_error`.
         """
         fhe = _concrete()
-        tables = any(node.op == "TableLookup" for node in graph)
+        selection, graph = Selection.of(graph)
+        if selection is not None:
+            extremes = [(selection.chosen(array),) for (array,) in extremes]
+        tables = any(node.op in BOOTSTRAPPED for node in graph)
         names = [f"input_{place}" for place in range(len(graph.inputs))]
 
         def circuit(**tensors: Any) -> Any:
@@ -297,19 +169,32 @@ class ConcreteEngine:
                 f"No cryptographic parameters for integers of {widest} bits with "
                 f"p_error={p_error:g}: {error}. Use a smaller n_bits or a larger p_error."
             ) from error
-        logger.debug(
-            "compiled for %d rows: complexity %.3g, %d bootstraps",
-            rows,
-            compiled.complexity,
-            compiled.programmable_bootstrap_count,
-        )
-        return ConcreteProgram(
-            rows,
-            compiled.server,
-            compiled.complexity,
-            compiled.programmable_bootstrap_count,
-            compiled,
-        )
+        facts = _facts(compiled)
+        if selection is not None:
+            facts = facts._replace(input_bytes=facts.input_bytes * selection.n_parts)
+        logger.debug("compiled for %d rows: %s", rows, facts)
+        return ConcreteProgram(rows, compiled.server, facts, selection, compiled)
+
+
+def _facts(compiled: Any) -> Facts:
+    """Return what a compiled program costs.
+
+    The random part of compressed keys is a seed: of a bootstrap key for secret keys of `n`
+    bits and ``k`` polynomials of size `N`, ``n * level * (k + 1) * N`` numbers are left, of
+    a key-switching key one in ``n + 1``.
+    """
+    numbers, dimension = 0, 0
+    for key in compiled.programmable_bootstrap_count_per_parameter:
+        size = key.level() * (key.glwe_dimension() + 1) * key.polynomial_size()
+        numbers += key.input_lwe_dimension() * size
+        dimension = max(dimension, key.input_lwe_dimension())
+    return Facts(
+        compiled.complexity,
+        compiled.programmable_bootstrap_count,
+        compiled.size_of_inputs,
+        compiled.size_of_outputs,
+        8 * numbers + compiled.size_of_keyswitch_keys // (dimension + 1),
+    )
 
 
 def _traced(graph: Graph, fhe: Any) -> Callable[[Node], Callable[..., Any]]:
@@ -337,10 +222,12 @@ def _traced(graph: Graph, fhe: Any) -> Callable[[Node], Callable[..., Any]]:
 
         return apply
 
+    def extract_bits(node: Node) -> Callable[..., Any]:
+        return lambda x: fhe.bits(x)[node.attributes["start"] : node.attributes["stop"]]
+
+    own = {"ExtractBits": extract_bits, "TableLookup": table_lookup}
     return lambda node: (
-        table_lookup(node)
-        if node.op == "TableLookup"
-        else _implementation(node, graph.opset)
+        own[node.op](node) if node.op in own else implementation(node, graph.opset)
     )
 
 
@@ -366,11 +253,11 @@ class ConcreteProgram:
         self,
         rows: int,
         server: Any,
-        complexity: float,
-        bootstraps: int,
+        facts: Facts,
+        selection: Selection | None = None,
         compiled: Any = None,
     ) -> None:
-        self.rows, self.complexity, self.bootstraps = rows, complexity, bootstraps
+        self.rows, self.facts, self.selection = rows, facts, selection
         self._server = server
         self._compiled = compiled
         self._client = _concrete().Client(server.client_specs)
@@ -407,13 +294,21 @@ class ConcreteProgram:
         """
         self.keygen()
         prepare, value, tensor = self._ciphers.prepare_input, *_value_types()
+        placed = list(enumerate(inputs))
+        if self.selection is not None:
+            placed = [(0, part) for part in self.selection.parts(*inputs)]
         return tuple(
             value(prepare(tensor(np.ascontiguousarray(array, dtype=np.int64)), place))
-            for place, array in enumerate(inputs)
+            for place, array in placed
         )
 
     def run(self, ciphertexts: Any) -> Any:
         """Return ciphertexts of the results."""
+        if self.selection is not None:
+            messages = [ciphertext.serialize() for ciphertext in ciphertexts]
+            size = self.facts.input_bytes // self.selection.n_parts
+            gathered = self.selection.gathered(messages, self.rows, size)
+            ciphertexts = (_concrete().Value.deserialize(gathered),)
         results = self._server.run(
             *ciphertexts, evaluation_keys=self._client.evaluation_keys
         )
@@ -449,6 +344,8 @@ class ConcreteProgram:
             raise CompilationError(
                 "A program that was loaded holds no simulator; compile it again."
             )
+        if self.selection is not None:
+            inputs = tuple(map(self.selection.chosen, inputs))
         arrays = [np.ascontiguousarray(array, dtype=np.int64) for array in inputs]
         results = self._compiled.simulate(*arrays)
         results = results if isinstance(results, tuple) else (results,)
@@ -467,17 +364,17 @@ class ConcreteProgram:
 
     @classmethod
     def from_bytes(
-        cls, data: bytes, rows: int, complexity: float, bootstraps: int
+        cls, data: bytes, rows: int, facts: Facts, selection: Selection | None
     ) -> ConcreteProgram:
         """Load what `to_bytes` gave. It is machine code: load only what you trust."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "program.zip"
             path.write_bytes(data)
             server = _concrete().Server.load(path)
-        return cls(rows, server, complexity, bootstraps)
+        return cls(rows, server, facts, selection)
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("A program may hold keys and is not pickled; use to_bytes.")
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(rows={self.rows}, complexity={self.complexity:g})"
+        return f"{type(self).__name__}(rows={self.rows}, {self.facts})"

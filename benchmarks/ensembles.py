@@ -1,0 +1,146 @@
+"""The tree ensembles that benchmarks compare, and the data that they are fitted on."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+
+import fhe_estimators
+from benchmarks import data
+from benchmarks.tools import median, seconds
+
+P_ERROR = 2**-40
+#: Bits that the peer is measured with; ours are measured with their default.
+PEER_BITS = (6, 4)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model on a data set.
+
+    Parameters
+    ----------
+    data : str
+        A function of `benchmarks.data`.
+    model : str
+        "tree", or "forest" or "boosting" with the number of trees times their depth.
+    """
+
+    data: str
+    model: str
+
+    def __str__(self) -> str:
+        return f"{self.data} {self.model}"
+
+    @property
+    def regression(self) -> bool:
+        return self.data == "diabetes"
+
+    @property
+    def multiclass(self) -> bool:
+        return self.data == "digits"
+
+    @property
+    def name(self) -> str:
+        """The class of scikit-learn, and ours."""
+        return self._class("GradientBoosting")
+
+    @property
+    def peer_name(self) -> str:
+        """The class of the peer, which has no gradient boosting but XGBoost's."""
+        return self._class("XGB")
+
+    def _class(self, boosting: str) -> str:
+        family = self.model.split()[0]
+        families = {"tree": "DecisionTree", "forest": "RandomForest", "boosting": boosting}
+        return families[family] + ("Regressor" if self.regression else "Classifier")
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Parameters that have the same names and meanings on both sides."""
+        if self.model == "tree":
+            return {"max_depth": 5, "random_state": 0}
+        family, size = self.model.split()
+        n_trees, depth = map(int, size.split("x"))
+        rate = {"learning_rate": 0.1} if family == "boosting" else {}
+        return {"n_estimators": n_trees, "max_depth": depth, "random_state": 0, **rate}
+
+    @property
+    def peer_parameters(self) -> dict[str, Any]:
+        # On data this small the threads of XGBoost mostly wait for one another.
+        threads = {"n_jobs": 1} if self.peer_name.startswith("XGB") else {}
+        return {**self.parameters, **threads}
+
+    def ours(self) -> Any:
+        estimator = getattr(fhe_estimators, self.name)
+        return estimator(p_error=P_ERROR, **self.parameters)
+
+    def load(self) -> data.Data:
+        """Return features and target."""
+        loaded: data.Data = getattr(data, self.data)()
+        return loaded
+
+
+def cases() -> list[Case]:
+    """Return all cases, or those with FHE_BENCH_CASES, an environment variable, in them."""
+    forests = ("forest 10x4", "forest 50x4")
+    boosting = ("boosting 10x3", "boosting 50x3", "boosting 100x2")
+    models = {
+        **dict.fromkeys(("breast_cancer", "spam", "credit"), ("tree", *forests, *boosting)),
+        # Ten trees an iteration of boosting: larger ones would take the peer too long.
+        "digits": ("tree", "forest 10x4", "boosting 10x3"),
+        "diabetes": ("tree", "forest 10x4", "boosting 50x3"),
+    }
+    all_cases = [Case(name, model) for name, entries in models.items() for model in entries]
+    wanted = os.environ.get("FHE_BENCH_CASES", "")
+    return [case for case in all_cases if wanted in str(case)]
+
+
+def training_rows(case: Case) -> data.Data:
+    X, y = case.load()
+    X, _, y, _ = train_test_split(X, y, train_size=0.6, random_state=0)
+    return X, y
+
+
+class Encrypted:
+    """A model of ours that is fitted and compiled and has keys."""
+
+    #: Rows of which the median is taken.
+    _TIMES = 3
+
+    def __init__(self, model: Any, X: np.ndarray, y: np.ndarray) -> None:
+        self.model, self._row = model.fit(X, y), X[:1]
+        compiling = seconds(self.model.compile)
+        self.circuit = self.model.fhe_circuit
+        self.facts = {
+            "compile": compiling,
+            "keygen": seconds(self.circuit.keygen),
+            "keys": self.circuit.evaluation_key_bytes,
+            "tables": self.circuit.programmable_bootstrap_count,
+        }
+        self._once()
+
+    def one_row(self) -> dict[str, float]:
+        """Predict a row; return seconds, the server's and all, and bytes up and down."""
+        taken: dict[str, float] = median([self._once() for _ in range(self._TIMES)])
+        return taken
+
+    def _once(self) -> dict[str, float]:
+        circuit = self.circuit
+        start = time.perf_counter()
+        sent = circuit.encrypt(self.model.quantize_input(self._row))
+        served = time.perf_counter()
+        results = circuit.run(sent)
+        done = time.perf_counter()
+        self.model.dequantize_output(*circuit.decrypt(results))
+        return {
+            "server": done - served,
+            "total": time.perf_counter() - start,
+            "up": circuit.ciphertext_bytes(sent),
+            "down": circuit.ciphertext_bytes(results),
+        }

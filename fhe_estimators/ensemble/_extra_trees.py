@@ -1,0 +1,317 @@
+"""Extremely randomized trees on encrypted data."""
+
+from __future__ import annotations
+
+from sklearn import ensemble
+
+from fhe_estimators._tree_based import (
+    TREE_CONSTRAINTS,
+    ForestClassifierMixin,
+    ForestRegressorMixin,
+)
+
+__all__ = ["ExtraTreesClassifier", "ExtraTreesRegressor"]
+
+
+class ExtraTreesClassifier(ForestClassifierMixin, ensemble.ExtraTreesClassifier):
+    """A forest of extremely randomized trees that classifies encrypted data.
+
+    Fitted by scikit-learn, in clear, on a grid of values. With ``fhe="execute"`` the client
+    encrypts which edges of the grid a row lies below; the server looks the leaves up in
+    encrypted tables and adds the probabilities that they stand for, rounded, over all
+    trees.
+
+    Parameters
+    ----------
+    n_estimators : int, default=100
+        Trees. Time, size and accuracy grow with their number.
+    criterion : {'gini', 'entropy', 'log_loss'}, default='gini'
+        What a split is to reduce.
+    max_depth : int or None, default=4
+        Comparisons between the root and any leaf at most. None in scikit-learn: there are
+        up to as many leaves as rows then, and every second one or so costs a table.
+    min_samples_split : int or float, default=2
+        Rows that a node needs to be split; as a fraction of all if a float.
+    min_samples_leaf : int or float, default=1
+        Rows that a leaf needs; as a fraction of all if a float.
+    min_weight_fraction_leaf : float, default=0.0
+        Part of the weight of all rows that a leaf needs.
+    max_features : {'sqrt', 'log2'}, int, float or None, default='sqrt'
+        Features that are tried for a split.
+    max_leaf_nodes : int or None, default=None
+        Leaves of a tree at most; the best splits are made first.
+    min_impurity_decrease : float, default=0.0
+        What a split has to reduce the criterion by.
+    bootstrap : bool, default=False
+        Whether each tree is fitted on rows drawn with replacement.
+    oob_score : bool or callable, default=False
+        Whether to estimate the score on rows that trees were not fitted on, and by what.
+    n_jobs : int or None, default=None
+        Threads that fit trees at the same time; None is one.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the rows and features that are drawn.
+    verbose : int, default=0
+        How much `fit` prints; zero is nothing.
+    warm_start : bool, default=False
+        Whether `fit` adds trees to those that it made before, on the same grid.
+    class_weight : {'balanced', 'balanced_subsample'}, dict, list of dict or None, \
+        default=None
+        Weight of each class.
+    ccp_alpha : float, default=0.0
+        Price of a leaf in minimal cost-complexity pruning.
+    max_samples : int, float or None, default=None
+        Rows drawn for each tree, with `bootstrap`; as a fraction of all if a float.
+    monotonic_cst : array-like of int of shape (n_features,) or None, default=None
+        1, -1 or 0 where the score must rise, fall or may do either with a feature.
+    n_bits : int or dict, default=4
+        The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16. A
+        dict ``{"op_inputs": ..., "op_weights": ...}`` also sets the bits of the values of
+        leaves, which are chosen by their effect otherwise.
+    binning : {'quantile', 'uniform'}, default='quantile'
+        Whether bins hold as many rows each or have the same width.
+    input_encoding : {'thermometer', 'integer'}, default='thermometer'
+        What is encrypted: a bit for each edge of the grid, or one integer a feature, which
+        is smaller to send and slower to compute with.
+    p_error : float, default=2**-64
+        Probability that a table look-up is wrong. Smaller is slower; see the README.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,), or a list of them
+        The labels.
+    n_classes_ : int, or a list of int
+        Number of classes.
+    n_features_in_ : int
+        Number of features.
+    n_outputs_ : int
+        Number of outputs.
+    feature_importances_ : ndarray of shape (n_features,)
+        The normalized reduction of the criterion that each feature brings.
+    estimators_ : list of ExtraTreeClassifier
+        The fitted trees; their thresholds are edges of the grid.
+    oob_score_ : float
+        The score on rows that trees were not fitted on, with `oob_score`.
+    onnx_model_ : onnx.ModelProto
+        The fitted model, in floating point.
+    quantized_module_ : QuantizedModule
+        The integer graph with its encoder and decoder.
+    fhe_circuit_ : Circuit
+        The compiled circuit; absent before `compile`.
+
+    See Also
+    --------
+    sklearn.ensemble.ExtraTreesClassifier : The mirrored class.
+
+    Examples
+    --------
+    >>> from fhe_estimators import ExtraTreesClassifier
+    >>> X, y = [[0, 0], [1, 0], [0, 2], [1, 3]], [0, 0, 1, 1]
+    >>> model = ExtraTreesClassifier(10, random_state=0).fit(X, y)
+    >>> model.predict([[0, 0], [1, 4]])
+    array([0, 1])
+    """
+
+    _parameter_constraints = {
+        **ensemble.ExtraTreesClassifier._parameter_constraints,
+        **TREE_CONSTRAINTS,
+    }
+
+    def __init__(
+        self,
+        n_estimators=100,
+        *,
+        criterion="gini",
+        max_depth=4,
+        min_samples_split=2,
+        min_samples_leaf=1,
+        min_weight_fraction_leaf=0.0,
+        max_features="sqrt",
+        max_leaf_nodes=None,
+        min_impurity_decrease=0.0,
+        bootstrap=False,
+        oob_score=False,
+        n_jobs=None,
+        random_state=None,
+        verbose=0,
+        warm_start=False,
+        class_weight=None,
+        ccp_alpha=0.0,
+        max_samples=None,
+        monotonic_cst=None,
+        n_bits=4,
+        binning="quantile",
+        input_encoding="thermometer",
+        p_error=2**-64,
+    ):
+        super().__init__(
+            n_estimators=n_estimators,
+            criterion=criterion,
+            max_depth=max_depth,
+            min_samples_split=min_samples_split,
+            min_samples_leaf=min_samples_leaf,
+            min_weight_fraction_leaf=min_weight_fraction_leaf,
+            max_features=max_features,
+            max_leaf_nodes=max_leaf_nodes,
+            min_impurity_decrease=min_impurity_decrease,
+            bootstrap=bootstrap,
+            oob_score=oob_score,
+            n_jobs=n_jobs,
+            random_state=random_state,
+            verbose=verbose,
+            warm_start=warm_start,
+            class_weight=class_weight,
+            ccp_alpha=ccp_alpha,
+            max_samples=max_samples,
+            monotonic_cst=monotonic_cst,
+        )
+        self.n_bits = n_bits
+        self.binning = binning
+        self.input_encoding = input_encoding
+        self.p_error = p_error
+
+
+class ExtraTreesRegressor(ForestRegressorMixin, ensemble.ExtraTreesRegressor):
+    """A forest of extremely randomized trees that predicts numbers of encrypted data.
+
+    Fitted by scikit-learn, in clear, on a grid of values. With ``fhe="execute"`` the client
+    encrypts which edges of the grid a row lies below; the server looks the leaves up in
+    encrypted tables and adds their values, rounded, over all trees.
+
+    Parameters
+    ----------
+    n_estimators : int, default=100
+        Trees. Time, size and accuracy grow with their number.
+    criterion : {'squared_error', 'absolute_error', 'poisson'}, default='squared_error'
+        What a split is to reduce.
+    max_depth : int or None, default=4
+        Comparisons between the root and any leaf at most. None in scikit-learn: there are
+        up to as many leaves as rows then, and every second one or so costs a table.
+    min_samples_split : int or float, default=2
+        Rows that a node needs to be split; as a fraction of all if a float.
+    min_samples_leaf : int or float, default=1
+        Rows that a leaf needs; as a fraction of all if a float.
+    min_weight_fraction_leaf : float, default=0.0
+        Part of the weight of all rows that a leaf needs.
+    max_features : {'sqrt', 'log2'}, int, float or None, default=1.0
+        Features that are tried for a split.
+    max_leaf_nodes : int or None, default=None
+        Leaves of a tree at most; the best splits are made first.
+    min_impurity_decrease : float, default=0.0
+        What a split has to reduce the criterion by.
+    bootstrap : bool, default=False
+        Whether each tree is fitted on rows drawn with replacement.
+    oob_score : bool or callable, default=False
+        Whether to estimate the score on rows that trees were not fitted on, and by what.
+    n_jobs : int or None, default=None
+        Threads that fit trees at the same time; None is one.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the rows and features that are drawn.
+    verbose : int, default=0
+        How much `fit` prints; zero is nothing.
+    warm_start : bool, default=False
+        Whether `fit` adds trees to those that it made before, on the same grid.
+    ccp_alpha : float, default=0.0
+        Price of a leaf in minimal cost-complexity pruning.
+    max_samples : int, float or None, default=None
+        Rows drawn for each tree, with `bootstrap`; as a fraction of all if a float.
+    monotonic_cst : array-like of int of shape (n_features,) or None, default=None
+        1, -1 or 0 where the prediction must rise, fall or may do either with a feature.
+    n_bits : int or dict, default=4
+        The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16. A
+        dict ``{"op_inputs": ..., "op_weights": ...}`` also sets the bits of the values of
+        leaves, which are chosen by their effect otherwise.
+    binning : {'quantile', 'uniform'}, default='quantile'
+        Whether bins hold as many rows each or have the same width.
+    input_encoding : {'thermometer', 'integer'}, default='thermometer'
+        What is encrypted: a bit for each edge of the grid, or one integer a feature, which
+        is smaller to send and slower to compute with.
+    p_error : float, default=2**-64
+        Probability that a table look-up is wrong. Smaller is slower; see the README.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of features.
+    n_outputs_ : int
+        Number of outputs.
+    feature_importances_ : ndarray of shape (n_features,)
+        The normalized reduction of the criterion that each feature brings.
+    estimators_ : list of ExtraTreeRegressor
+        The fitted trees; their thresholds are edges of the grid.
+    oob_score_ : float
+        The score on rows that trees were not fitted on, with `oob_score`.
+    onnx_model_ : onnx.ModelProto
+        The fitted model, in floating point.
+    quantized_module_ : QuantizedModule
+        The integer graph with its encoder and decoder.
+    fhe_circuit_ : Circuit
+        The compiled circuit; absent before `compile`.
+
+    See Also
+    --------
+    sklearn.ensemble.ExtraTreesRegressor : The mirrored class.
+
+    Examples
+    --------
+    >>> from fhe_estimators import ExtraTreesRegressor
+    >>> X, y = [[0, 0], [1, 0], [0, 2], [1, 3]], [1.0, 2.0, 5.0, 8.0]
+    >>> model = ExtraTreesRegressor(10, random_state=0).fit(X, y)
+    >>> model.predict([[0, 0], [1, 4]]).round(1)
+    array([1., 8.])
+    """
+
+    _parameter_constraints = {
+        **ensemble.ExtraTreesRegressor._parameter_constraints,
+        **TREE_CONSTRAINTS,
+    }
+
+    def __init__(
+        self,
+        n_estimators=100,
+        *,
+        criterion="squared_error",
+        max_depth=4,
+        min_samples_split=2,
+        min_samples_leaf=1,
+        min_weight_fraction_leaf=0.0,
+        max_features=1.0,
+        max_leaf_nodes=None,
+        min_impurity_decrease=0.0,
+        bootstrap=False,
+        oob_score=False,
+        n_jobs=None,
+        random_state=None,
+        verbose=0,
+        warm_start=False,
+        ccp_alpha=0.0,
+        max_samples=None,
+        monotonic_cst=None,
+        n_bits=4,
+        binning="quantile",
+        input_encoding="thermometer",
+        p_error=2**-64,
+    ):
+        super().__init__(
+            n_estimators=n_estimators,
+            criterion=criterion,
+            max_depth=max_depth,
+            min_samples_split=min_samples_split,
+            min_samples_leaf=min_samples_leaf,
+            min_weight_fraction_leaf=min_weight_fraction_leaf,
+            max_features=max_features,
+            max_leaf_nodes=max_leaf_nodes,
+            min_impurity_decrease=min_impurity_decrease,
+            bootstrap=bootstrap,
+            oob_score=oob_score,
+            n_jobs=n_jobs,
+            random_state=random_state,
+            verbose=verbose,
+            warm_start=warm_start,
+            ccp_alpha=ccp_alpha,
+            max_samples=max_samples,
+            monotonic_cst=monotonic_cst,
+        )
+        self.n_bits = n_bits
+        self.binning = binning
+        self.input_encoding = input_encoding
+        self.p_error = p_error

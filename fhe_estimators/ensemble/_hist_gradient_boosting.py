@@ -1,0 +1,345 @@
+"""Gradient boosting on histograms, on encrypted data."""
+
+from __future__ import annotations
+
+from sklearn import ensemble
+
+from fhe_estimators._tree_based import TREE_CONSTRAINTS, HistGradientBoostingMixin
+from fhe_estimators.base import FHEClassifierMixin, FHERegressorMixin
+
+__all__ = ["HistGradientBoostingClassifier", "HistGradientBoostingRegressor"]
+
+
+class HistGradientBoostingClassifier(
+    HistGradientBoostingMixin, FHEClassifierMixin, ensemble.HistGradientBoostingClassifier
+):
+    """Boosted trees on histograms that classify encrypted data.
+
+    Fitted by scikit-learn, in clear, on a grid of values. With ``fhe="execute"`` the client
+    encrypts which edges of the grid a row lies below; the server looks the leaves up in
+    encrypted tables and adds their values, rounded, over all trees; the client turns the
+    sum into probabilities.
+
+    Parameters
+    ----------
+    loss : {'log_loss'}, default='log_loss'
+        What is minimized.
+    learning_rate : float, default=0.1
+        What the values of leaves are multiplied by.
+    max_iter : int, default=100
+        Rounds of boosting, each with a tree, or with one for each of several classes.
+    max_leaf_nodes : int or None, default=8
+        Leaves of a tree at most; the best splits are made first. 31 in scikit-learn: every
+        second leaf or so costs a table, some milliseconds.
+    max_depth : int or None, default=None
+        Comparisons between the root and any leaf at most. A tree of depth one costs no
+        table.
+    min_samples_leaf : int, default=20
+        Rows that a leaf needs.
+    l2_regularization : float, default=0.0
+        How much large values of leaves are held back.
+    max_features : float, default=1.0
+        Part of the features that are tried for a split.
+    max_bins : int, default=255
+        Bins of each feature that splits are searched among, at most; `n_bits` bounds them
+        too.
+    categorical_features : 'from_dtype' or None, default='from_dtype'
+        There must be none: categories are refused, with either. Encode them as numbers
+        first.
+    monotonic_cst : array-like of int of shape (n_features,), dict or None, default=None
+        1, -1 or 0 where the score must rise, fall or may do either with a feature. The keys
+        of a dict are names of features.
+    interaction_cst : {'pairwise', 'no_interactions'}, list or tuple of sets, or None, \
+        default=None
+        Groups of features that may occur on the same path.
+    warm_start : bool, default=False
+        Whether `fit` adds trees to those that it made before, on the same grid.
+    early_stopping : 'auto' or bool, default='auto'
+        Whether to stop once the score no longer rises; 'auto' is from 10,000 rows on.
+    scoring : str, callable or None, default='loss'
+        The score that `early_stopping` watches; 'loss' is the loss, None that of `score`.
+    validation_fraction : int, float or None, default=0.1
+        Rows that early stopping is decided on, as a fraction of all if a float; None takes
+        the training rows.
+    n_iter_no_change : int, default=10
+        Rounds without progress after which `fit` stops.
+    tol : float, default=1e-7
+        Progress less than this is none.
+    verbose : int, default=0
+        How much `fit` prints; zero is nothing.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the rows and features that are drawn, and of the validation rows.
+    class_weight : dict, 'balanced' or None, default=None
+        Weight of each class.
+    n_bits : int or dict, default=4
+        The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16. A
+        dict ``{"op_inputs": ..., "op_weights": ...}`` also sets the bits of the values of
+        leaves, which are chosen by their effect otherwise.
+    binning : {'quantile', 'uniform'}, default='quantile'
+        Whether bins hold as many rows each or have the same width.
+    input_encoding : {'thermometer', 'integer'}, default='thermometer'
+        What is encrypted: a bit for each edge of the grid, or one integer a feature, which
+        is smaller to send and slower to compute with.
+    p_error : float, default=2**-64
+        Probability that a table look-up is wrong. Smaller is slower; see the README.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels.
+    n_features_in_ : int
+        Number of features.
+    n_iter_ : int
+        Rounds of boosting.
+    train_score_ : ndarray of shape (n_iter_ + 1,)
+        The scores on training rows, with early stopping.
+    validation_score_ : ndarray of shape (n_iter_ + 1,)
+        The scores on validation rows, with early stopping.
+    onnx_model_ : onnx.ModelProto
+        The fitted model, in floating point.
+    quantized_module_ : QuantizedModule
+        The integer graph with its encoder and decoder.
+    fhe_circuit_ : Circuit
+        The compiled circuit; absent before `compile`.
+
+    See Also
+    --------
+    sklearn.ensemble.HistGradientBoostingClassifier : The mirrored class.
+
+    Examples
+    --------
+    >>> from fhe_estimators import HistGradientBoostingClassifier
+    >>> X, y = [[0, 0], [1, 0], [0, 2], [1, 3]], [0, 0, 1, 1]
+    >>> model = HistGradientBoostingClassifier(min_samples_leaf=1).fit(X, y)
+    >>> model.predict([[0, 0], [1, 4]])
+    array([0, 1])
+    """
+
+    _parameter_constraints = {
+        **ensemble.HistGradientBoostingClassifier._parameter_constraints,
+        **TREE_CONSTRAINTS,
+    }
+
+    def __init__(
+        self,
+        loss="log_loss",
+        *,
+        learning_rate=0.1,
+        max_iter=100,
+        max_leaf_nodes=8,
+        max_depth=None,
+        min_samples_leaf=20,
+        l2_regularization=0.0,
+        max_features=1.0,
+        max_bins=255,
+        categorical_features="from_dtype",
+        monotonic_cst=None,
+        interaction_cst=None,
+        warm_start=False,
+        early_stopping="auto",
+        scoring="loss",
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-07,
+        verbose=0,
+        random_state=None,
+        class_weight=None,
+        n_bits=4,
+        binning="quantile",
+        input_encoding="thermometer",
+        p_error=2**-64,
+    ):
+        super().__init__(
+            loss=loss,
+            learning_rate=learning_rate,
+            max_iter=max_iter,
+            max_leaf_nodes=max_leaf_nodes,
+            max_depth=max_depth,
+            min_samples_leaf=min_samples_leaf,
+            l2_regularization=l2_regularization,
+            max_features=max_features,
+            max_bins=max_bins,
+            categorical_features=categorical_features,
+            monotonic_cst=monotonic_cst,
+            interaction_cst=interaction_cst,
+            warm_start=warm_start,
+            early_stopping=early_stopping,
+            scoring=scoring,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            tol=tol,
+            verbose=verbose,
+            random_state=random_state,
+            class_weight=class_weight,
+        )
+        self.n_bits = n_bits
+        self.binning = binning
+        self.input_encoding = input_encoding
+        self.p_error = p_error
+
+
+class HistGradientBoostingRegressor(
+    HistGradientBoostingMixin, FHERegressorMixin, ensemble.HistGradientBoostingRegressor
+):
+    """Boosted trees on histograms that predict numbers of encrypted data.
+
+    Fitted by scikit-learn, in clear, on a grid of values. With ``fhe="execute"`` the client
+    encrypts which edges of the grid a row lies below; the server looks the leaves up in
+    encrypted tables and adds their values, rounded, over all trees; the client reads the
+    sum.
+
+    Parameters
+    ----------
+    loss : {'squared_error', 'absolute_error', 'gamma', 'poisson', 'quantile'}, \
+        default='squared_error'
+        What is minimized. 'gamma' and 'poisson' predict through an exponential.
+    quantile : float or None, default=None
+        The quantile that is predicted, with ``loss='quantile'``.
+    learning_rate : float, default=0.1
+        What the values of leaves are multiplied by.
+    max_iter : int, default=100
+        Rounds of boosting, each with a tree, or with one for each of several classes.
+    max_leaf_nodes : int or None, default=8
+        Leaves of a tree at most; the best splits are made first. 31 in scikit-learn: every
+        second leaf or so costs a table, some milliseconds.
+    max_depth : int or None, default=None
+        Comparisons between the root and any leaf at most. A tree of depth one costs no
+        table.
+    min_samples_leaf : int, default=20
+        Rows that a leaf needs.
+    l2_regularization : float, default=0.0
+        How much large values of leaves are held back.
+    max_features : float, default=1.0
+        Part of the features that are tried for a split.
+    max_bins : int, default=255
+        Bins of each feature that splits are searched among, at most; `n_bits` bounds them
+        too.
+    categorical_features : 'from_dtype' or None, default='from_dtype'
+        There must be none: categories are refused, with either. Encode them as numbers
+        first.
+    monotonic_cst : array-like of int of shape (n_features,), dict or None, default=None
+        1, -1 or 0 where the prediction must rise, fall or may do either with a feature. The
+        keys of a dict are names of features.
+    interaction_cst : {'pairwise', 'no_interactions'}, list or tuple of sets, or None, \
+        default=None
+        Groups of features that may occur on the same path.
+    warm_start : bool, default=False
+        Whether `fit` adds trees to those that it made before, on the same grid.
+    early_stopping : 'auto' or bool, default='auto'
+        Whether to stop once the score no longer rises; 'auto' is from 10,000 rows on.
+    scoring : str, callable or None, default='loss'
+        The score that `early_stopping` watches; 'loss' is the loss, None that of `score`.
+    validation_fraction : int, float or None, default=0.1
+        Rows that early stopping is decided on, as a fraction of all if a float; None takes
+        the training rows.
+    n_iter_no_change : int, default=10
+        Rounds without progress after which `fit` stops.
+    tol : float, default=1e-7
+        Progress less than this is none.
+    verbose : int, default=0
+        How much `fit` prints; zero is nothing.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the rows and features that are drawn, and of the validation rows.
+    n_bits : int or dict, default=4
+        The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16. A
+        dict ``{"op_inputs": ..., "op_weights": ...}`` also sets the bits of the values of
+        leaves, which are chosen by their effect otherwise.
+    binning : {'quantile', 'uniform'}, default='quantile'
+        Whether bins hold as many rows each or have the same width.
+    input_encoding : {'thermometer', 'integer'}, default='thermometer'
+        What is encrypted: a bit for each edge of the grid, or one integer a feature, which
+        is smaller to send and slower to compute with.
+    p_error : float, default=2**-64
+        Probability that a table look-up is wrong. Smaller is slower; see the README.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of features.
+    n_iter_ : int
+        Rounds of boosting.
+    train_score_ : ndarray of shape (n_iter_ + 1,)
+        The scores on training rows, with early stopping.
+    validation_score_ : ndarray of shape (n_iter_ + 1,)
+        The scores on validation rows, with early stopping.
+    onnx_model_ : onnx.ModelProto
+        The fitted model, in floating point.
+    quantized_module_ : QuantizedModule
+        The integer graph with its encoder and decoder.
+    fhe_circuit_ : Circuit
+        The compiled circuit; absent before `compile`.
+
+    See Also
+    --------
+    sklearn.ensemble.HistGradientBoostingRegressor : The mirrored class.
+
+    Examples
+    --------
+    >>> from fhe_estimators import HistGradientBoostingRegressor
+    >>> X, y = [[0, 0], [1, 0], [0, 2], [1, 3]], [1.0, 2.0, 5.0, 8.0]
+    >>> model = HistGradientBoostingRegressor(min_samples_leaf=1).fit(X, y)
+    >>> model.predict([[0, 0], [1, 4]]).round(1)
+    array([1., 8.])
+    """
+
+    _parameter_constraints = {
+        **ensemble.HistGradientBoostingRegressor._parameter_constraints,
+        **TREE_CONSTRAINTS,
+    }
+
+    def __init__(
+        self,
+        loss="squared_error",
+        *,
+        quantile=None,
+        learning_rate=0.1,
+        max_iter=100,
+        max_leaf_nodes=8,
+        max_depth=None,
+        min_samples_leaf=20,
+        l2_regularization=0.0,
+        max_features=1.0,
+        max_bins=255,
+        categorical_features="from_dtype",
+        monotonic_cst=None,
+        interaction_cst=None,
+        warm_start=False,
+        early_stopping="auto",
+        scoring="loss",
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-07,
+        verbose=0,
+        random_state=None,
+        n_bits=4,
+        binning="quantile",
+        input_encoding="thermometer",
+        p_error=2**-64,
+    ):
+        super().__init__(
+            loss=loss,
+            quantile=quantile,
+            learning_rate=learning_rate,
+            max_iter=max_iter,
+            max_leaf_nodes=max_leaf_nodes,
+            max_depth=max_depth,
+            min_samples_leaf=min_samples_leaf,
+            l2_regularization=l2_regularization,
+            max_features=max_features,
+            max_bins=max_bins,
+            categorical_features=categorical_features,
+            monotonic_cst=monotonic_cst,
+            interaction_cst=interaction_cst,
+            warm_start=warm_start,
+            early_stopping=early_stopping,
+            scoring=scoring,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            tol=tol,
+            verbose=verbose,
+            random_state=random_state,
+        )
+        self.n_bits = n_bits
+        self.binning = binning
+        self.input_encoding = input_encoding
+        self.p_error = p_error

@@ -1,0 +1,226 @@
+"""Isolation forests on encrypted data."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn import ensemble
+from sklearn.ensemble._iforest import _average_path_length
+from sklearn.utils.validation import check_is_fitted
+
+from fhe_estimators._config import IN_FIT, current_mode
+from fhe_estimators._tree_based import TREE_CONSTRAINTS, SklearnTreesMixin
+
+if TYPE_CHECKING:
+    from fhe_estimators.export.trees import TreeArrays
+
+__all__ = ["IsolationForest"]
+
+
+class IsolationForest(SklearnTreesMixin, ensemble.IsolationForest):
+    """A forest of random trees that finds outliers in encrypted data.
+
+    Fitted by scikit-learn, in clear, on a grid of values. With ``fhe="execute"`` the client
+    encrypts which edges of the grid a row lies below; the server looks up in encrypted
+    tables how long the path of the row is in each tree, and adds the lengths, rounded; the
+    client turns the sum into a score.
+
+    Parameters
+    ----------
+    n_estimators : int, default=100
+        Trees. Time, size and accuracy grow with their number.
+    max_samples : 'auto', int or float, default=32
+        Rows that each tree is fitted on; as a fraction of all if a float, 256 if 'auto'.
+        'auto' in scikit-learn: trees of that many rows cost eight times as much.
+    contamination : 'auto' or float, default='auto'
+        Part of outliers among the training rows, which sets the threshold of `predict`;
+        'auto' takes the score -0.5 as threshold.
+    max_features : int or float, default=1.0
+        Features that a tree is given; as a fraction of all if a float.
+    bootstrap : bool, default=False
+        Whether the rows of a tree are drawn with replacement.
+    n_jobs : int or None, default=None
+        Threads that fit trees at the same time; None is one.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the rows, features and thresholds that are drawn.
+    verbose : int, default=0
+        How much `fit` prints; zero is nothing.
+    warm_start : bool, default=False
+        Whether `fit` adds trees to those that it made before, on the same grid.
+    n_bits : int or dict, default=4
+        The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16. A
+        dict ``{"op_inputs": ..., "op_weights": ...}`` also sets the bits of the values of
+        leaves, which are chosen by their effect otherwise.
+    binning : {'quantile', 'uniform'}, default='quantile'
+        Whether bins hold as many rows each or have the same width.
+    input_encoding : {'thermometer', 'integer'}, default='thermometer'
+        What is encrypted: a bit for each edge of the grid, or one integer a feature, which
+        is smaller to send and slower to compute with.
+    p_error : float, default=2**-64
+        Probability that a table look-up is wrong. Smaller is slower; see the README.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of features.
+    estimators_ : list of ExtraTreeRegressor
+        The fitted trees; their thresholds are edges of the grid.
+    estimators_features_ : list of ndarray
+        The features that each tree was given.
+    max_samples_ : int
+        Rows that each tree was fitted on.
+    offset_ : float
+        The score below which a row is an outlier.
+    onnx_model_ : onnx.ModelProto
+        The fitted model, in floating point.
+    quantized_module_ : QuantizedModule
+        The integer graph with its encoder and decoder.
+    fhe_circuit_ : Circuit
+        The compiled circuit; absent before `compile`.
+
+    See Also
+    --------
+    sklearn.ensemble.IsolationForest : The mirrored class.
+
+    Examples
+    --------
+    >>> from fhe_estimators import IsolationForest
+    >>> X = [[0, 0], [0, 1], [1, 0], [1, 1], [9, 9]]
+    >>> model = IsolationForest(max_samples=5, random_state=0).fit(X)
+    >>> model.predict(X)
+    array([ 1,  1,  1,  1, -1])
+    """
+
+    _parameter_constraints = {
+        **ensemble.IsolationForest._parameter_constraints,
+        **TREE_CONSTRAINTS,
+    }
+
+    def __init__(
+        self,
+        *,
+        n_estimators=100,
+        max_samples=32,
+        contamination="auto",
+        max_features=1.0,
+        bootstrap=False,
+        n_jobs=None,
+        random_state=None,
+        verbose=0,
+        warm_start=False,
+        n_bits=4,
+        binning="quantile",
+        input_encoding="thermometer",
+        p_error=2**-64,
+    ):
+        super().__init__(
+            n_estimators=n_estimators,
+            max_samples=max_samples,
+            contamination=contamination,
+            max_features=max_features,
+            bootstrap=bootstrap,
+            n_jobs=n_jobs,
+            random_state=random_state,
+            verbose=verbose,
+            warm_start=warm_start,
+        )
+        self.n_bits = n_bits
+        self.binning = binning
+        self.input_encoding = input_encoding
+        self.p_error = p_error
+
+    def _trees(self) -> list[Any]:
+        return [estimator.tree_ for estimator in self.estimators_]
+
+    def _features(self) -> list[np.ndarray]:
+        features = super()._features()
+        if self._max_features == self.n_features_in_:
+            return features
+        # Each tree numbers the features that it was given.
+        return [
+            np.where(feature < 0, -1, given[np.maximum(feature, 0)])
+            for feature, given in zip(features, self.estimators_features_, strict=True)
+        ]
+
+    def _export(self) -> tuple[list[TreeArrays], np.ndarray, Any]:
+        lengths = [
+            # The root is at depth 1, and a leaf of many rows stands for a tree of them.
+            (depth - 1 + rest).reshape(-1, 1)
+            for depth, rest in zip(
+                self._decision_path_lengths, self._average_path_length_per_tree, strict=True
+            )
+        ]
+        usual = len(lengths) * float(_average_path_length([self._max_samples])[0])
+        # Of a single row the score is -1/2, what it is for paths of the usual length.
+        base, usual = (0.0, usual) if usual else (1.0, 1.0)
+        return (
+            self._with_values(lengths),
+            np.array([base]),
+            lambda total: -(2.0 ** (-total / usual)),
+        )
+
+    def _compute_score_samples(self, X, subsample_features):
+        exact = partial(
+            super()._compute_score_samples, subsample_features=subsample_features
+        )
+        scores = self._scores(X, exact, validated=True)
+        if current_mode() == IN_FIT:
+            return scores
+        normality: Any = self.quantized_module_.clear_module(scores)
+        return -normality[:, 0]
+
+    def score_samples(self, X, *, fhe: str | None = None) -> np.ndarray:
+        """Return how little of an outlier each row is.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        fhe : {'disable', 'simulate', 'execute'}, optional
+            As in `predict`.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+            From -1 to 0, low for outliers.
+        """
+        check_is_fitted(self)
+        with self._mode(fhe):
+            return self._score_samples(self._validated(X))
+
+    def decision_function(self, X, *, fhe: str | None = None) -> np.ndarray:
+        """Return the scores less the one from which on a row is no outlier.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        fhe : {'disable', 'simulate', 'execute'}, optional
+            As in `predict`.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+            Negative for outliers.
+        """
+        return self._in_mode("decision_function", fhe, X)
+
+    def fit_predict(self, X, y=None, *, fhe: str | None = None, **fit_params) -> np.ndarray:
+        """Fit, then predict the same rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : object, optional
+            Not used.
+        fhe : {'disable', 'simulate', 'execute'}, optional
+            As in `predict`.
+        **fit_params : dict
+            Passed to `fit`.
+
+        Returns
+        -------
+        is_inlier : ndarray of shape (n_samples,)
+            -1 for outliers, 1 for others.
+        """
+        return self._in_mode("fit_predict", fhe, X, y, **fit_params)

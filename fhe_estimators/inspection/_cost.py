@@ -1,0 +1,45 @@
+"""What a model costs, before there is a key."""
+
+from __future__ import annotations
+
+from sklearn.utils.validation import check_is_fitted
+
+from fhe_estimators.base import FHEMixin
+from fhe_estimators.circuit import Cost
+
+
+def cost(model: FHEMixin) -> Cost:
+    """Return what it costs to predict one encrypted row.
+
+    Compiles the model if that was not done yet; makes no keys.
+
+    Parameters
+    ----------
+    model : estimator of fhe_estimators
+        Fitted.
+
+    Returns
+    -------
+    cost : Cost
+        It prints as a table.
+
+    Raises
+    ------
+    NotFittedError
+        If `model` is not fitted.
+    CompilationError
+        If it would take hours.
+
+    Examples
+    --------
+    >>> from fhe_estimators import DecisionTreeClassifier
+    >>> from fhe_estimators.inspection import cost
+    >>> X, y = [[0, 0], [1, 0], [0, 2], [1, 3]], [0, 1, 1, 1]
+    >>> report = cost(DecisionTreeClassifier().fit(X, y))
+    >>> report.tables
+    {2: 1}
+    """
+    check_is_fitted(model)
+    if not model.quantized_module.is_compiled:
+        model.compile()
+    return model.fhe_circuit.cost

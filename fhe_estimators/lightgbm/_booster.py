@@ -1,0 +1,333 @@
+"""What the estimators of LightGBM share: trees from and to its text, raw scores."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import lightgbm
+import numpy as np
+from sklearn.base import is_classifier
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils._set_output import _get_adapter_from_container
+from sklearn.utils.validation import _get_feature_names
+
+from fhe_estimators._tree_based import TREE_CONSTRAINTS, TreeMixin
+from fhe_estimators.base import FHEClassifierMixin, FHERegressorMixin
+
+if TYPE_CHECKING:
+    from fhe_estimators.export.trees import TreeArrays
+
+#: Objectives and their other names, by link, a key of `fhe_estimators.export.torch.LINKS`.
+_NAMES = {
+    "expit": "binary cross_entropy xentropy multiclassova multiclass_ova ova ovr",
+    "exp": "gamma poisson tweedie",
+    "identity": "fair huber mape mean_absolute_percentage_error quantile "
+    "regression regression_l2 l2 mean_squared_error mse l2_root root_mean_squared_error "
+    "rmse regression_l1 l1 mean_absolute_error mae",
+    "softmax": "multiclass softmax",
+}
+_OBJECTIVES = {name: link for link, names in _NAMES.items() for name in names.split()}
+
+#: Fields of ``decision_type``: whether a node compares categories, what is missing.
+_CATEGORICAL, _ZERO_IS_MISSING, _MISSING = 1, 4, 12
+
+
+class BoosterMixin(TreeMixin):
+    """For the estimators of LightGBM; stands left of them, `RawScoreModel` right.
+
+    After `fit` the thresholds of the booster are edges of the grid, too.
+    """
+
+    _feature_dtype = np.float64
+    _fhe_constraints = _parameter_constraints = {
+        **TREE_CONSTRAINTS,
+        "objective": [StrOptions(set(_OBJECTIVES)), None],
+    }
+
+    booster_: lightgbm.Booster
+    best_iteration_: int
+
+    def set_params(self, **params: Any) -> Any:
+        """Set parameters.
+
+        Parameters
+        ----------
+        **params : dict
+            Values by name.
+
+        Returns
+        -------
+        self : object
+        """
+        # The library would pass on to LightGBM all that it sets.
+        for name in TREE_CONSTRAINTS.keys() & params.keys():
+            setattr(self, name, params.pop(name))
+        return super().set_params(**params)  # type: ignore[misc]
+
+    def _process_params(self, stage: str) -> dict[str, Any]:
+        params = super()._process_params(stage)  # type: ignore[misc]
+        if not {"verbose", "verbosity"} & params.keys():
+            params["verbosity"] = -1
+        return {name: params[name] for name in params.keys() - TREE_CONSTRAINTS.keys()}
+
+    def _validated(self, X: Any) -> np.ndarray:
+        names = _get_feature_names(X)
+        if names is not None and any(" " in name for name in names):
+            # LightGBM keeps names so.
+            columns = [name.replace(" ", "_") for name in names]
+            adapter = _get_adapter_from_container(X)
+            X = adapter.create_container(X, X, columns=columns, inplace=False)
+        return super()._validated(X)
+
+    def _text(self) -> str:
+        return self.booster_.model_to_string(num_iteration=-1)
+
+    def _comparisons(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield features and thresholds of each tree; at last, load what became of them."""
+        text, lines = self._text(), []
+        for tree in _trees(text):
+            threshold = _numbers(tree, "threshold")
+            yield _numbers(tree, "split_feature", np.int64), threshold
+            # LightGBM has no infinity either.
+            finite = np.clip(threshold, -1e300, 1e300)
+            lines.append(f"threshold={' '.join(map(repr, finite.tolist()))}")
+        moved = iter(lines)
+        text = re.sub(r"^threshold=.*$", lambda _: next(moved), text, flags=re.MULTILINE)
+        # They are not needed, and no longer right.
+        text = re.sub(r"^tree_sizes=.*\n", "", text, flags=re.MULTILINE)
+        self.booster_.model_from_string(text)
+
+    def _export(self) -> tuple[Sequence[TreeArrays], np.ndarray, str]:
+        text = self._text()
+        head = _fields(text.partition("\n\n")[0])
+        trees, n_outputs = _trees(text), int(head["num_tree_per_iteration"])
+        if self.best_iteration_ > 0:
+            trees = trees[: self.best_iteration_ * n_outputs]
+        weight = n_outputs / len(trees) if "average_output" in head else 1.0
+        arrays, base = [], np.zeros(n_outputs)
+        for number, tree in enumerate(trees):
+            weights = weight * (np.arange(n_outputs) == number % n_outputs)
+            arrays.append(_tree_arrays(tree, weights))
+            if len(arrays[-1].value) == 1:
+                # A constant: the client adds it, exactly.
+                base += arrays[-1].value[0]
+                arrays[-1].value[:] = 0
+        link = _link(head.get("objective", ""))
+        if link == "expit" and is_classifier(self) and n_outputs == 1:
+            link = "sigmoid"
+        return arrays, base, link
+
+    def predict(
+        self,
+        X: Any,
+        raw_score: bool = False,
+        start_iteration: int = 0,
+        num_iteration: int | None = None,
+        pred_leaf: bool = False,
+        pred_contrib: bool = False,
+        validate_features: bool = False,
+        *,
+        fhe: str | None = None,
+    ) -> np.ndarray:
+        """Predict.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        raw_score : bool, default=False
+            Whether to return the raw score.
+        start_iteration : int, default=0
+            Only the rounds that `fit` chose, from 0 on, are encrypted.
+        num_iteration : int, optional
+            As `start_iteration`.
+        pred_leaf, pred_contrib : bool, default=False
+            Have to be False: ``booster_.predict`` has them, in clear.
+        validate_features : bool, default=False
+            Has no effect: names of features are always compared.
+        fhe : {'disable', 'simulate', 'execute'}, optional
+            How the trees are evaluated: with integers in clear, with the cryptography
+            simulated, or on encrypted rows. By default the mode of `config_context`, which
+            is ``"disable"`` outside of one.
+
+        Returns
+        -------
+        y_pred : ndarray of shape (n_samples,) or (n_samples, n_classes)
+        """
+        return self._in_mode(
+            "predict",
+            fhe,
+            X,
+            raw_score,
+            start_iteration,
+            num_iteration,
+            pred_leaf,
+            pred_contrib,
+        )
+
+
+class BoosterRegressorMixin(BoosterMixin, FHERegressorMixin):
+    """For the regressor of LightGBM."""
+
+
+class BoosterClassifierMixin(BoosterMixin, FHEClassifierMixin):
+    """For the classifier of LightGBM."""
+
+    def predict_proba(
+        self,
+        X: Any,
+        raw_score: bool = False,
+        start_iteration: int = 0,
+        num_iteration: int | None = None,
+        pred_leaf: bool = False,
+        pred_contrib: bool = False,
+        validate_features: bool = False,
+        *,
+        fhe: str | None = None,
+    ) -> np.ndarray:
+        """Return the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        raw_score : bool, default=False
+            Whether to return the raw scores.
+        start_iteration : int, default=0
+            As in `predict`.
+        num_iteration : int, optional
+            As in `predict`.
+        pred_leaf, pred_contrib : bool, default=False
+            As in `predict`.
+        validate_features : bool, default=False
+            As in `predict`.
+        fhe : {'disable', 'simulate', 'execute'}, optional
+            As in `predict`.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes)
+            In the order of ``classes_``.
+        """
+        return self._in_mode(
+            "predict_proba",
+            fhe,
+            X,
+            raw_score,
+            start_iteration,
+            num_iteration,
+            pred_leaf,
+            pred_contrib,
+        )
+
+
+class RawScoreModel(lightgbm.LGBMModel):
+    """Predictions of encrypted trees; the library's class, which calls it, stands left."""
+
+    def fit(
+        self, X: Any, y: Any, *, eval_set: Any = None, eval_X: Any = None, **options: Any
+    ) -> Any:
+        if eval_set is not None:
+            pairs = [eval_set] if isinstance(eval_set, tuple) else eval_set
+            eval_set = [(self._snapped_like(rows), target) for rows, target in pairs]
+        if isinstance(eval_X, tuple):
+            eval_X = tuple(map(self._snapped_like, eval_X))
+        elif eval_X is not None:
+            eval_X = self._snapped_like(eval_X)
+        return super().fit(X, y, eval_set=eval_set, eval_X=eval_X, **options)
+
+    def predict(
+        self,
+        X: Any,
+        raw_score: bool = False,
+        start_iteration: int = 0,
+        num_iteration: int | None = None,
+        pred_leaf: bool = False,
+        pred_contrib: bool = False,
+        validate_features: bool = False,
+    ) -> np.ndarray:
+        if pred_leaf or pred_contrib:
+            _refuse("pred_leaf" if pred_leaf else "pred_contrib", True, [False])
+        if start_iteration > 0:
+            _refuse("start_iteration", start_iteration, [0])
+        if num_iteration is not None:
+            _refuse("num_iteration", num_iteration, [None])
+
+        def exact(X: Any) -> np.ndarray:
+            scores = super(RawScoreModel, self).predict(X, raw_score=True)
+            return scores.reshape(len(scores), -1) - self._base
+
+        scores = self._scores(X, exact)
+        if raw_score:
+            outputs = scores + self._base
+        else:
+            outputs = self.quantized_module_.clear_module(scores)
+        return outputs[:, -1] if len(self._base) == 1 else outputs
+
+
+def _refuse(name: str, value: Any, supported: Sequence[Any]) -> NoReturn:
+    raise ValueError(
+        f"The parameter {name!r} must be one of {supported} to predict encrypted; "
+        f"got {value!r}."
+    )
+
+
+def _fields(text: str) -> dict[str, str]:
+    """Return the fields of a part of a model's text by name."""
+    parts = (line.partition("=") for line in text.splitlines())
+    return {name: value for name, _, value in parts}
+
+
+def _trees(text: str) -> list[dict[str, str]]:
+    """Return the fields of each tree."""
+    trees = [_fields(tree) for tree in re.findall(r"^Tree=\d+\n(?:.+\n)*", text, re.M)]
+    for tree in trees:
+        decisions = _numbers(tree, "decision_type", np.int64)
+        if (decisions & _CATEGORICAL).any():
+            _refuse("categorical_feature", "a list of features", ["auto", []])
+        if ((decisions & _MISSING) == _ZERO_IS_MISSING).any():
+            _refuse("zero_as_missing", True, [False])
+        if tree["is_linear"] != "0":
+            _refuse("linear_tree", True, [False])
+    return trees
+
+
+def _numbers(tree: dict[str, str], name: str, dtype: type = np.float64) -> np.ndarray:
+    return np.array(tree[name].split(), dtype)
+
+
+def _tree_arrays(tree: dict[str, str], weights: np.ndarray) -> TreeArrays:
+    """Return a tree: its inner nodes first, then its leaves, weighted for each output."""
+    from fhe_estimators.export.trees import TreeArrays
+
+    leaf_value = _numbers(tree, "leaf_value")
+    n_leaves, n_inner = len(leaf_value), len(leaf_value) - 1
+
+    def padded(name: str, dtype: type, filling: float) -> np.ndarray:
+        inner = _numbers(tree, name, dtype)
+        return np.append(inner, np.full(n_leaves, filling, dtype))
+
+    # A negative child is the complement of the number of a leaf.
+    left, right = (
+        np.where(children < 0, n_inner + ~children, children)
+        for children in (padded(f"{side}_child", np.int64, 0) for side in ("left", "right"))
+    )
+    left[n_inner:] = right[n_inner:] = -1
+    value = np.zeros((n_inner + n_leaves, len(weights)))
+    value[n_inner:] = leaf_value[:, np.newaxis] * weights
+    feature = padded("split_feature", np.int64, -1)
+    return TreeArrays(feature, padded("threshold", np.float64, 0), left, right, value)
+
+
+def _link(objective: str) -> str:
+    """Return the link of an objective, which its options follow."""
+    name, *options = objective.split()
+    if name not in _OBJECTIVES:
+        _refuse("objective", name, sorted(_OBJECTIVES))
+    for option in options:
+        key, _, value = option.partition(":")
+        if key == "sqrt":
+            _refuse("reg_sqrt", True, [False])
+        if key == "sigmoid" and float(value) != 1:
+            _refuse("sigmoid", float(value), [1.0])
+    return _OBJECTIVES[name]

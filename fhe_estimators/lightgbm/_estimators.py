@@ -1,0 +1,315 @@
+"""LightGBM's estimators on encrypted data."""
+
+from __future__ import annotations
+
+import lightgbm
+
+from fhe_estimators.lightgbm._booster import (
+    BoosterClassifierMixin,
+    BoosterRegressorMixin,
+    RawScoreModel,
+)
+
+__all__ = ["LGBMClassifier", "LGBMRegressor"]
+
+
+class LGBMClassifier(BoosterClassifierMixin, lightgbm.LGBMClassifier, RawScoreModel):
+    """LightGBM's trees that classify encrypted data.
+
+    Fitted by LightGBM, in clear, on a grid of values. With ``fhe="execute"`` the client
+    encrypts which edges of the grid a row lies below; the server looks the leaves up in
+    encrypted tables and adds their values, rounded, over all trees; the client turns the
+    sum into probabilities.
+
+    Parameters
+    ----------
+    boosting_type : {'gbdt', 'dart', 'rf'}, default='gbdt'
+        Boosted trees, some of them dropped in each round, or a random forest.
+    num_leaves : int, default=8
+        Leaves of a tree at most. 31 in LightGBM: large trees are slow.
+    max_depth : int, default=-1
+        Comparisons between the root and any leaf at most; no limit if not positive.
+    learning_rate : float, default=0.1
+        What the values of leaves are multiplied by.
+    n_estimators : int, default=100
+        Rounds of boosting, each with a tree, or with one for each of several classes.
+    subsample_for_bin : int, default=200000
+        Rows that the library bins features by, beyond the grid.
+    objective : str or None, default=None
+        What is minimized: 'binary', or 'multiclass' or 'multiclassova', one class
+        against the others. None chooses one of the first two.
+    class_weight : dict, 'balanced' or None, default=None
+        Weight of each class.
+    min_split_gain : float, default=0.0
+        What a split has to reduce the loss by.
+    min_child_weight : float, default=0.001
+        Sum of second derivatives that a leaf needs.
+    min_child_samples : int, default=20
+        Rows that a leaf needs.
+    subsample : float, default=1.0
+        Part of the rows that is drawn for a round.
+    subsample_freq : int, default=0
+        Rounds after which rows are drawn anew; zero is never.
+    colsample_bytree : float, default=1.0
+        Part of the features that is drawn for a tree.
+    reg_alpha : float, default=0.0
+        L1 penalty of the values of leaves.
+    reg_lambda : float, default=0.0
+        L2 penalty of the values of leaves.
+    random_state : int, RandomState instance, Generator or None, default=None
+        Seed of all that is drawn.
+    n_jobs : int or None, default=None
+        Threads to fit with; one is the fastest if there are few rows.
+    importance_type : {'split', 'gain'}, default='split'
+        Whether ``feature_importances_`` counts splits or what they gain.
+    n_bits : int or dict, default=4
+        The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16. A
+        dict ``{"op_inputs": ..., "op_weights": ...}`` also sets the bits of the values of
+        leaves, which are chosen by their effect otherwise.
+    binning : {'quantile', 'uniform'}, default='quantile'
+        Whether bins hold as many rows each or have the same width.
+    input_encoding : {'thermometer', 'integer'}, default='thermometer'
+        What is encrypted: a bit for each edge of the grid, or one integer a feature, which
+        is smaller to send and slower to compute with.
+    p_error : float, default=2**-64
+        Probability that a table look-up is wrong. Smaller is slower; see the README.
+    **kwargs : dict
+        Other parameters of the library, for example `scale_pos_weight` or `alpha`. It
+        prints nothing unless `verbose` is given.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels.
+    n_features_in_ : int
+        Number of features.
+    feature_importances_ : ndarray of shape (n_features,)
+        What each feature brings, see `importance_type`.
+    evals_result_ : dict
+        The measures on the rows to evaluate, if `fit` was given any.
+    booster_ : lightgbm.Booster
+        The fitted trees; their thresholds are edges of the grid.
+    onnx_model_ : onnx.ModelProto
+        The fitted model, in floating point.
+    quantized_module_ : QuantizedModule
+        The integer graph with its encoder and decoder.
+    fhe_circuit_ : Circuit
+        The compiled circuit; absent before `compile`.
+
+    See Also
+    --------
+    lightgbm.LGBMClassifier : The mirrored class.
+
+    Examples
+    --------
+    >>> from fhe_estimators import LGBMClassifier
+    >>> X, y = [[0, 0], [1, 0], [0, 2], [1, 3]] * 9, ["a", "a", "b", "b"] * 9
+    >>> model = LGBMClassifier(n_estimators=10, min_child_samples=5).fit(X, y)
+    >>> model.predict([[0, 0], [1, 4]])
+    array(['a', 'b'], dtype='<U1')
+    """
+
+    def __init__(
+        self,
+        *,
+        boosting_type="gbdt",
+        num_leaves=8,
+        max_depth=-1,
+        learning_rate=0.1,
+        n_estimators=100,
+        subsample_for_bin=200000,
+        objective=None,
+        class_weight=None,
+        min_split_gain=0.0,
+        min_child_weight=0.001,
+        min_child_samples=20,
+        subsample=1.0,
+        subsample_freq=0,
+        colsample_bytree=1.0,
+        reg_alpha=0.0,
+        reg_lambda=0.0,
+        random_state=None,
+        n_jobs=None,
+        importance_type="split",
+        n_bits=4,
+        binning="quantile",
+        input_encoding="thermometer",
+        p_error=2**-64,
+        **kwargs,
+    ):
+        super().__init__(
+            boosting_type=boosting_type,
+            num_leaves=num_leaves,
+            max_depth=max_depth,
+            learning_rate=learning_rate,
+            n_estimators=n_estimators,
+            subsample_for_bin=subsample_for_bin,
+            objective=objective,
+            class_weight=class_weight,
+            min_split_gain=min_split_gain,
+            min_child_weight=min_child_weight,
+            min_child_samples=min_child_samples,
+            subsample=subsample,
+            subsample_freq=subsample_freq,
+            colsample_bytree=colsample_bytree,
+            reg_alpha=reg_alpha,
+            reg_lambda=reg_lambda,
+            random_state=random_state,
+            n_jobs=n_jobs,
+            importance_type=importance_type,
+            **kwargs,
+        )
+        self.n_bits = n_bits
+        self.binning = binning
+        self.input_encoding = input_encoding
+        self.p_error = p_error
+
+
+class LGBMRegressor(BoosterRegressorMixin, lightgbm.LGBMRegressor, RawScoreModel):
+    """LightGBM's trees that predict numbers of encrypted data.
+
+    Fitted by LightGBM, in clear, on a grid of values. With ``fhe="execute"`` the client
+    encrypts which edges of the grid a row lies below; the server looks the leaves up in
+    encrypted tables and adds their values, rounded, over all trees; the client turns the
+    sum into a prediction.
+
+    Parameters
+    ----------
+    boosting_type : {'gbdt', 'dart', 'rf'}, default='gbdt'
+        Boosted trees, some of them dropped in each round, or a random forest.
+    num_leaves : int, default=8
+        Leaves of a tree at most. 31 in LightGBM: large trees are slow.
+    max_depth : int, default=-1
+        Comparisons between the root and any leaf at most; no limit if not positive.
+    learning_rate : float, default=0.1
+        What the values of leaves are multiplied by.
+    n_estimators : int, default=100
+        Rounds of boosting, each with a tree, or with one for each of several classes.
+    subsample_for_bin : int, default=200000
+        Rows that the library bins features by, beyond the grid.
+    objective : str or None, default=None
+        What is minimized: 'regression', which None is, 'regression_l1', 'huber', 'fair',
+        'poisson', 'quantile', 'mape', 'gamma', 'tweedie' or 'cross_entropy'.
+    class_weight : dict, 'balanced' or None, default=None
+        Weight of each value of the target.
+    min_split_gain : float, default=0.0
+        What a split has to reduce the loss by.
+    min_child_weight : float, default=0.001
+        Sum of second derivatives that a leaf needs.
+    min_child_samples : int, default=20
+        Rows that a leaf needs.
+    subsample : float, default=1.0
+        Part of the rows that is drawn for a round.
+    subsample_freq : int, default=0
+        Rounds after which rows are drawn anew; zero is never.
+    colsample_bytree : float, default=1.0
+        Part of the features that is drawn for a tree.
+    reg_alpha : float, default=0.0
+        L1 penalty of the values of leaves.
+    reg_lambda : float, default=0.0
+        L2 penalty of the values of leaves.
+    random_state : int, RandomState instance, Generator or None, default=None
+        Seed of all that is drawn.
+    n_jobs : int or None, default=None
+        Threads to fit with; one is the fastest if there are few rows.
+    importance_type : {'split', 'gain'}, default='split'
+        Whether ``feature_importances_`` counts splits or what they gain.
+    n_bits : int or dict, default=4
+        The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16. A
+        dict ``{"op_inputs": ..., "op_weights": ...}`` also sets the bits of the values of
+        leaves, which are chosen by their effect otherwise.
+    binning : {'quantile', 'uniform'}, default='quantile'
+        Whether bins hold as many rows each or have the same width.
+    input_encoding : {'thermometer', 'integer'}, default='thermometer'
+        What is encrypted: a bit for each edge of the grid, or one integer a feature, which
+        is smaller to send and slower to compute with.
+    p_error : float, default=2**-64
+        Probability that a table look-up is wrong. Smaller is slower; see the README.
+    **kwargs : dict
+        Other parameters of the library, for example `scale_pos_weight` or `alpha`. It
+        prints nothing unless `verbose` is given.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of features.
+    feature_importances_ : ndarray of shape (n_features,)
+        What each feature brings, see `importance_type`.
+    evals_result_ : dict
+        The measures on the rows to evaluate, if `fit` was given any.
+    booster_ : lightgbm.Booster
+        The fitted trees; their thresholds are edges of the grid.
+    onnx_model_ : onnx.ModelProto
+        The fitted model, in floating point.
+    quantized_module_ : QuantizedModule
+        The integer graph with its encoder and decoder.
+    fhe_circuit_ : Circuit
+        The compiled circuit; absent before `compile`.
+
+    See Also
+    --------
+    lightgbm.LGBMRegressor : The mirrored class.
+
+    Examples
+    --------
+    >>> from fhe_estimators import LGBMRegressor
+    >>> X, y = [[0, 0], [1, 0], [0, 2], [1, 3]] * 9, [1.0, 1.0, 2.0, 2.0] * 9
+    >>> model = LGBMRegressor(n_estimators=60, min_child_samples=5).fit(X, y)
+    >>> model.predict([[0, 0], [1, 4]]).round(1)
+    array([1., 2.])
+    """
+
+    def __init__(
+        self,
+        *,
+        boosting_type="gbdt",
+        num_leaves=8,
+        max_depth=-1,
+        learning_rate=0.1,
+        n_estimators=100,
+        subsample_for_bin=200000,
+        objective=None,
+        class_weight=None,
+        min_split_gain=0.0,
+        min_child_weight=0.001,
+        min_child_samples=20,
+        subsample=1.0,
+        subsample_freq=0,
+        colsample_bytree=1.0,
+        reg_alpha=0.0,
+        reg_lambda=0.0,
+        random_state=None,
+        n_jobs=None,
+        importance_type="split",
+        n_bits=4,
+        binning="quantile",
+        input_encoding="thermometer",
+        p_error=2**-64,
+        **kwargs,
+    ):
+        super().__init__(
+            boosting_type=boosting_type,
+            num_leaves=num_leaves,
+            max_depth=max_depth,
+            learning_rate=learning_rate,
+            n_estimators=n_estimators,
+            subsample_for_bin=subsample_for_bin,
+            objective=objective,
+            class_weight=class_weight,
+            min_split_gain=min_split_gain,
+            min_child_weight=min_child_weight,
+            min_child_samples=min_child_samples,
+            subsample=subsample,
+            subsample_freq=subsample_freq,
+            colsample_bytree=colsample_bytree,
+            reg_alpha=reg_alpha,
+            reg_lambda=reg_lambda,
+            random_state=random_state,
+            n_jobs=n_jobs,
+            importance_type=importance_type,
+            **kwargs,
+        )
+        self.n_bits = n_bits
+        self.binning = binning
+        self.input_encoding = input_encoding
+        self.p_error = p_error

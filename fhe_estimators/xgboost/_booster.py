@@ -1,0 +1,345 @@
+"""What the estimators of XGBoost share: trees from and to its JSON, margins, labels."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+import xgboost
+from scipy.special import logit
+from sklearn.base import is_classifier
+from sklearn.preprocessing import LabelEncoder
+from sklearn.utils import assert_all_finite, column_or_1d
+from sklearn.utils._param_validation import Options, StrOptions
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import check_is_fitted
+
+from fhe_estimators._tree_based import TREE_CONSTRAINTS, TreeMixin
+from fhe_estimators.base import FHEClassifierMixin, FHERegressorMixin
+
+if TYPE_CHECKING:
+    from fhe_estimators.export.trees import TreeArrays
+
+_LARGEST = np.finfo(np.float32).max
+
+
+def _same(margin: np.ndarray) -> np.ndarray:
+    return margin
+
+
+def _log(mean: np.ndarray) -> np.ndarray:
+    return np.log(np.maximum(mean, np.finfo(np.float64).tiny))
+
+
+def _logit(probability: np.ndarray) -> np.ndarray:
+    # The library clips so, in single precision.
+    low = np.float32(1e-6)
+    return logit(np.clip(probability, low, np.float32(1) - low))
+
+
+#: The link of an objective, a key of `fhe_estimators.export.torch.LINKS`, and its inverse,
+#: which turns the parameter `base_score` into a margin.
+_OBJECTIVES: dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]] = {
+    **dict.fromkeys(("binary:logistic", "reg:logistic"), ("expit", _logit)),
+    "binary:logitraw": ("identity", _same),
+    **dict.fromkeys(("count:poisson", "reg:gamma", "reg:tweedie"), ("exp", _log)),
+    **dict.fromkeys(("multi:softmax", "multi:softprob"), ("softmax", _same)),
+    **dict.fromkeys(
+        (
+            "reg:absoluteerror",
+            "reg:pseudohubererror",
+            "reg:quantileerror",
+            "reg:squarederror",
+            "reg:squaredlogerror",
+        ),
+        ("identity", _same),
+    ),
+}
+
+
+class BoosterMixin(TreeMixin):
+    """For the estimators of XGBoost; stands left of them, `MarginModel` right.
+
+    After `fit` the thresholds of the booster are edges of the grid, too.
+    """
+
+    _fhe_constraints = _parameter_constraints = {
+        **TREE_CONSTRAINTS,
+        "objective": [StrOptions(set(_OBJECTIVES)), None],
+        "booster": [StrOptions({"gbtree", "dart"}), None],
+        "missing": [np.nan],
+        "enable_categorical": [Options(bool, {False})],
+        "multi_strategy": [StrOptions({"one_output_per_tree"}), None],
+    }
+
+    get_booster: Callable[[], xgboost.Booster]
+    _get_iteration_range: Callable[[Any], tuple[int, int]]
+
+    def _wrapper_params(self) -> set[str]:
+        # What is not named here is passed to the booster.
+        inherited: set[str] = super()._wrapper_params()  # type: ignore[misc]
+        return inherited | TREE_CONSTRAINTS.keys()
+
+    def _create_dmatrix(self, ref: Any, *, data: Any, label: Any, **options: Any) -> Any:
+        if label is None:
+            name = type(self).__name__
+            raise ValueError(f"{name} requires y to be passed, but the target y is None.")
+        if ref is not None:  # else these are the rows to fit, which are on the grid
+            data = self._snapped_like(data)
+        return super()._create_dmatrix(ref, data=data, label=label, **options)  # type: ignore[misc]
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.no_validation = False
+        return tags
+
+    def _comparisons(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield features and thresholds of each tree; at last, load what became of them."""
+        booster = self.get_booster()
+        document = json.loads(booster.save_raw("json"))
+        for tree in _trees(document["learner"])[0]:
+            feature, threshold = _nodes(tree)
+            yield feature, threshold
+            conditions = np.where(
+                feature < 0, tree["split_conditions"], _next_float(threshold)
+            )
+            tree["split_conditions"] = conditions.tolist()
+        booster.load_model(bytearray(json.dumps(document), "utf-8"))
+
+    def _export(self) -> tuple[Sequence[TreeArrays], np.ndarray, str]:
+        from fhe_estimators.export.trees import TreeArrays
+
+        link, base = self._link_and_base()
+        learner = json.loads(self.get_booster().save_raw("json"))["learner"]
+        arrays = []
+        for tree, weight, output in zip(*_trees(learner), strict=True):
+            feature, threshold = _nodes(tree)
+            value = np.zeros((len(feature), len(base)))
+            value[:, output] = weight * np.asarray(tree["split_conditions"])
+            left, right = (np.array(tree[f"{side}_children"]) for side in ("left", "right"))
+            arrays.append(TreeArrays(feature, threshold, left, right, value))
+        *_, stop = self._get_iteration_range(None)
+        if stop:
+            arrays = arrays[: _model(learner)["iteration_indptr"][stop]]
+        if link == "expit" and is_classifier(self) and len(base) == 1:
+            link = "sigmoid"
+        return arrays, base, link
+
+    def _link_and_base(self) -> tuple[str, np.ndarray]:
+        """Return the link and the margin that the trees add to, of shape (n_outputs,)."""
+        learner = json.loads(self.get_booster().save_config())["learner"]
+        objective, head = learner["objective"]["name"], learner["learner_model_param"]
+        if objective not in _OBJECTIVES:
+            _refuse("objective", objective, sorted(_OBJECTIVES))
+        link, inverse = _OBJECTIVES[objective]
+        n_outputs = max(1, int(head["num_class"]), int(head["num_target"]))
+        base = np.atleast_1d(json.loads(head["base_score"])).astype(np.float64)
+        return link, np.broadcast_to(inverse(base), n_outputs)
+
+    def predict(
+        self,
+        X: Any,
+        *,
+        output_margin: bool = False,
+        validate_features: bool = True,
+        base_margin: Any = None,
+        iteration_range: tuple[int, int] | None = None,
+        fhe: str | None = None,
+    ) -> np.ndarray:
+        """Predict.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        output_margin : bool, default=False
+            Whether to return the raw score.
+        validate_features : bool, default=True
+            Has no effect: names of features are always compared.
+        base_margin : array-like of shape (n_samples,) or (n_samples, n_outputs), optional
+            What the trees add to, instead of `base_score`. The client adds it.
+        iteration_range : tuple of (int, int), optional
+            Only the rounds that `fit` chose, its default, are encrypted.
+        fhe : {'disable', 'simulate', 'execute'}, optional
+            How the trees are evaluated: with integers in clear, with the cryptography
+            simulated, or on encrypted rows. By default the mode of `config_context`, which
+            is ``"disable"`` outside of one.
+
+        Returns
+        -------
+        y_pred : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        """
+        return self._in_mode(
+            "predict",
+            fhe,
+            X,
+            output_margin=output_margin,
+            validate_features=validate_features,
+            base_margin=base_margin,
+            iteration_range=iteration_range,
+        )
+
+
+class BoosterRegressorMixin(BoosterMixin, FHERegressorMixin):
+    """For the regressor of XGBoost."""
+
+
+class BoosterClassifierMixin(BoosterMixin, FHEClassifierMixin):
+    """For the classifier of XGBoost."""
+
+    def predict_proba(
+        self,
+        X: Any,
+        validate_features: bool = True,
+        base_margin: Any = None,
+        iteration_range: tuple[int, int] | None = None,
+        *,
+        fhe: str | None = None,
+    ) -> np.ndarray:
+        """Return the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        validate_features : bool, default=True
+            As in `predict`.
+        base_margin : array-like of shape (n_samples,) or (n_samples, n_outputs), optional
+            As in `predict`.
+        iteration_range : tuple of (int, int), optional
+            As in `predict`.
+        fhe : {'disable', 'simulate', 'execute'}, optional
+            As in `predict`.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes)
+            In the order of ``classes_``.
+        """
+        return self._in_mode(
+            "predict_proba",
+            fhe,
+            X,
+            validate_features=validate_features,
+            base_margin=base_margin,
+            iteration_range=iteration_range,
+        )
+
+
+class LabelClassifier(xgboost.XGBClassifier):
+    """The library's classifier for labels of any type, not of 0 to n_classes - 1 only."""
+
+    objective: Any
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """The labels, sorted."""
+        encoder = getattr(self, "_encoder", None)
+        return super().classes_ if encoder is None else encoder.classes_
+
+    @functools.wraps(xgboost.XGBClassifier.fit)
+    def fit(self, X: Any, y: Any, *, eval_set: Any = None, **options: Any) -> Any:
+        assert_all_finite(y, input_name="y")
+        check_classification_targets(y)
+        objective, encoder, self._encoder = self.objective, None, None
+        if type_of_target(y) != "multilabel-indicator":
+            encoder = LabelEncoder()
+            y = encoder.fit_transform(column_or_1d(y, warn=True))
+            eval_set = eval_set and [
+                (rows, encoder.transform(labels)) for rows, labels in eval_set
+            ]
+        super().fit(X, y, eval_set=eval_set, **options)
+        # The library replaces a binary objective if there are more classes.
+        self.objective, self._encoder = objective, encoder
+        return self
+
+    @functools.wraps(xgboost.XGBClassifier.predict)
+    def predict(self, X: Any, *, output_margin: bool = False, **options: Any) -> Any:
+        found = super().predict(X, output_margin=output_margin, **options)
+        if output_margin:
+            return found
+        encoder = getattr(self, "_encoder", None)
+        return found.astype(np.int64) if encoder is None else encoder.classes_[found]
+
+
+class MarginModel(xgboost.XGBModel):
+    """Predictions of encrypted trees; the library's class, which calls it, stands left."""
+
+    def predict(
+        self,
+        X: Any,
+        *,
+        output_margin: bool = False,
+        validate_features: bool = True,
+        base_margin: Any = None,
+        iteration_range: tuple[int, int] | None = None,
+    ) -> np.ndarray:
+        check_is_fitted(self)
+        chosen = self._get_iteration_range(None)
+        if self._get_iteration_range(iteration_range) != chosen:
+            _refuse("iteration_range", iteration_range, [None])
+        base = self._base
+
+        def exact(X: Any) -> np.ndarray:
+            margins = super(MarginModel, self).predict(X, output_margin=True)
+            return margins.reshape(len(margins), -1) - base
+
+        scores = self._scores(X, exact)
+        if base_margin is not None:
+            scores = scores + np.reshape(base_margin, scores.shape) - base
+        if output_margin:
+            outputs = scores + base
+        else:
+            outputs = self.quantized_module_.clear_module(scores)
+            if self.objective == "multi:softmax":
+                return outputs.argmax(axis=1)
+        return outputs[:, -1] if len(base) == 1 else outputs
+
+
+def _refuse(name: str, value: Any, supported: Sequence[Any]) -> NoReturn:
+    raise ValueError(
+        f"The parameter {name!r} must be one of {supported} to predict encrypted; "
+        f"got {value!r}."
+    )
+
+
+def _model(learner: dict[str, Any]) -> dict[str, Any]:
+    """Return the part of a learner that holds its trees."""
+    booster = learner["gradient_booster"]
+    if booster["name"] not in ("gbtree", "dart"):
+        _refuse("booster", booster["name"], ["gbtree", "dart"])
+    model: dict[str, Any] = booster.get("gbtree", booster)["model"]
+    return model
+
+
+def _trees(learner: dict[str, Any]) -> tuple[list[Any], list[float], list[int]]:
+    """Return the trees, their weights, and the outputs that they add to."""
+    model = _model(learner)
+    trees = model["trees"]
+    for tree in trees:
+        if int(tree["tree_param"]["size_leaf_vector"]) > 1:
+            _refuse("multi_strategy", "multi_output_tree", ["one_output_per_tree"])
+        if any(tree["split_type"]):
+            _refuse("enable_categorical", True, [False])
+    weights = learner["gradient_booster"].get("weight_drop", [1.0] * len(trees))
+    return trees, weights, model["tree_info"]
+
+
+def _nodes(tree: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the feature of each node, -1 for leaves, and its threshold.
+
+    A row goes left if it is less than the float `t` in the file: if it is not greater
+    than the middle of `t` and the float before.
+    """
+    leaf = np.array(tree["left_children"]) < 0
+    conditions = np.array(tree["split_conditions"], np.float32)
+    below = np.nextafter(conditions, np.float32(-np.inf))
+    threshold = below.astype(np.float64) / 2 + conditions.astype(np.float64) / 2
+    return np.where(leaf, -1, tree["split_indices"]), threshold
+
+
+def _next_float(edges: np.ndarray) -> np.ndarray:
+    """Return the first float greater than each edge: rows are compared as floats."""
+    floats = np.clip(edges, -_LARGEST, _LARGEST).astype(np.float32)
+    return np.where(floats > edges, floats, np.nextafter(floats, np.float32(np.inf)))

@@ -1,0 +1,148 @@
+"""Thresholds on a grid, leaves as integers."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits, load_wine
+from sklearn.ensemble import RandomForestClassifier
+
+from fhe_estimators.export.torch import export_trees
+from fhe_estimators.export.trees import TreeArrays
+from fhe_estimators.lowering import to_quantized_module
+from fhe_estimators.operators import BitWidths
+from fhe_estimators.quantization import Grid, TreeOptions
+from fhe_estimators.quantization._leaves import on_grid, with_integer_leaves
+from fhe_estimators.rewrite.trees import Ensemble, Leaf, Split, evaluate_tree, leaves
+
+
+def split(edge, below, above):
+    return Split(0, edge, below, above)
+
+
+def leaf(*values):
+    return Leaf(np.array(values, float))
+
+
+def random_trees(seed, n_trees, n_outputs=1):
+    random = np.random.default_rng(seed)
+    return [
+        split(
+            random.integers(8),
+            Split(
+                1,
+                random.integers(8),
+                *(Leaf(random.normal(size=n_outputs)) for _ in "ab"),
+            ),
+            Leaf(random.normal(size=n_outputs)),
+        )
+        for _ in range(n_trees)
+    ], random.integers(0, 9, size=(500, 2))
+
+
+def test_thresholds_move_to_the_nearest_edge():
+    ensemble = Ensemble(
+        (split(0, leaf(0.0), split(1, leaf(1.0), leaf(2.0))),),
+        {0: np.array([1.4, 7.0])},
+        1,
+    )
+    (tree,) = on_grid(ensemble, Grid([np.array([1.0, 2.0, 3.0])]))
+    assert (tree.edge, tree.above.edge) == (0, 2)
+    # Where nothing can be told apart, there is one bin.
+    (tree,) = on_grid(ensemble, Grid([np.empty(0)]))
+    assert tree.value == 0.0
+
+
+def test_one_tree_is_exact():
+    (tree,), bins = random_trees(0, 1, n_outputs=3)
+    integer, decoder = with_integer_leaves([tree], bins, np.ones(len(bins)), None, 0.01)
+    found = decoder.dequant(evaluate_tree(integer[0], bins))
+    np.testing.assert_array_equal(found, evaluate_tree(tree, bins))
+
+
+@pytest.mark.parametrize("tolerance", [0.05, 0.005, 2**-12])
+def test_error_is_within_the_tolerance(tolerance):
+    trees, bins = random_trees(1, 30)
+    weights = np.random.default_rng(0).uniform(size=len(bins))
+    integer, decoder = with_integer_leaves(trees, bins, weights, None, tolerance)
+    exact = sum(evaluate_tree(tree, bins) for tree in trees)[:, 0]
+    error = decoder.dequant(sum(evaluate_tree(tree, bins) for tree in integer))[:, 0]
+    error = error - exact
+    mean = np.average(exact, weights=weights)
+    deviation = np.sqrt(np.average((exact - mean) ** 2, weights=weights))
+    relative = np.sqrt(np.average(error**2, weights=weights)) / deviation
+    assert relative <= tolerance
+    # No finer than it has to be.
+    assert relative > tolerance / 8
+
+
+@pytest.mark.parametrize("leaf_bits", [1, 3, 8])
+def test_bits_of_leaves(leaf_bits):
+    """No tree's integers span more than these bits, and one's do."""
+    trees, bins = random_trees(2, 10)
+    integer, decoder = with_integer_leaves(trees, bins, np.ones(len(bins)), leaf_bits, 0.01)
+    widths = [np.ptp([leaf.value for leaf in leaves(tree)]) for tree in integer]
+    assert max(widths) in (2**leaf_bits - 1, 2**leaf_bits)
+    # Rounded up or down: less than one unit a tree.
+    exact = sum(evaluate_tree(tree, bins) for tree in trees)
+    found = decoder.dequant(sum(evaluate_tree(tree, bins) for tree in integer))
+    assert np.abs(found - exact).max() < len(trees) * decoder.scale
+
+
+@pytest.mark.parametrize("leaf_bits", [None, 4])
+def test_constants_are_exact(leaf_bits):
+    """Also where no row, or no tree, tells how large scores are."""
+    stump = split(3, leaf(0.1, 5.0), leaf(0.3, 5.0))
+    for trees in ([leaf(0.37, 2.0)] * 3, [stump, stump]):
+        bins = np.zeros((4, 1), np.int64)
+        integer, decoder = with_integer_leaves(trees, bins, np.ones(4), leaf_bits, 0.01)
+        found = decoder.dequant(sum(evaluate_tree(tree, bins) for tree in integer))
+        exact = sum(evaluate_tree(tree, bins) for tree in trees)
+        np.testing.assert_allclose(found, exact, atol=1e-12 if leaf_bits else 1e-3)
+
+
+def test_errors_of_trees_cancel():
+    """Where rounding each value alone adds up."""
+    trees = [split(3, leaf(0.4), leaf(1.4))] * 20
+    bins = np.array([[0], [5]])
+    integer, decoder = with_integer_leaves(trees, bins, np.ones(2), 1, 0.01)
+    found = decoder.dequant(sum(evaluate_tree(tree, bins) for tree in integer))
+    np.testing.assert_allclose(found[:, 0], [8.0, 28.0], atol=0.5)
+
+
+def test_probabilities_add_up_to_one():
+    X, y = load_wine(return_X_y=True)
+    model = RandomForestClassifier(7, max_depth=3, random_state=0).fit(X, y)
+    trees = [estimator.tree_ for estimator in model.estimators_]
+    arrays = [
+        TreeArrays(
+            tree.feature,
+            tree.threshold,
+            tree.children_left,
+            tree.children_right,
+            tree.value[:, 0] / len(trees),
+        )
+        for tree in trees
+    ]
+    exported = export_trees(arrays, X.shape[1], np.zeros(3))
+    module = to_quantized_module(
+        exported, [X.astype(np.float32)], BitWidths(), trees=TreeOptions(leaf_bits=3)
+    )
+    # The last class is left to the client.
+    assert module.graph.outputs[0].shape == (None, 2)
+    np.testing.assert_allclose(module(X.astype(np.float32)).sum(axis=1), 1)
+
+
+def test_rows_without_weight_do_not_count():
+    X, y = load_digits(n_class=3, return_X_y=True)
+    X = X.astype(np.float32)
+    model = RandomForestClassifier(5, max_depth=3, random_state=0).fit(X, y)
+    arrays = [
+        TreeArrays(t.feature, t.threshold, t.children_left, t.children_right, t.value[:, 0])
+        for t in (estimator.tree_ for estimator in model.estimators_)
+    ]
+    exported = export_trees(arrays, X.shape[1], np.zeros(3))
+    weights = (np.arange(len(X)) < 200).astype(float)
+    one, other = (
+        to_quantized_module(exported, [rows], BitWidths(), sample_weight=weight)
+        for rows, weight in ((X, weights), (X[:200], None))
+    )
+    np.testing.assert_array_equal(one(X), other(X))
