@@ -159,10 +159,12 @@ class ConcreteEngine:
         configuration = given.fork(**options)
         compiler = fhe.Compiler(circuit, dict.fromkeys(names, "encrypted"))
         try:
-            compiled = compiler.compile(
-                samples if len(names) > 1 else [sample[0] for sample in samples],
-                configuration,
-            )
+            # The engine sets how numpy reports errors and leaves it so.
+            with np.errstate():
+                compiled = compiler.compile(
+                    samples if len(names) > 1 else [sample[0] for sample in samples],
+                    configuration,
+                )
         except RuntimeError as error:
             widest = max(value.bits or 0 for value in graph.values.values())
             raise CompilationError(

@@ -43,10 +43,14 @@ def on_grid(ensemble: Ensemble, grid: Grid) -> list[Tree]:
     def moved(tree: Tree) -> Tree:
         if isinstance(tree, Leaf):
             return tree
+        threshold = ensemble.thresholds[tree.feature][tree.edge]
+        if threshold == -np.inf:
+            return moved(tree.above)
         edge = int(edges[tree.feature][tree.edge])
         below, above = moved(tree.below), moved(tree.above)
         # A feature that never varied has no edge: every row lies below.
-        return below if edge < 0 else Split(tree.feature, edge, below, above)
+        decided = edge < 0 or threshold == np.inf
+        return below if decided else Split(tree.feature, edge, below, above)
 
     return [simplified(moved(tree)) for tree in ensemble.trees]
 
@@ -71,9 +75,9 @@ def with_integer_leaves(
     """Quantize the leaves of trees.
 
     The leaves of a single tree are numbered: its values come back exactly. Those of
-    several are rounded in one unit; each tree makes good, where it can, what the rounding
-    of the ones before it did to the rows of a leaf. If the outputs add up to a constant,
-    as probabilities do, the last one is left to the client.
+    several are rounded in one unit, each by itself, so that the error on the calibration
+    rows is that on others. If the outputs add up to a constant, as probabilities do, the
+    last one is left to the client.
 
     Parameters
     ----------
@@ -97,38 +101,45 @@ def with_integer_leaves(
     size = max(float(np.abs(found).max()) for found in values)
     total = None
     if values[0].shape[1] > 1 and all(np.ptp(found) <= 1e-6 * size for found in sums):
-        total = float(sum(found[0] for found in sums))
+        total = float(np.round(sum(found[0] for found in sums), 12))
         values = [found[:, :-1] for found in values]
     # What all leaves of a tree have in common is not rounded.
     base = np.sum([found.min(axis=0) for found in values], axis=0)
     values = [found - found.min(axis=0) for found in values]
     rows = [[place for place, _ in leaf_rows(tree, bins)] for tree in trees]
     spread = np.array([np.ptp(found, axis=0) for found in values])
-    n_outputs = spread.shape[1]
+    largest, n_outputs = float(spread.max()), spread.shape[1]
 
-    def rounded(unit: float) -> tuple[list[np.ndarray], np.ndarray]:
-        return _rounded([found / unit for found in values], rows, weights, len(bins))
+    def summed(numbers: list[np.ndarray]) -> np.ndarray:
+        """Return the sums over trees of the numbers of the leaves that rows are in."""
+        sums = np.zeros((len(bins), n_outputs))
+        for found, places in zip(numbers, rows, strict=True):
+            for value, place in zip(found, places, strict=True):
+                sums[place] += value
+        # The output that is left out varies as the sum of the others, and errs as it does.
+        left_out = (
+            np.zeros((len(bins), 0)) if total is None else -sums.sum(1, keepdims=True)
+        )
+        return np.concatenate([sums, left_out], axis=1)
 
     if leaf_bits is not None:
-        unit = float(spread.max()) / ((1 << leaf_bits) - 1) or 1.0
-        integers, _ = rounded(unit)
+        unit = largest / ((1 << leaf_bits) - 1) or 1.0
     else:
-        scores = np.zeros((len(bins), n_outputs))
-        for found, places in zip(values, rows, strict=True):
-            for value, place in zip(found, places, strict=True):
-                scores[place] += value
+        scores = summed(values)
         deviation = np.sqrt(_variances(scores, weights).mean()) or spread.sum()
         for bits in _SUM_BITS:
-            unit = float(spread.sum(axis=0).max()) / ((1 << bits) - 1) or 1.0
-            integers, errors = rounded(unit)
+            steps = np.rint(((1 << bits) - 1) * largest / (spread.sum(axis=0).max() or 1.0))
+            # A tree that is sure of a class, as most are, then counts exactly: ties stay.
+            unit = largest / max(1, steps) or 1.0
+            errors = scores / unit - summed([np.rint(found / unit) for found in values])
             error = np.sqrt(np.average(errors**2, axis=0, weights=weights).mean())
             if error * unit <= tolerance * deviation:
                 break
     decoder = SumDecoder(unit, base, total, np.zeros(n_outputs, np.int64))
     return IntegerTrees(
         [
-            simplified(_with_leaves(tree, found))
-            for tree, found in zip(trees, integers, strict=True)
+            simplified(_with_leaves(tree, np.rint(found / unit)))
+            for tree, found in zip(trees, values, strict=True)
         ],
         decoder,
     )
@@ -152,38 +163,3 @@ def _variances(scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
     mean = np.average(scores, axis=0, weights=weights)
     variances: np.ndarray = np.average((scores - mean) ** 2, axis=0, weights=weights)
     return variances
-
-
-def _rounded(
-    values: list[np.ndarray],
-    rows: list[list[np.ndarray]],
-    weights: np.ndarray,
-    n_rows: int,
-) -> tuple[list[np.ndarray], np.ndarray]:
-    """Round the values of leaves, up or down, so that errors cancel over the trees.
-
-    Parameters
-    ----------
-    values : list of ndarray of shape (n_leaves, n_outputs)
-    rows : list of list of ndarray
-        The rows in each leaf of each tree.
-    weights : ndarray of shape (n_rows,)
-    n_rows : int
-
-    Returns
-    -------
-    integers : list of ndarray of int64, like `values`
-    errors : ndarray of shape (n_rows, n_outputs)
-        What the sums of the values exceed those of the integers by.
-    """
-    errors = np.zeros((n_rows, values[0].shape[1]))
-    integers = []
-    for exact, leaf_places in zip(values, rows, strict=True):
-        found = np.rint(exact)
-        for number, place in enumerate(leaf_places):
-            if len(place) and weights[place].any():
-                owed = np.average(errors[place], axis=0, weights=weights[place])
-                found[number] = np.rint(exact[number] + np.clip(owed, -0.5, 0.5))
-            errors[place] += exact[number] - found[number]
-        integers.append(found.astype(np.int64))
-    return integers, errors

@@ -30,8 +30,8 @@ _SMALL_BINS = 31
 #: at ``p_error = 2**-40``, with a narrow result.
 _TABLE_BITS = (3, 4, 5, 6)
 _OPERATIONS = {0: 0.0, 1: 29e6, 2: 41e6, 3: 69e6, 4: 98e6, 5: 227e6, 6: 526e6, 7: 1.2e9}
-#: Graphs of the smallest tables are made fastest.
-_DEFAULT_TABLE_BITS = 3
+#: States of tables that are only looked up in clear.
+_STATES_IN_CLEAR = 16
 #: Numbers of partial sums that are tried: the client gets one ciphertext for each.
 _PARTIAL_SUMS = (1, 2, 4, 8, 16, 32)
 #: A complexity within this factor of another is as good.
@@ -136,8 +136,11 @@ class TreeGraphs:
         return self._sums[table_bits]
 
     def default(self) -> tuple[Graph, SumDecoder | LeafDecoder]:
-        """Return a graph for clear integers, before the cheapest one is known."""
-        return self._graph(_DEFAULT_TABLE_BITS, self._encodings[0])
+        """Return a graph for clear integers, found at once, not the cheapest one."""
+        bits = Bits(self.encoder.features, self.encoder.sizes)
+        sums = TableSum.unmerged(self.trees, bits, _STATES_IN_CLEAR)
+        graph, offset = sums.lowered(encoding=self._encodings[0])
+        return graph, self._decoder.with_offset(offset)
 
     def cheapest(
         self, build: Callable[[Graph], _Built]

@@ -71,7 +71,7 @@ def test_error_is_within_the_tolerance(tolerance):
     relative = np.sqrt(np.average(error**2, weights=weights)) / deviation
     assert relative <= tolerance
     # No finer than it has to be.
-    assert relative > tolerance / 8
+    assert relative > tolerance / 4
 
 
 @pytest.mark.parametrize("leaf_bits", [1, 3, 8])
@@ -81,10 +81,9 @@ def test_bits_of_leaves(leaf_bits):
     integer, decoder = with_integer_leaves(trees, bins, np.ones(len(bins)), leaf_bits, 0.01)
     widths = [np.ptp([leaf.value for leaf in leaves(tree)]) for tree in integer]
     assert max(widths) in (2**leaf_bits - 1, 2**leaf_bits)
-    # Rounded up or down: less than one unit a tree.
     exact = sum(evaluate_tree(tree, bins) for tree in trees)
     found = decoder.dequant(sum(evaluate_tree(tree, bins) for tree in integer))
-    assert np.abs(found - exact).max() < len(trees) * decoder.scale
+    assert np.abs(found - exact).max() <= len(trees) * decoder.scale / 2 * (1 + 1e-9)
 
 
 @pytest.mark.parametrize("leaf_bits", [None, 4])
@@ -99,13 +98,23 @@ def test_constants_are_exact(leaf_bits):
         np.testing.assert_allclose(found, exact, atol=1e-12 if leaf_bits else 1e-3)
 
 
-def test_errors_of_trees_cancel():
-    """Where rounding each value alone adds up."""
-    trees = [split(3, leaf(0.4), leaf(1.4))] * 20
-    bins = np.array([[0], [5]])
-    integer, decoder = with_integer_leaves(trees, bins, np.ones(2), 1, 0.01)
-    found = decoder.dequant(sum(evaluate_tree(tree, bins) for tree in integer))
-    np.testing.assert_allclose(found[:, 0], [8.0, 28.0], atol=0.5)
+def test_error_is_the_same_on_other_rows():
+    """Rounding that is fitted to the rows it is judged by would not tell."""
+    trees, bins = random_trees(3, 40)
+    seen, unseen = bins[:20], bins[20:]
+    integer, decoder = with_integer_leaves(trees, seen, np.ones(20), None, 0.01)
+    exact = sum(evaluate_tree(tree, unseen) for tree in trees)
+    found = decoder.dequant(sum(evaluate_tree(tree, unseen) for tree in integer))
+    assert np.std(found - exact) < 2 * 0.01 * np.std(exact)
+
+
+def test_infinite_thresholds_decide():
+    always, never = np.array([np.inf]), np.array([-np.inf])
+    grid = Grid([np.array([1.0, 2.0])])
+    for thresholds, expected in ((always, 1.0), (never, 2.0)):
+        ensemble = Ensemble((split(0, leaf(1.0), leaf(2.0)),), {0: thresholds}, 1)
+        (tree,) = on_grid(ensemble, grid)
+        assert tree.value == expected
 
 
 def test_probabilities_add_up_to_one():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -59,23 +59,22 @@ class TableSum:
         """
         most_states = 1 << table_bits
         sizes = sorted({min(size, most_states) for size in (4, 8, most_states)})
-        sums = (cls._cut(trees, bits, size, most_states) for size in reversed(sizes))
-        return min(sums, key=lambda sum_: sum_.n_tables)
+        cuts = (cls.unmerged(trees, bits, size) for size in reversed(sizes))
+        sums = (replace(cut, groups=merge(cut.groups, most_states)) for cut in cuts)
+        return min(sums, key=lambda merged: merged.n_tables)
 
     @classmethod
-    def _cut(
-        cls, trees: Sequence[Tree], bits: Bits, size: int, most_states: int
-    ) -> TableSum:
+    def unmerged(cls, trees: Sequence[Tree], bits: Bits, most_states: int) -> TableSum:
+        """Cover simplified trees, each by itself."""
         constants, groups = [], []
         for source, tree in enumerate(trees):
-            constant, covering = cover(tree, source, size)
+            constant, covering = cover(tree, source, most_states)
             constants.append(constant)
             groups += covering
         # What is free is set aside first: merged with others it would fill tables.
         singles = [group for group in groups if len(group.features) == 1]
         several = [group for group in groups if len(group.features) > 1]
-        merged = merge(several, most_states)
-        return cls(bits, np.sum(constants, axis=0), singles, merged)
+        return cls(bits, np.sum(constants, axis=0), singles, several)
 
     @cached_property
     def _tables(self) -> list[tuple[np.ndarray, np.ndarray]]:
