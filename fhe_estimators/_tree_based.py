@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import numpy as np
 from sklearn.base import is_classifier
@@ -43,6 +43,7 @@ __all__ = [
     "HistGradientBoostingMixin",
     "SklearnTreesMixin",
     "TreeMixin",
+    "refuse",
 ]
 
 #: Constraints of the parameters that every estimator made of trees adds to its parent's.
@@ -73,8 +74,6 @@ class TreeMixin(FHEMixin):
 
     _fhe_constraints = TREE_CONSTRAINTS
     _feature_dtype: ClassVar[type] = np.float32
-    #: Whether a row whose value equals a threshold goes left.
-    _goes_left_if_equal: ClassVar[bool] = True
 
     binning: str
     input_encoding: str
@@ -119,11 +118,10 @@ class TreeMixin(FHEMixin):
         """Return the edges that divide the representatives as thresholds do."""
         assert self._grid is not None
         edges = threshold.copy()
-        side: Literal["left", "right"] = "right" if self._goes_left_if_equal else "left"
         for column in np.unique(feature[feature >= 0]):
             at = feature == column
             n_left = np.searchsorted(
-                self._representatives[column], threshold[at], side=side
+                self._representatives[column], threshold[at], side="right"
             )
             padded = np.concatenate([[-np.inf], self._grid.edges[column], [np.inf]])
             edges[at] = padded[n_left]
@@ -205,6 +203,14 @@ class TreeMixin(FHEMixin):
             twin._grid = Grid.of(X, twin._bit_widths().op_inputs, binning)
         twin._quantize(X)
         return twin
+
+
+def refuse(name: str, value: Any, supported: Sequence[Any]) -> NoReturn:
+    """Raise the error that says what a parameter may be."""
+    raise ValueError(
+        f"The parameter {name!r} must be one of {supported} to predict encrypted; "
+        f"got {value!r}."
+    )
 
 
 def _in_container_of(X: Any, array: np.ndarray) -> Any:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fhe_estimators.graph import FLOAT, Graph, check, evaluate
-from fhe_estimators.operators import lookup, supported
+from fhe_estimators.operators import operators_of, supported
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -53,9 +53,8 @@ class NumpyModule:
 
             self.onnx_model, graph = model, read_onnx(model)
         self.graph = check(graph, FLOAT, supported())
-        self._operators = {
-            node.outputs: lookup(node.op, graph.opset)(node) for node in graph
-        }
+        operator_of = operators_of(graph)
+        self._operators = {node.outputs: operator_of(node) for node in graph}
 
     def forward(self, *inputs: np.ndarray) -> np.ndarray | tuple[np.ndarray, ...]:
         """Compute the outputs of the graph.

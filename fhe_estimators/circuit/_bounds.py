@@ -8,7 +8,7 @@ import numpy as np
 
 from fhe_estimators.engine import Integers
 from fhe_estimators.graph import Graph, Value, evaluate
-from fhe_estimators.operators import BOOTSTRAPPED, lookup
+from fhe_estimators.operators import BOOTSTRAPPED, operators_of
 
 #: Operators of integer graphs for which ``f(x + y) == f(x) + f(y)``.
 ADDITIVE = frozenset(
@@ -92,7 +92,7 @@ def _at_units(graph: Graph) -> dict[str, np.ndarray]:
     return evaluate(
         graph,
         {graph.inputs[0].name: units.reshape(size + 1, *shape)},
-        lambda node: lookup(node.op, graph.opset)(node),
+        operators_of(graph),
     )
 
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fhe_estimators.engine._program import Facts, Integers, implementation
+from fhe_estimators.engine._program import Facts, Integers
 from fhe_estimators.exceptions import BitWidthError
 from fhe_estimators.graph import Graph, Node, evaluate
-from fhe_estimators.operators import BOOTSTRAPPED
+from fhe_estimators.operators import BOOTSTRAPPED, operators_of
 
 
 class ClearEngine:
@@ -65,7 +65,7 @@ class ClearProgram:
         results = evaluate(
             self.graph,
             dict(zip(names, ciphertexts, strict=True)),
-            lambda node: implementation(node, self.graph.opset),
+            operators_of(self.graph),
             inside,
         )
         return tuple(results[value.name] for value in self.graph.outputs)

@@ -22,11 +22,11 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from fhe_estimators.engine._program import Facts, Integers, implementation
+from fhe_estimators.engine._program import Facts, Integers
 from fhe_estimators.engine._selection import Selection
 from fhe_estimators.exceptions import CompilationError
 from fhe_estimators.graph import Graph, Node, evaluate
-from fhe_estimators.operators import BOOTSTRAPPED
+from fhe_estimators.operators import BOOTSTRAPPED, operators_of
 
 logger = logging.getLogger(__name__)
 
@@ -228,9 +228,8 @@ def _traced(graph: Graph, fhe: Any) -> Callable[[Node], Callable[..., Any]]:
         return lambda x: fhe.bits(x)[node.attributes["start"] : node.attributes["stop"]]
 
     own = {"ExtractBits": extract_bits, "TableLookup": table_lookup}
-    return lambda node: (
-        own[node.op](node) if node.op in own else implementation(node, graph.opset)
-    )
+    others = operators_of(graph)
+    return lambda node: own.get(node.op, others)(node)
 
 
 def _hinted(graph: Graph, fhe: Any) -> Callable[[Node, str, Any], Any]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from fhe_estimators.graph import Graph, Node, evaluate
-from fhe_estimators.operators import lookup
+from fhe_estimators.graph import Graph, evaluate
+from fhe_estimators.operators import operators_of
 
 Integers = tuple[np.ndarray, ...]
 
@@ -69,17 +69,12 @@ class Program(Protocol):
         """Return the bytes of ciphertexts on the wire."""
 
 
-def implementation(node: Node, opset: int) -> Callable[..., Any]:
-    """Return the function of arrays that a node stands for."""
-    return lookup(node.op, opset)(node)
-
-
 def run_clear(graph: Graph, inputs: Sequence[np.ndarray]) -> Integers:
     """Compute an integer graph with numpy on 64-bit integers."""
     names = [value.name for value in graph.inputs]
     results = evaluate(
         graph,
         dict(zip(names, inputs, strict=True)),
-        lambda node: implementation(node, graph.opset),
+        operators_of(graph),
     )
     return tuple(results[value.name] for value in graph.outputs)

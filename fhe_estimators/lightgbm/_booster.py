@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import lightgbm
 import numpy as np
@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils._set_output import _get_adapter_from_container
 from sklearn.utils.validation import _get_feature_names
 
-from fhe_estimators._tree_based import TREE_CONSTRAINTS, TreeMixin
+from fhe_estimators._tree_based import TREE_CONSTRAINTS, TreeMixin, refuse
 from fhe_estimators.base import FHEClassifierMixin, FHERegressorMixin
 
 if TYPE_CHECKING:
@@ -247,11 +247,11 @@ class RawScoreModel(lightgbm.LGBMModel):
         validate_features: bool = False,
     ) -> np.ndarray:
         if pred_leaf or pred_contrib:
-            _refuse("pred_leaf" if pred_leaf else "pred_contrib", True, [False])
+            refuse("pred_leaf" if pred_leaf else "pred_contrib", True, [False])
         if start_iteration > 0:
-            _refuse("start_iteration", start_iteration, [0])
+            refuse("start_iteration", start_iteration, [0])
         if num_iteration is not None:
-            _refuse("num_iteration", num_iteration, [None])
+            refuse("num_iteration", num_iteration, [None])
 
         def exact(X: Any) -> np.ndarray:
             scores = super(RawScoreModel, self).predict(X, raw_score=True)
@@ -263,13 +263,6 @@ class RawScoreModel(lightgbm.LGBMModel):
         else:
             outputs = self.quantized_module_.clear_module(scores)
         return outputs[:, -1] if len(self._base) == 1 else outputs
-
-
-def _refuse(name: str, value: Any, supported: Sequence[Any]) -> NoReturn:
-    raise ValueError(
-        f"The parameter {name!r} must be one of {supported} to predict encrypted; "
-        f"got {value!r}."
-    )
 
 
 def _fields(text: str) -> dict[str, str]:
@@ -284,11 +277,11 @@ def _trees(text: str) -> list[dict[str, str]]:
     for tree in trees:
         decisions = _numbers(tree, "decision_type", np.int64)
         if (decisions & _CATEGORICAL).any():
-            _refuse("categorical_feature", "a list of features", ["auto", []])
+            refuse("categorical_feature", "a list of features", ["auto", []])
         if ((decisions & _MISSING) == _ZERO_IS_MISSING).any():
-            _refuse("zero_as_missing", True, [False])
+            refuse("zero_as_missing", True, [False])
         if tree["is_linear"] != "0":
-            _refuse("linear_tree", True, [False])
+            refuse("linear_tree", True, [False])
     return trees
 
 
@@ -323,11 +316,11 @@ def _link(objective: str) -> str:
     """Return the link of an objective, which its options follow."""
     name, *options = objective.split()
     if name not in _OBJECTIVES:
-        _refuse("objective", name, sorted(_OBJECTIVES))
+        refuse("objective", name, sorted(_OBJECTIVES))
     for option in options:
         key, _, value = option.partition(":")
         if key == "sqrt":
-            _refuse("reg_sqrt", True, [False])
+            refuse("reg_sqrt", True, [False])
         if key == "sigmoid" and float(value) != 1:
-            _refuse("sigmoid", float(value), [1.0])
+            refuse("sigmoid", float(value), [1.0])
     return _OBJECTIVES[name]

@@ -19,6 +19,7 @@ from fhe_estimators.operators._base import (
     Operand,
     QuantizedOp,
     lookup,
+    operators_of,
     registry,
     supported,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "Operand",
     "QuantizedOp",
     "lookup",
+    "operators_of",
     "registry",
     "supported",
 ]

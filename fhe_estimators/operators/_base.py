@@ -9,7 +9,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 
 from fhe_estimators.exceptions import UnsupportedOperatorError
-from fhe_estimators.graph import Node
+from fhe_estimators.graph import Graph, Node
 from fhe_estimators.operators._encrypted import Encrypted, IntegerBuilder
 
 #: What an operator reads while a graph is quantized.
@@ -164,6 +164,11 @@ def lookup(op_type: str, opset: int) -> type[QuantizedOp]:
         )
         raise UnsupportedOperatorError(f"Operator {op_type} is not supported: {why}.")
     return versions[-1]
+
+
+def operators_of(graph: Graph) -> Callable[[Node], QuantizedOp]:
+    """Return what gives the operator that a node of the graph applies."""
+    return lambda node: lookup(node.op, graph.opset)(node)
 
 
 def registry() -> dict[str, type[QuantizedOp]]:

@@ -14,7 +14,7 @@ from fhe_estimators.operators import (
     Encrypted,
     IntegerBuilder,
     Operand,
-    lookup,
+    operators_of,
 )
 from fhe_estimators.quantization._calibration import InputRange
 from fhe_estimators.quantization._uniform import UniformQuantizer
@@ -66,8 +66,10 @@ def quantize(
     weights = np.ones(len(calibration[0])) if sample_weight is None else sample_weight
     real = NumpyModule(graph).intermediates(*(rows[::step] for rows in calibration))
 
+    operator_of = operators_of(graph)
+
     def compute(node: Node, *arrays: np.ndarray) -> np.ndarray:
-        return np.asarray(lookup(node.op, graph.opset)(node)(*arrays))
+        return np.asarray(operator_of(node)(*arrays))
 
     builder = IntegerBuilder(bits, real, weights[::step], compute)
     tensors: dict[str, Operand] = {"": None, **graph.constants}
@@ -93,7 +95,7 @@ def quantize(
         inputs.append(builder.declare(value.name, tensor.low, tensor.high))
         quantizers.append(quantizer)
     for node in graph:
-        operator = lookup(node.op, graph.opset)(node)
+        operator = operator_of(node)
         operands = [tensors[name] for name in node.inputs]
         if any(isinstance(operand, Encrypted) for operand in operands):
             tensors[node.outputs[0]] = operator.quantize(operands, builder)

@@ -126,21 +126,19 @@ class TreeGraphs:
             if options.encoding == "integer" and self.encoder.high > _SMALL_BINS
             else (options.encoding,)
         )
+        self._bits = Bits(self.encoder.features, self.encoder.sizes)
         self._sums: dict[int, TableSum] = {}
 
     def table_sum(self, table_bits: int) -> TableSum:
         """Return the trees as a sum of tables of at most so many bits if possible."""
         if table_bits not in self._sums:
-            bits = Bits(self.encoder.features, self.encoder.sizes)
-            self._sums[table_bits] = TableSum.of(self.trees, bits, table_bits)
+            self._sums[table_bits] = TableSum.of(self.trees, self._bits, table_bits)
         return self._sums[table_bits]
 
     def default(self) -> tuple[Graph, SumDecoder | LeafDecoder]:
         """Return a graph for clear integers, found at once, not the cheapest one."""
-        bits = Bits(self.encoder.features, self.encoder.sizes)
-        sums = TableSum.unmerged(self.trees, bits, _STATES_IN_CLEAR)
-        graph, offset = sums.lowered(encoding=self._encodings[0])
-        return graph, self._decoder.with_offset(offset)
+        sums = TableSum.unmerged(self.trees, self._bits, _STATES_IN_CLEAR)
+        return self._graph(sums, self._encodings[0], 1)
 
     def cheapest(
         self, build: Callable[[Graph], _Built]
@@ -196,9 +194,8 @@ class TreeGraphs:
         return best
 
     def _graph(
-        self, table_bits: int, encoding: str, partial_sums: int = 1
+        self, sums: TableSum, encoding: str, partial_sums: int
     ) -> tuple[Graph, SumDecoder | LeafDecoder]:
-        sums = self.table_sum(table_bits)
         graph, offset = sums.lowered(partial_sums, encoding)
         return graph, self._decoder.with_offset(offset)
 
@@ -225,13 +222,14 @@ class TreeGraphs:
     def _with_partial_sums(
         self, table_bits: int, encoding: str, build: Callable[[Graph], _Built]
     ) -> tuple[_Built, SumDecoder | LeafDecoder]:
-        n_groups = len(self.table_sum(table_bits).groups)
-        ladder = [number for number in _PARTIAL_SUMS if number == 1 or number < n_groups]
+        sums = self.table_sum(table_bits)
+        most = len(sums.groups)
+        ladder = [number for number in _PARTIAL_SUMS if number == 1 or number < most]
         found: dict[int, tuple[_Built, SumDecoder | LeafDecoder]] = {}
 
         def complexity(partial_sums: int) -> float:
             if partial_sums not in found:
-                graph, decoder = self._graph(table_bits, encoding, partial_sums)
+                graph, decoder = self._graph(sums, encoding, partial_sums)
                 try:
                     found[partial_sums] = build(graph), decoder
                 except CompilationError:

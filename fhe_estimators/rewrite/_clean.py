@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from fhe_estimators.graph import Graph
-from fhe_estimators.operators import lookup
+from fhe_estimators.operators import operators_of
 
 
 def clean(graph: Graph) -> Graph:
@@ -18,10 +18,11 @@ def clean(graph: Graph) -> Graph:
 def _fold(graph: Graph) -> Graph:
     constants = dict(graph.constants)
     nodes = []
+    operator_of = operators_of(graph)
     for node in graph:
         if all(name in constants or not name for name in node.inputs):
             arguments = [constants[name] if name else None for name in node.inputs]
-            result = lookup(node.op, graph.opset)(node)(*arguments)
+            result = operator_of(node)(*arguments)
             constants[node.outputs[0]] = np.asarray(result)
         else:
             nodes.append(node)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xgboost
@@ -17,7 +17,7 @@ from sklearn.utils._param_validation import Options, StrOptions
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted
 
-from fhe_estimators._tree_based import TREE_CONSTRAINTS, TreeMixin
+from fhe_estimators._tree_based import TREE_CONSTRAINTS, TreeMixin, refuse
 from fhe_estimators.base import FHEClassifierMixin, FHERegressorMixin
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ class BoosterMixin(TreeMixin):
         learner = json.loads(self.get_booster().save_config())["learner"]
         objective, head = learner["objective"]["name"], learner["learner_model_param"]
         if objective not in _OBJECTIVES:
-            _refuse("objective", objective, sorted(_OBJECTIVES))
+            refuse("objective", objective, sorted(_OBJECTIVES))
         link, inverse = _OBJECTIVES[objective]
         n_outputs = max(1, int(head["num_class"]), int(head["num_target"]))
         base = np.atleast_1d(json.loads(head["base_score"])).astype(np.float64)
@@ -278,7 +278,7 @@ class MarginModel(xgboost.XGBModel):
         check_is_fitted(self)
         chosen = self._get_iteration_range(None)
         if self._get_iteration_range(iteration_range) != chosen:
-            _refuse("iteration_range", iteration_range, [None])
+            refuse("iteration_range", iteration_range, [None])
         base = self._base
 
         def exact(X: Any) -> np.ndarray:
@@ -297,18 +297,11 @@ class MarginModel(xgboost.XGBModel):
         return outputs[:, -1] if len(base) == 1 else outputs
 
 
-def _refuse(name: str, value: Any, supported: Sequence[Any]) -> NoReturn:
-    raise ValueError(
-        f"The parameter {name!r} must be one of {supported} to predict encrypted; "
-        f"got {value!r}."
-    )
-
-
 def _model(learner: dict[str, Any]) -> dict[str, Any]:
     """Return the part of a learner that holds its trees."""
     booster = learner["gradient_booster"]
     if booster["name"] not in ("gbtree", "dart"):
-        _refuse("booster", booster["name"], ["gbtree", "dart"])
+        refuse("booster", booster["name"], ["gbtree", "dart"])
     model: dict[str, Any] = booster.get("gbtree", booster)["model"]
     return model
 
@@ -319,9 +312,9 @@ def _trees(learner: dict[str, Any]) -> tuple[list[Any], list[float], list[int]]:
     trees = model["trees"]
     for tree in trees:
         if int(tree["tree_param"]["size_leaf_vector"]) > 1:
-            _refuse("multi_strategy", "multi_output_tree", ["one_output_per_tree"])
+            refuse("multi_strategy", "multi_output_tree", ["one_output_per_tree"])
         if any(tree["split_type"]):
-            _refuse("enable_categorical", True, [False])
+            refuse("enable_categorical", True, [False])
     weights = learner["gradient_booster"].get("weight_drop", [1.0] * len(trees))
     return trees, weights, model["tree_info"]
 

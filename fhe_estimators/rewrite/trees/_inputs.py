@@ -10,9 +10,6 @@ import numpy as np
 
 from fhe_estimators.graph import Graph, Node, Value
 
-#: ``encoding`` -> what the client encrypts and what is computed from it.
-ENCODINGS = ("thermometer", "integer", "digits")
-
 
 @dataclass(frozen=True)
 class Bits:

@@ -13,14 +13,13 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from fhe_estimators.graph import Graph, Node, Value, evaluate
-from fhe_estimators.operators import lookup
+from fhe_estimators.operators import operators_of
 from fhe_estimators.rewrite._clean import clean
 from fhe_estimators.rewrite.trees._tree import Leaf, Split, Tree
 
@@ -135,9 +134,6 @@ class _Walk:
         self.passed.append(node)
         (self.name,) = node.outputs
 
-    def _implementation(self, node: Node) -> Callable[..., Any]:
-        return lookup(node.op, self._graph.opset)(node)
-
     def reach(self, *operators: str, constant: int) -> tuple[str, np.ndarray]:
         """Go on to one of the operators; return its name and its constant operand."""
         node = self._next()
@@ -169,7 +165,7 @@ class _Walk:
         while (node := self._next()) is not None and node.op in _LINEAR:
             self._pass(node)
             part = replace(self._graph, nodes=tuple(self.passed[passed:]))
-            result = evaluate(part, {start: units}, self._implementation)[self.name]
+            result = evaluate(part, {start: units}, operators_of(part))[self.name]
             if result.ndim == 2 and len(result) == n_units + 1:
                 found = self.name, len(self.passed), result[:-1]
         if found is None:
