@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from fhe_estimators.engine import Facts
 from fhe_estimators.graph import Graph
-from fhe_estimators.operators import BOOTSTRAPPED
+from fhe_estimators.operators import BOOTSTRAPPED, removed_bits, table_bits
 
 #: Elementary operations, as the optimizer counts them, of one core in one second
 #: (measured: tables of 3 and 4 bits, two cores with AVX-512).
@@ -39,7 +39,8 @@ class Cost:
     Parameters
     ----------
     tables : dict of int to int
-        How many look-ups read an integer of so many bits.
+        How many look-ups read an integer of so many bits; with exact rounding, one of one
+        bit for each bit that is removed.
     maximum_bit_width : int
         Bits of the widest integer.
     complexity : float
@@ -66,8 +67,10 @@ class Cost:
         tables: Counter[int] = Counter()
         for node in graph:
             if node.op in BOOTSTRAPPED:
-                bits = graph.value(node.inputs[0]).bits or 0
-                tables[bits] += graph.value(node.outputs[0]).row_size
+                number = graph.value(node.outputs[0]).row_size
+                tables[table_bits(graph, node)] += number
+                if removed_bits(node):
+                    tables[1] += number * removed_bits(node)
         values = (*graph.inputs, *graph.values.values())
         seconds = estimated_seconds(facts.complexity, facts.key_bytes)
         return cls(

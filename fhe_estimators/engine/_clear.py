@@ -9,7 +9,7 @@ import numpy as np
 from fhe_estimators.engine._program import Facts, Integers
 from fhe_estimators.exceptions import BitWidthError
 from fhe_estimators.graph import Graph, Node, evaluate
-from fhe_estimators.operators import BOOTSTRAPPED, operators_of
+from fhe_estimators.operators import BOOTSTRAPPED, operators_of, removed_bits
 
 
 class ClearEngine:
@@ -30,8 +30,11 @@ class ClearProgram:
 
     def __init__(self, graph: Graph, rows: int) -> None:
         self.graph, self.rows = graph, rows
-        looked_up = (node.outputs[0] for node in graph if node.op in BOOTSTRAPPED)
-        tables = sum(graph.value(name).row_size for name in looked_up)
+        tables = sum(
+            graph.value(node.outputs[0]).row_size * (1 + removed_bits(node))
+            for node in graph
+            if node.op in BOOTSTRAPPED
+        )
         self.facts = Facts(bootstraps=rows * tables)
 
     def keygen(self, *, force: bool = False) -> None:

@@ -206,16 +206,27 @@ def _traced(graph: Graph, fhe: Any) -> Callable[[Node], Callable[..., Any]]:
     """
 
     def table_lookup(node: Node) -> Callable[..., Any]:
+        first, lsbs = node.attributes["first"], node.attributes.get("lsbs", 0)
+        exactness = fhe.Exactness.EXACT
+        if node.attributes.get("approximate"):
+            exactness = fhe.Exactness.APPROXIMATE
+
         def apply(x: Any, table: np.ndarray) -> Any:
-            value = graph.value(node.inputs[0])
-            first = node.attributes["first"]
-            assert value.high is not None
-            index = fhe.hint(x - first, can_store=value.high - first)
+            # Room for the last entry after rounding: it never overflows.
+            bits = max(1, (len(table) - 1).bit_length()) + lsbs
+            index = fhe.hint(x - first, bit_width=bits)
+            if lsbs:
+                index = fhe.round_bit_pattern(
+                    index, lsbs_to_remove=lsbs, exactness=exactness
+                )
             if table.ndim == 1:
-                return fhe.univariate(lambda i: table[np.clip(i, 0, len(table) - 1)])(index)
-            size = 1 << int(value.high - first).bit_length()
-            padded = np.concatenate([table, np.repeat(table[-1:], size - len(table), 0)])
-            columns = padded.reshape(size, -1).T
+                return fhe.univariate(
+                    lambda i: table[np.clip(i >> lsbs, 0, len(table) - 1)]
+                )(index)
+            # The engine rounds, but does not shift: an entry for each integer.
+            missing = (1 << (bits - lsbs)) - len(table)
+            padded = np.concatenate([table, np.repeat(table[-1:], missing, 0)])
+            columns = padded.repeat(1 << lsbs, axis=0).reshape(1 << bits, -1).T
             tables = np.empty(columns.shape[0], dtype=object)
             tables[:] = [fhe.LookupTable(column.tolist()) for column in columns]
             shaped = tables.reshape(1, *table.shape[1:])

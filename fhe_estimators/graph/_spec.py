@@ -95,8 +95,9 @@ def _known_ranges(graph: Graph, operators: Collection[str]) -> Iterator[Complain
 def _small_tables(graph: Graph, operators: Collection[str]) -> Iterator[Complaint]:
     for node in graph:
         if node.op == "TableLookup":
-            bits = graph.value(node.inputs[0]).bits
-            if bits is not None and bits > MAXIMUM_TABLE_BITS:
+            entries = len(graph.constants[node.inputs[1]])
+            bits = (entries - 1).bit_length() + node.attributes.get("lsbs", 0)
+            if bits > MAXIMUM_TABLE_BITS:
                 yield (
                     BitWidthError,
                     f"the table {node} reads an integer of {bits} bits; the limit is "

@@ -12,42 +12,62 @@ from fhe_estimators.operators import (  # noqa: F401  (importing registers)
     elementwise,
     layout,
     linear,
+    quantized,
     table,
     univariate,
 )
 from fhe_estimators.operators._base import (
     Operand,
     QuantizedOp,
+    as_array,
     lookup,
     operators_of,
     registry,
     supported,
 )
-from fhe_estimators.operators._encrypted import BitWidths, Encrypted, IntegerBuilder
+from fhe_estimators.operators._builder import (
+    BitWidths,
+    IntegerBuilder,
+    RangeOf,
+    Rounding,
+    extent,
+)
+from fhe_estimators.operators._encrypted import ClearIntegers, Encrypted, Grid
+from fhe_estimators.operators.table import removed_bits, table_bits
 
 #: The float meaning of every operator.
 ONNX_OPS_TO_NUMPY_IMPL: Mapping[str, Callable[..., Any]] = MappingProxyType(
-    {name: cls.f for name, cls in registry().items() if cls.standard}
+    {name: cls.f for name, cls in registry().items() if not cls.domain}
 )
 #: The class of every operator that has an encrypted form.
 ONNX_OPS_TO_QUANTIZED_IMPL: Mapping[str, type[QuantizedOp]] = MappingProxyType(
-    {name: cls for name, cls in registry().items() if cls.encrypted and cls.standard}
+    {name: cls for name, cls in registry().items() if cls.encrypted and not cls.domain}
 )
 
 #: Operators of integer graphs that take bootstraps.
-BOOTSTRAPPED = frozenset(name for name, cls in registry().items() if not cls.standard)
+BOOTSTRAPPED = frozenset(
+    name for name, cls in registry().items() if cls.domain == table.DOMAIN
+)
 
 __all__ = [
     "BOOTSTRAPPED",
     "ONNX_OPS_TO_NUMPY_IMPL",
     "ONNX_OPS_TO_QUANTIZED_IMPL",
     "BitWidths",
+    "ClearIntegers",
     "Encrypted",
+    "Grid",
     "IntegerBuilder",
     "Operand",
     "QuantizedOp",
+    "RangeOf",
+    "Rounding",
+    "as_array",
+    "extent",
     "lookup",
     "operators_of",
     "registry",
+    "removed_bits",
     "supported",
+    "table_bits",
 ]

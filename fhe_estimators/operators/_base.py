@@ -10,10 +10,11 @@ import numpy as np
 
 from fhe_estimators.exceptions import UnsupportedOperatorError
 from fhe_estimators.graph import Graph, Node
-from fhe_estimators.operators._encrypted import Encrypted, IntegerBuilder
+from fhe_estimators.operators._builder import IntegerBuilder
+from fhe_estimators.operators._encrypted import ClearIntegers, Encrypted
 
 #: What an operator reads while a graph is quantized.
-Operand = Encrypted | np.ndarray | None
+Operand = Encrypted | ClearIntegers | np.ndarray | None
 
 
 class QuantizedOp:
@@ -42,8 +43,12 @@ class QuantizedOp:
     encrypted: ClassVar[bool] = True
     #: True for an operator that an integer graph may hold.
     integer: ClassVar[bool] = False
-    #: False for an operator of integer graphs that ONNX lacks: it takes bootstraps.
-    standard: ClassVar[bool] = True
+    #: The operator set; ONNX's own by default.
+    domain: ClassVar[str] = ""
+    #: False for an operator whose result, on clear tensors, is more than an array.
+    folds: ClassVar[bool] = True
+    #: True for an operator that uses clear integers as such, not as real numbers.
+    uses_integers: ClassVar[bool] = False
     #: Attributes that are known but not served, each with the reason.
     refuses: ClassVar[Mapping[str, str]] = {}
     f: ClassVar[Callable[..., Any]]
@@ -68,6 +73,10 @@ class QuantizedOp:
         """Return the float meaning of the node on `arrays`."""
         return self.f(*arrays, **self.attributes)
 
+    def clear(self, operands: Sequence[Operand]) -> ClearIntegers | np.ndarray:
+        """Return the result of the node on clear operands."""
+        return np.asarray(self(*map(as_array, operands)))
+
     def can_fuse(self, operands: Sequence[Operand]) -> bool:
         """Tell whether the node can become part of one table with what precedes it.
 
@@ -77,19 +86,23 @@ class QuantizedOp:
         """
         return False
 
-    def quantize(self, operands: Sequence[Operand], builder: IntegerBuilder) -> Encrypted:
+    def quantize(
+        self, operands: Sequence[Operand], builder: IntegerBuilder
+    ) -> Encrypted | tuple[Encrypted, ...]:
         """Append the integer meaning of the node to `builder`.
 
         Parameters
         ----------
-        operands : sequence of Encrypted, ndarray or None
-            Encrypted tensors, clear arrays, and None for an optional input left out.
+        operands : sequence of Encrypted, ClearIntegers, ndarray or None
+            Encrypted tensors, clear ones, and None for an optional input left out. Clear
+            integers come to operators that use them as such.
         builder : IntegerBuilder
             Where integer nodes go.
 
         Returns
         -------
-        result : Encrypted
+        result : Encrypted or tuple of Encrypted
+            One for each result of the node.
 
         Raises
         ------
@@ -104,6 +117,11 @@ class QuantizedOp:
             f"Node {self.node} cannot be computed on encrypted data: {reason}. "
             f"Operators with an encrypted form: {', '.join(supported(encrypted=True))}."
         )
+
+
+def as_array(operand: Operand) -> Any:
+    """Return clear integers as the real numbers that they are, others as they are."""
+    return operand.values if isinstance(operand, ClearIntegers) else operand
 
 
 _Class = TypeVar("_Class", bound=type[QuantizedOp])

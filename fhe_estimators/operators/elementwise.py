@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from fhe_estimators.operators._base import Operand, QuantizedOp, register
-from fhe_estimators.operators._encrypted import Encrypted, IntegerBuilder
+from fhe_estimators.operators._builder import IntegerBuilder
+from fhe_estimators.operators._encrypted import Encrypted
 
 
 class Elementwise(QuantizedOp):

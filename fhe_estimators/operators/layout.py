@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from fhe_estimators.exceptions import UnsupportedOperatorError
-from fhe_estimators.operators._base import Operand, QuantizedOp, register
-from fhe_estimators.operators._encrypted import Encrypted, IntegerBuilder
+from fhe_estimators.operators._base import Operand, QuantizedOp, as_array, register
+from fhe_estimators.operators._builder import IntegerBuilder
+from fhe_estimators.operators._encrypted import ClearIntegers, Encrypted
 
 
 class Layout(QuantizedOp):
@@ -17,10 +18,20 @@ class Layout(QuantizedOp):
 
     integer = True
 
+    def clear(self, operands: Sequence[Operand]) -> ClearIntegers | np.ndarray:
+        """Move clear integers with their unit."""
+        x, *parameters = operands
+        if isinstance(x, ClearIntegers):
+            others = [as_array(parameter) for parameter in parameters]
+            return x.laid_out(lambda array: np.asarray(self(array, *others)))
+        return super().clear(operands)
+
     def quantize(self, operands: Sequence[Operand], builder: IntegerBuilder) -> Encrypted:
         """Move the integers; their scales and ranges move with them."""
         x, *parameters = operands
-        clear = [array for array in parameters if not isinstance(array, Encrypted)]
+        clear = [
+            as_array(array) for array in parameters if not isinstance(array, Encrypted)
+        ]
         if not isinstance(x, Encrypted) or len(clear) < len(parameters):
             raise self.unsupported("its parameters are encrypted")
         x = builder.materialize(x, self.node.inputs[0])

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from fhe_estimators.operators._base import Operand, QuantizedOp, register
-from fhe_estimators.operators._encrypted import Encrypted, IntegerBuilder
+from fhe_estimators.operators._base import Operand, QuantizedOp, as_array, register
+from fhe_estimators.operators._builder import IntegerBuilder
+from fhe_estimators.operators._encrypted import (
+    ClearIntegers,
+    Encrypted,
+    same_but_along,
+)
 
 #: Beyond so many features the weights are rounded one by one.
 _MOST_FEATURES = 2048
@@ -28,12 +33,18 @@ class Linear(QuantizedOp):
 
     The integer sum lies between ``sum_k min(V_kj low_k, V_kj high_k)`` and the like
     maximum, whatever the data.
+
+    Integers that quantization-aware training has chosen are used as they are: with one
+    scale ``s`` of the operand and a unit ``u_j`` of the weights for each output,
+    ``t_j = s u_j``.
     """
+
+    uses_integers = True
 
     def product(
         self,
         x: Encrypted,
-        weights: np.ndarray,
+        weights: np.ndarray | ClearIntegers,
         bias: np.ndarray,
         builder: IntegerBuilder,
     ) -> Encrypted:
@@ -42,25 +53,30 @@ class Linear(QuantizedOp):
         Parameters
         ----------
         x : Encrypted of shape (1, ..., n_features)
-        weights : ndarray of float64 of shape (n_features, n_outputs)
+        weights : ndarray of float64 or ClearIntegers, of shape (n_features, n_outputs)
         bias : ndarray of float64, broadcast against (1, ..., n_outputs)
         """
         result = self.node.outputs[0]
         units = x.scale.reshape(-1, x.shape[-1])
         if not np.array_equal(units, np.broadcast_to(units[:1], units.shape)):
             raise self.unsupported("its operand has different scales along other axes")
-        q = builder.samples[x.name]
-        exact = x.offset @ weights + bias
-        target = builder.real[result] - exact
-        rows = q.reshape(-1, q.shape[-1]).astype(float)
-        integers, scale, shift = fit_weights(
-            rows,
-            target.reshape(len(rows), -1),
-            units[0][:, np.newaxis] * weights,
-            np.repeat(builder.weights, len(rows) // len(builder.weights)),
-            max(1, 2 ** (builder.bits.op_weights - 1) - 1),
-            np.abs(builder.real[result]).max() + np.abs(exact).max(),
-        )
+        values = np.asarray(as_array(weights))
+        exact = x.offset @ values + bias
+        if isinstance(weights, ClearIntegers) and _one_scale(x, weights):
+            integers, shift = weights.integers, np.zeros(1)
+            scale = units[0, 0] * weights.unit[0]
+        else:
+            q = builder.samples[x.name]
+            target = builder.real[result] - exact
+            rows = q.reshape(-1, q.shape[-1]).astype(float)
+            integers, scale, shift = fit_weights(
+                rows,
+                target.reshape(len(rows), -1),
+                units[0][:, np.newaxis] * values,
+                np.repeat(builder.weights, len(rows) // len(builder.weights)),
+                max(1, 2 ** (builder.bits.op_weights - 1) - 1),
+                np.abs(builder.real[result]).max() + np.abs(exact).max(),
+            )
         positive, negative = np.maximum(integers, 0), np.minimum(integers, 0)
         low = x.low @ positive + x.high @ negative
         high = x.high @ positive + x.low @ negative
@@ -78,6 +94,18 @@ class Linear(QuantizedOp):
             low,
             high,
         )
+
+
+def _laid_out(
+    clear: np.ndarray | ClearIntegers, layout: Callable[[np.ndarray], np.ndarray]
+) -> np.ndarray | ClearIntegers:
+    """Return a clear tensor after its elements were moved or multiplied by a number."""
+    return clear.laid_out(layout) if isinstance(clear, ClearIntegers) else layout(clear)
+
+
+def _one_scale(x: Encrypted, weights: ClearIntegers) -> bool:
+    """Tell whether scales factor out of the sums over features."""
+    return x.has_units_along(()) and same_but_along(weights.unit, (1,))
 
 
 def fit_weights(
@@ -190,10 +218,12 @@ class Gemm(Linear):
         if self.attributes.get("transA"):
             raise self.unsupported("an encrypted A cannot be transposed")
         assert b is not None
-        weights = b.T if self.attributes.get("transB") else b
-        bias = self.attributes.get("beta", 1.0) * (np.zeros(1) if c is None else c)
-        a = builder.materialize(a, self.node.inputs[0])
-        return self.product(a, self.attributes.get("alpha", 1.0) * weights, bias, builder)
+        alpha, beta = self.attributes.get("alpha", 1.0), self.attributes.get("beta", 1.0)
+        turned = self.attributes.get("transB")
+        weights = _laid_out(b, lambda array: alpha * (array.T if turned else array))
+        bias = beta * (np.zeros(1) if c is None else as_array(c))
+        a = builder.materialize(a, self.node.inputs[0], units_along=(-1,))
+        return self.product(a, weights, bias, builder)
 
 
 @register("MatMul", since=13)
@@ -208,7 +238,9 @@ class MatMul(Linear):
     def quantize(self, operands: Sequence[Operand], builder: IntegerBuilder) -> Encrypted:
         """Multiply the encrypted ``a`` by a clear matrix ``b``."""
         a, b = operands
-        if not isinstance(a, Encrypted) or not isinstance(b, np.ndarray) or b.ndim != 2:
+        if not isinstance(a, Encrypted) or b is None or isinstance(b, Encrypted):
             raise self.unsupported("the left side must be encrypted, the right a matrix")
-        a = builder.materialize(a, self.node.inputs[0])
+        if as_array(b).ndim != 2:
+            raise self.unsupported("the left side must be encrypted, the right a matrix")
+        a = builder.materialize(a, self.node.inputs[0], units_along=(-1,))
         return self.product(a, b, np.zeros(1), builder)

@@ -8,7 +8,8 @@ import numpy as np
 from scipy import special
 
 from fhe_estimators.operators._base import Operand, QuantizedOp, register
-from fhe_estimators.operators._encrypted import Encrypted, IntegerBuilder
+from fhe_estimators.operators._builder import IntegerBuilder
+from fhe_estimators.operators._encrypted import Encrypted
 
 
 class Univariate(QuantizedOp):

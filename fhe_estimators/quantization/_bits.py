@@ -12,6 +12,7 @@ from fhe_estimators.operators import BitWidths
 MAXIMUM_N_BITS = 16
 
 _PARTS = tuple(field.name for field in fields(BitWidths))
+_REQUIRED = {field.name: None for field in fields(BitWidths) if field.default is not None}
 
 
 def resolve_n_bits(n_bits: int | Mapping[str, int]) -> BitWidths:
@@ -20,8 +21,9 @@ def resolve_n_bits(n_bits: int | Mapping[str, int]) -> BitWidths:
     Parameters
     ----------
     n_bits : int in [1, 16] or mapping
-        One number for all parts, or a number for each of ``"op_inputs"`` (inputs and
-        results of tables) and ``"op_weights"``.
+        One number for all parts, or a number for each of ``"op_inputs"`` (results of
+        tables) and ``"op_weights"``, and, if they differ from ``"op_inputs"``, for
+        ``"model_inputs"`` and ``"model_outputs"`` (those that are results of tables).
 
     Returns
     -------
@@ -37,17 +39,18 @@ def resolve_n_bits(n_bits: int | Mapping[str, int]) -> BitWidths:
     Examples
     --------
     >>> resolve_n_bits(8)
-    BitWidths(op_inputs=8, op_weights=8)
-    >>> resolve_n_bits({"op_inputs": 6, "op_weights": 8})
-    BitWidths(op_inputs=6, op_weights=8)
+    BitWidths(op_inputs=8, op_weights=8, model_inputs=None, model_outputs=None)
+    >>> resolve_n_bits({"op_inputs": 4, "op_weights": 3, "model_inputs": 8})
+    BitWidths(op_inputs=4, op_weights=3, model_inputs=8, model_outputs=None)
     """
     if isinstance(n_bits, Mapping):
-        if set(n_bits) != set(_PARTS):
+        if not _REQUIRED.keys() <= set(n_bits) <= set(_PARTS):
             raise ValueError(
-                f"The dict given as 'n_bits' must have the keys {', '.join(_PARTS)}; "
-                f"got {', '.join(map(repr, n_bits)) or 'none'}."
+                f"The dict given as 'n_bits' must have the keys {', '.join(_REQUIRED)} and "
+                f"may have {', '.join(_PARTS[len(_REQUIRED) :])}; got "
+                f"{', '.join(map(repr, n_bits)) or 'none'}."
             )
-        return BitWidths(**{part: check_n_bits(n_bits[part], part) for part in _PARTS})
+        return BitWidths(**{part: check_n_bits(n_bits[part], part) for part in n_bits})
     bits = check_n_bits(n_bits, "n_bits")
     return BitWidths(bits, bits)
 

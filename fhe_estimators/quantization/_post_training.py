@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -14,9 +16,13 @@ from fhe_estimators.operators import (
     Encrypted,
     IntegerBuilder,
     Operand,
+    RangeOf,
+    Rounding,
+    as_array,
     operators_of,
 )
 from fhe_estimators.quantization._calibration import InputRange
+from fhe_estimators.quantization._inputs import trained_grid, units_of_input
 from fhe_estimators.quantization._uniform import UniformQuantizer
 
 #: Rows that intermediate tensors are looked at on.
@@ -29,6 +35,8 @@ def quantize(
     bits: BitWidths,
     input_ranges: Sequence[InputRange] | None = None,
     sample_weight: np.ndarray | None = None,
+    range_of: RangeOf | None = None,
+    rounding: Rounding = Rounding(),  # noqa: B008  (it is frozen)
 ) -> tuple[Graph, tuple[UniformQuantizer, ...], tuple[UniformQuantizer, ...]]:
     """Quantize a float graph.
 
@@ -48,6 +56,10 @@ def quantize(
         Ranges of the inputs, if known otherwise than from `calibration`.
     sample_weight : ndarray of shape (n_samples,), optional
         How much each row counts.
+    range_of : callable, optional
+        Chooses the range of results of tables; from the smallest to the largest by default.
+    rounding : Rounding, optional
+        How accumulators are rounded in front of tables; not at all by default.
 
     Returns
     -------
@@ -71,25 +83,20 @@ def quantize(
     def compute(node: Node, *arrays: np.ndarray) -> np.ndarray:
         return np.asarray(operator_of(node)(*arrays))
 
-    builder = IntegerBuilder(bits, real, weights[::step], compute)
+    readers = Counter(name for node in graph for name in node.inputs)
+    readers.update(value.name for value in graph.outputs)
+    builder = IntegerBuilder(
+        bits, real, weights[::step], compute, readers, range_of, rounding
+    )
     tensors: dict[str, Operand] = {"": None, **graph.constants}
     quantizers, inputs = [], []
     for place, value in enumerate(graph.inputs):
         rows = np.asarray(calibration[place])
-        shape = (1, *rows.shape[1:])
-        if rows.dtype == bool:
-            # Both are in range, whether or not calibration saw them.
-            quantizer = UniformQuantizer(1, signed=True)
-            quantizer.fit_range(np.zeros(shape), np.ones(shape))
-        else:
-            known = (
-                InputRange.of(rows, bits.op_inputs, sample_weight)
-                if input_ranges is None
-                else input_ranges[place]
-            )
-            quantizer = UniformQuantizer(bits.op_inputs, signed=True)
-            quantizer.fit_range(known.low.reshape(shape), known.high.reshape(shape))
-        tensor = _input(value.name, quantizer, shape)
+        known = None if input_ranges is None else input_ranges[place]
+        quantizer = trained_grid(graph, value.name) or _calibrated(
+            rows, units_of_input(graph, value.name, rows.ndim), bits, known, sample_weight
+        )
+        tensor = _input(value.name, quantizer, (1, *rows.shape[1:]))
         tensors[value.name] = tensor
         builder.samples[value.name] = quantizer.quant(real[value.name])
         inputs.append(builder.declare(value.name, tensor.low, tensor.high))
@@ -97,10 +104,16 @@ def quantize(
     for node in graph:
         operator = operator_of(node)
         operands = [tensors[name] for name in node.inputs]
-        if any(isinstance(operand, Encrypted) for operand in operands):
-            tensors[node.outputs[0]] = operator.quantize(operands, builder)
+        results: Any
+        if not any(isinstance(operand, Encrypted) for operand in operands):
+            results = operator.clear(operands)
         else:
-            tensors[node.outputs[0]] = np.asarray(operator(*operands))
+            if not operator.uses_integers:
+                operands = [as_array(operand) for operand in operands]
+            results = operator.quantize(operands, builder)
+        if not isinstance(results, tuple):
+            results = (results,)
+        tensors.update(zip(node.outputs, results, strict=True))
 
     names, outputs = [], []
     for value in graph.outputs:
@@ -109,10 +122,36 @@ def quantize(
             raise UnsupportedOperatorError(
                 f"The output {value.name!r} does not depend on an encrypted input."
             )
-        tensor = builder.materialize(result, value.name)
+        grid = None
+        if result.function is not None and bits.of_outputs != bits.op_inputs:
+            grid = builder.calibrated([value.name], bits.of_outputs)
+        tensor = builder.materialize(result, value.name, grid=grid)
         names.append(tensor.name)
         outputs.append(_output(tensor))
     return builder.build(tuple(inputs), tuple(names)), tuple(quantizers), tuple(outputs)
+
+
+def _calibrated(
+    rows: np.ndarray,
+    units_along: tuple[int, ...],
+    bits: BitWidths,
+    known: InputRange | None,
+    sample_weight: np.ndarray | None,
+) -> UniformQuantizer:
+    """Return the quantizer of an input."""
+    shape = (1, *rows.shape[1:])
+    if rows.dtype == bool:
+        # Both are in range, whether or not calibration saw them.
+        return UniformQuantizer(1, signed=True).fit_range(np.zeros(shape), np.ones(shape))
+    if known is None:
+        known = InputRange.of(rows, bits.of_inputs, sample_weight)
+    others = tuple(axis for axis in range(rows.ndim) if axis not in units_along)
+    low = known.low.reshape(shape).min(axis=others, keepdims=True)
+    high = known.high.reshape(shape).max(axis=others, keepdims=True)
+    quantizer = UniformQuantizer(bits.of_inputs, signed=True)
+    return quantizer.fit_range(
+        np.broadcast_to(low, shape).copy(), np.broadcast_to(high, shape).copy()
+    )
 
 
 def _input(name: str, quantizer: UniformQuantizer, shape: tuple[int, ...]) -> Encrypted:

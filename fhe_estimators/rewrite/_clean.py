@@ -20,10 +20,14 @@ def _fold(graph: Graph) -> Graph:
     nodes = []
     operator_of = operators_of(graph)
     for node in graph:
-        if all(name in constants or not name for name in node.inputs):
+        operator = operator_of(node)
+        known = all(name in constants or not name for name in node.inputs)
+        if known and operator.folds:
             arguments = [constants[name] if name else None for name in node.inputs]
-            result = operator_of(node)(*arguments)
-            constants[node.outputs[0]] = np.asarray(result)
+            results = operator(*arguments)
+            if not isinstance(results, tuple):
+                results = (results,)
+            constants.update(zip(node.outputs, map(np.asarray, results), strict=True))
         else:
             nodes.append(node)
     return replace(graph, nodes=tuple(nodes), constants=constants)

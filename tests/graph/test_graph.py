@@ -89,8 +89,8 @@ INTEGER_TEXT = """\
 inputs   x[n x 2] 3 bits
 h[n x 2] 6 bits = MatMul(x, h.weights[2 x 2])
 r[n x 2] 3 bits = TableLookup(h, r.table[38 x 2], first=-20)
-y[n x 1] 5 bits = MatMul(r, y.weights[2 x 1])
-outputs  y[n x 1] 5 bits"""
+y[n x 1] 6 bits = MatMul(r, y.weights[2 x 1])
+outputs  y[n x 1] 6 bits"""
 
 
 def test_text_of_an_integer_graph():
@@ -216,7 +216,7 @@ ILLEGAL = [
         id="width",
     ),
     pytest.param(
-        with_input(high=2**16),
+        replace(TABLE, constants={"t": np.zeros(2**16 + 1, int)}),
         INTEGER,
         BitWidthError,
         r"the table TableLookup \(x, t\) -> y reads an integer of 17 bits; the limit is 16",
