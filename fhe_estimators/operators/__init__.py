@@ -9,10 +9,15 @@ from typing import Any
 
 from fhe_estimators.operators import (  # noqa: F401  (importing registers)
     clear,
+    convolution,
     elementwise,
     layout,
     linear,
+    normalization,
+    pooling,
     quantized,
+    reduction,
+    slicing,
     table,
     univariate,
 )

@@ -14,10 +14,6 @@ class Clear(QuantizedOp):
     encrypted = False
 
 
-def _axes(axes):
-    return None if axes is None or len(axes) == 0 else tuple(int(axis) for axis in axes)
-
-
 @register("ArgMax", since=13)
 class ArgMax(Clear):
     """Where the largest element is."""
@@ -29,14 +25,6 @@ class ArgMax(Clear):
         else:
             index = np.argmax(x, axis=axis)
         return np.expand_dims(index, axis) if keepdims else index
-
-
-@register("Concat", since=13)
-class Concat(Clear):
-    """Tensors one behind the other."""
-
-    def f(*tensors, axis):
-        return np.concatenate(tensors, axis=axis)
 
 
 @register("Constant", since=13)
@@ -64,42 +52,14 @@ class Constant(Clear):
         return np.asarray(value_int if value_ints is None else value_ints, np.int64)
 
 
-@register("Gather", since=13)
-class Gather(Clear):
-    """Slices of a tensor by index."""
+@register("ConstantOfShape", since=9)
+class ConstantOfShape(Clear):
+    """A tensor of one number."""
 
-    integer = True
-
-    def f(x, indices, *, axis=0):
-        return np.take(x, indices, axis=axis)
-
-
-@register("ReduceMax", since=13)
-class ReduceMax(Clear):
-    """The largest element along axes."""
-
-    def f(x, *, axes=None, keepdims=1):
-        return np.max(x, axis=_axes(axes), keepdims=bool(keepdims))
-
-
-@register("ReduceMax", since=18)
-class ReduceMax18(Clear):
-    """The largest element along axes, which are an input since opset 18."""
-
-    def f(x, axes=None, *, keepdims=1, noop_with_empty_axes=0):
-        if _axes(axes) is None and noop_with_empty_axes:
-            return x
-        return np.max(x, axis=_axes(axes), keepdims=bool(keepdims))
-
-
-@register("ReduceSum", since=13)
-class ReduceSum(Clear):
-    """The sum along axes."""
-
-    def f(x, axes=None, *, keepdims=1, noop_with_empty_axes=0):
-        if _axes(axes) is None and noop_with_empty_axes:
-            return x
-        return np.sum(x, axis=_axes(axes), keepdims=bool(keepdims))
+    def f(shape, *, value=None):
+        number = np.zeros(1, np.float32) if value is None else np.asarray(value)
+        sizes = [int(size) for size in shape]
+        return np.full(sizes, number.reshape(()), number.dtype)
 
 
 @register("LogSoftmax", since=13)
@@ -108,6 +68,22 @@ class LogSoftmax(Clear):
 
     def f(x, *, axis=-1):
         return special.log_softmax(x, axis=axis)
+
+
+@register("Shape", since=13)
+class Shape(Clear):
+    """The sizes of a tensor."""
+
+    def f(x):
+        return np.array(x.shape, np.int64)
+
+
+@register("Shape", since=15)
+class Shape15(Clear):
+    """The sizes of the axes from `start` to ``end - 1``."""
+
+    def f(x, *, start=0, end=None):
+        return np.array(x.shape[start:end], np.int64)
 
 
 @register("Softmax", since=13)

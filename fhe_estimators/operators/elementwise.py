@@ -7,6 +7,7 @@ change how integers are read, not the integers.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -257,3 +258,51 @@ class Where(Elementwise):
 
     def f(condition, a, b):
         return np.where(condition, a, b)
+
+
+@register("Xor", since=7)
+class Xor(Elementwise):
+    """One of them, not both."""
+
+    def f(a, b):
+        return np.logical_xor(a, b)
+
+
+@register("Mod", since=13)
+class Mod(Elementwise):
+    """The remainder of ``a / b``: with the sign of ``b``, or of ``a`` if `fmod`."""
+
+    def f(a, b, *, fmod=0):
+        return np.fmod(a, b) if fmod else np.mod(a, b)
+
+
+@register("Max", since=13)
+class Max(Elementwise):
+    """The largest of the tensors."""
+
+    def f(*tensors):
+        return functools.reduce(np.maximum, tensors)
+
+
+@register("Min", since=13)
+class Min(Elementwise):
+    """The smallest of the tensors."""
+
+    def f(*tensors):
+        return functools.reduce(np.minimum, tensors)
+
+
+@register("Sum", since=13)
+class Sum(Elementwise):
+    """The sum of the tensors."""
+
+    def f(*tensors):
+        return functools.reduce(np.add, tensors)
+
+
+@register("Mean", since=13)
+class Mean(Elementwise):
+    """The mean of the tensors."""
+
+    def f(*tensors):
+        return functools.reduce(np.add, tensors) / tensors[0].dtype.type(len(tensors))

@@ -111,6 +111,11 @@ class Cast(QuantizedOp):
     """The same numbers in another type; a cast to an integer type truncates."""
 
     def f(x, *, to):
+        if to not in _TYPES:
+            raise UnsupportedOperatorError(
+                f"A cast to the element type {to} is not supported; supported: "
+                f"{', '.join(f'{key} ({t.__name__})' for key, t in _TYPES.items())}."
+            )
         return np.asarray(x).astype(_TYPES[to])
 
     def can_fuse(self, operands: Sequence[Operand]) -> bool:

@@ -192,6 +192,22 @@ class Log(Univariate):
         return np.log(x)
 
 
+@register("OneHot", since=11)
+class OneHot(QuantizedOp):
+    """A new axis of size `depth`: the second of two values at the index, else the first.
+
+    A negative index counts from the end; one that is out of range is nowhere.
+    """
+
+    def f(indices, depth, values, *, axis=-1):
+        depth = int(np.asarray(depth).item())
+        axis = axis % (indices.ndim + 1)
+        places = np.arange(depth).reshape(-1, *[1] * (indices.ndim - axis))
+        index = np.expand_dims(indices, axis)
+        there = (index == places) | (index + depth == places)
+        return np.where(there, values[1], values[0])
+
+
 @register("Reciprocal", since=13)
 class Reciprocal(Univariate):
     """``1 / x``."""

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from fhe_estimators.graph import Graph, Node
 from fhe_estimators.operators._base import QuantizedOp, lookup
-from fhe_estimators.operators.clear import Concat
 from fhe_estimators.operators.elementwise import Elementwise
 from fhe_estimators.operators.layout import Cast, Unchanged
 from fhe_estimators.operators.linear import Linear
+from fhe_estimators.operators.slicing import Concat
 from fhe_estimators.operators.univariate import Univariate
 from fhe_estimators.rewrite._clean import clean
 

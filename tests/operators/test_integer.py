@@ -28,11 +28,12 @@ DOMAINS = {
     "Sqrt": (0, 5),
     "Tan": (-1.4, 1.4),
 }
-LOGICAL = ("And", "Not", "Or")
+LOGICAL = ("And", "Not", "Or", "Xor")
 FAMILIES = {
     base: sorted(name for name, cls in registry().items() if issubclass(cls, base))
     for base in (Univariate, Elementwise)
 }
+FAMILIES[Univariate].remove("BatchNormalization")  # of images, see below
 bits = st.integers(3, 8)
 seeds = st.integers(0, 2**32 - 1)
 examples = settings(max_examples=12, deadline=None, derandomize=True)
@@ -134,7 +135,7 @@ def test_elementwise(op, n_bits, seed, data):
     place = data.draw(st.integers(0, len(operands) - 1))
     names = [f"c{number}" for number in range(len(operands))]
     constants = {
-        name: np.abs(array[:1]) if op == "Pow" else array[:1]
+        name: np.abs(array[:1]) if op == "Pow" else np.atleast_1d(array)[:1]
         for name, array in zip(names, operands, strict=True)
     }
     del constants[names[place]]
