@@ -12,14 +12,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fhe_estimators.circuit import Circuit
 from fhe_estimators.graph import FLOAT, check
 from fhe_estimators.numpy_module import NumpyModule
-from fhe_estimators.operators import BitWidths, supported
+from fhe_estimators.operators import BitWidths, Rounding, supported
 from fhe_estimators.quantization import (
+    CALIBRATIONS,
     InputRange,
     QuantizedModule,
+    RoundingOptions,
     TreeGraphs,
     TreeOptions,
+    deviation,
+    fewest_bits,
     image,
     quantize,
 )
@@ -37,6 +42,10 @@ def to_quantized_module(
     input_ranges: Sequence[InputRange] | None = None,
     sample_weight: np.ndarray | None = None,
     trees: TreeOptions = TreeOptions(),  # noqa: B008  (it is frozen)
+    *,
+    calibration_method: str = "minmax",
+    rounding: RoundingOptions = RoundingOptions(),  # noqa: B008
+    p_error: float = 2**-64,
 ) -> QuantizedModule:
     """Lower an ONNX model to integers.
 
@@ -53,6 +62,12 @@ def to_quantized_module(
         How much each row counts.
     trees : TreeOptions, optional
         How a tree ensemble, if the model is one, is quantized.
+    calibration_method : {'minmax', 'least_error'}, default='minmax'
+        How the ranges of results of tables are chosen.
+    rounding : RoundingOptions, optional
+        How accumulators are rounded in front of tables.
+    p_error : float, default=2**-64
+        At which costs are compared.
 
     Returns
     -------
@@ -75,6 +90,7 @@ def to_quantized_module(
     # What precedes the first product runs in clear, too, before encryption.
     prologue, encrypted = split_prologue(encrypted)
     start = NumpyModule(prologue) if prologue.nodes else None
+    given = calibration
     if start is not None:
         if input_ranges is None:
             input_ranges = [
@@ -85,7 +101,25 @@ def to_quantized_module(
     # Only operators with an encrypted form may be left.
     check(encrypted, FLOAT, supported(encrypted=True))
     # Integers, with ranges that hold for any input.
-    integers, inputs, outputs = quantize(
-        encrypted, calibration, bits, input_ranges, sample_weight
+    end = NumpyModule(clear)
+
+    def quantized(how: Rounding) -> QuantizedModule:
+        parts = quantize(
+            encrypted,
+            calibration,
+            bits,
+            input_ranges,
+            sample_weight,
+            CALIBRATIONS[calibration_method],
+            how,
+        )
+        return QuantizedModule(*parts, end, prologue=start)
+
+    # Fewer bits in front of the tables, as few as accuracy allows.
+    exact = NumpyModule(encrypted)
+    return fewest_bits(
+        quantized,
+        rounding,
+        lambda module: deviation(module.scores(*given), exact(*calibration)),
+        lambda module: Circuit(module.graph, p_error=p_error).complexity,
     )
-    return QuantizedModule(integers, inputs, outputs, NumpyModule(clear), prologue=start)

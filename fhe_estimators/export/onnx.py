@@ -7,6 +7,7 @@ from onnx import numpy_helper, shape_inference
 
 from fhe_estimators.exceptions import UnsupportedOperatorError
 from fhe_estimators.graph import Graph, Node, Value
+from fhe_estimators.operators import registry, table
 
 #: Oldest and newest version of the default operator set that is read.
 OPSETS = (13, 18)
@@ -46,11 +47,13 @@ def read_onnx(model: onnx.ModelProto) -> Graph:
         tensor.name: numpy_helper.to_array(tensor) for tensor in inferred.initializer
     }
     nodes = []
+    domains = {cls.domain for cls in registry().values() if cls.domain != table.DOMAIN}
     for proto in inferred.node:
-        if proto.domain not in ("", "ai.onnx"):
+        if proto.domain not in {"ai.onnx", *domains}:
             raise UnsupportedOperatorError(
                 f"Node {proto.name!r} uses {proto.op_type} of the domain "
-                f"{proto.domain!r}; only operators of the ONNX specification are supported."
+                f"{proto.domain!r}; only operators of the ONNX specification and of QONNX "
+                "are supported."
             )
         nodes.append(
             Node(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -38,22 +39,50 @@ def export_torch(module: nn.Module, inputs: Sequence[np.ndarray]) -> ModelProto:
     -------
     model : onnx.ModelProto
     """
-    names = [f"input_{place}" if place else "input" for place in range(len(inputs))]
+    examples, names = signature(module, inputs)
     file = io.BytesIO()
-    with _EXPORTING, warnings.catch_warnings():
+    with one_at_a_time(), warnings.catch_warnings():
         # The exporter that needs no onnxscript announces its end at each call.
         warnings.simplefilter("ignore", DeprecationWarning)
         torch.onnx.export(
-            module.eval(),
-            tuple(torch.from_numpy(np.ascontiguousarray(array)) for array in inputs),
+            module,
+            examples,
             file,  # type: ignore[arg-type] # this exporter takes open files, too
             opset_version=OPSET,
             dynamo=False,
-            input_names=names,
-            output_names=["output"],
-            dynamic_axes={name: {0: "n_samples"} for name in (*names, "output")},
+            **names,
         )
     return load_onnx(file.getvalue())
+
+
+def one_at_a_time() -> AbstractContextManager[bool]:
+    """Return a context for an export: torch exports one model at a time in a process."""
+    return _EXPORTING
+
+
+def signature(
+    module: nn.Module, inputs: Sequence[np.ndarray]
+) -> tuple[tuple[Tensor, ...], dict[str, Any]]:
+    """Return the example inputs as tensors, and the names of inputs and outputs.
+
+    The module is set to evaluation mode and run once.
+    """
+    examples = tuple(torch.from_numpy(np.ascontiguousarray(array)) for array in inputs)
+    with torch.no_grad():
+        outputs = module.eval()(*examples)
+    several = isinstance(outputs, tuple | list) and not isinstance(outputs, Tensor)
+    # A quantized tensor is a tuple of its own kind: of numbers, scale, zero point, bits.
+    several = several and not hasattr(outputs, "value")
+    names = {
+        "input_names": _numbered("input", len(examples)),
+        "output_names": _numbered("output", len(outputs) if several else 1),
+    }
+    rows = {name: {0: "n_samples"} for group in names.values() for name in group}
+    return examples, {**names, "dynamic_axes": rows}
+
+
+def _numbered(name: str, count: int) -> list[str]:
+    return [f"{name}_{place}" if place else name for place in range(count)]
 
 
 def _sigmoid(score: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from fhe_estimators.exceptions import NotCompiledError
 from fhe_estimators.graph import INTEGER, Graph, check, show
 from fhe_estimators.numpy_module import NumpyModule
 from fhe_estimators.operators import supported
+from fhe_estimators.quantization._layers import LayerReport
 from fhe_estimators.quantization._trees import TreeGraphs
 from fhe_estimators.quantization._uniform import check_finite
 
@@ -284,6 +285,11 @@ class QuantizedModule:
         tensors = {**self.graph.values}
         tensors.update({value.name: value for value in self.graph.inputs})
         return {name: value.bits or 0 for name, value in tensors.items()}
+
+    @property
+    def layers(self) -> LayerReport:
+        """What is computed encrypted, node by node, with its bits; prints as a table."""
+        return LayerReport.of(self.graph)
 
     def __str__(self) -> str:
         return show(self.graph)

@@ -1,0 +1,47 @@
+"""Brevitas networks as QONNX models. The only exporter that imports brevitas."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from brevitas.export import export_qonnx
+from torch import nn
+
+from fhe_estimators.export.onnx import load_onnx
+from fhe_estimators.export.torch import one_at_a_time, signature
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+#: The operator set that networks are exported with.
+OPSET = 14
+
+
+def export_brevitas(module: nn.Module, inputs: Sequence[np.ndarray]) -> ModelProto:
+    """Export a network of Brevitas layers with its trained integers.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        On the CPU; it is exported in evaluation mode.
+    inputs : sequence of ndarray
+        One example of each input; the first axis, the rows, is left open.
+
+    Returns
+    -------
+    model : onnx.ModelProto
+        With nodes of the domain ``qonnx.custom_op.general`` where numbers are quantized.
+    """
+    examples, names = signature(module, inputs)
+    file = io.BytesIO()
+    with one_at_a_time(), warnings.catch_warnings(), torch.no_grad():
+        # The exporter that needs no onnxscript announces its end at each call; tracing
+        # warns of every number that a quantizer reads.
+        warnings.simplefilter("ignore")
+        export_qonnx(module, examples, file, opset_version=OPSET, dynamo=False, **names)
+    return load_onnx(file.getvalue())

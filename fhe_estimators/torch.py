@@ -1,0 +1,298 @@
+"""Networks of torch, Brevitas and ONNX as modules that compute on encrypted data.
+
+Examples
+--------
+>>> import numpy as np
+>>> from torch import nn
+>>> from fhe_estimators.torch import compile_torch_model
+>>> X = np.random.default_rng(0).normal(size=(100, 4)).astype(np.float32)
+>>> net = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))
+>>> module = compile_torch_model(net, X, n_bits=4)
+>>> module.forward(X[:2]).shape
+(2, 2)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fhe_estimators.lowering import to_quantized_module
+from fhe_estimators.numpy_module import NumpyModule
+from fhe_estimators.quantization import (
+    CALIBRATIONS,
+    QuantizedModule,
+    RoundingOptions,
+    resolve_n_bits,
+)
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+    from torch import nn
+
+__all__ = [
+    "compile_brevitas_qat_model",
+    "compile_onnx_model",
+    "compile_torch_model",
+    "to_numpy_module",
+]
+
+
+def compile_torch_model(
+    torch_model: nn.Module,
+    torch_inputset: Any,
+    *,
+    n_bits: int | Mapping[str, int] = 6,
+    calibration: str = "least_error",
+    rounding: str | None = "exact",
+    rounding_bits: int | str | Mapping[str, int] = "auto",
+    p_error: float = 2**-64,
+    configuration: Any = None,
+) -> QuantizedModule:
+    """Quantize a float network after its training and compile it.
+
+    Parameters
+    ----------
+    torch_model : torch.nn.Module
+        A float network, in double or single precision.
+    torch_inputset : array-like or tensor of shape (n_samples, ...), or a tuple of them
+        Representative rows, of each input if there are several. Ranges of integers come
+        from them.
+    n_bits : int in [1, 16] or dict, default=6
+        Bits of inputs, weights and results of tables. A dict sets ``"op_inputs"`` (results
+        of tables), ``"op_weights"`` and, if they differ from ``"op_inputs"``,
+        ``"model_inputs"`` and ``"model_outputs"``.
+    calibration : {'least_error', 'minmax'}, default='least_error'
+        How the ranges of results of tables are chosen: with the least squared error, or
+        from the smallest to the largest number seen.
+    rounding : {'exact', 'approximate'} or None, default='exact'
+        How accumulators are rounded in front of tables. ``"exact"`` gives the same integers
+        in clear and encrypted. ``"approximate"`` is faster; an accumulator near the border
+        between two multiples may go to either when encrypted.
+    rounding_bits : int in [1, 16], dict or 'auto', default='auto'
+        Bits that are kept of the accumulators: of all, or by layer (the names that
+        ``layers`` of the result reports). ``"auto"`` takes the cheapest that is nearly as
+        accurate as all bits on the inputset.
+    p_error : float in (0, 1), default=2**-64
+        Probability that a table, or a decrypted result, is wrong.
+    configuration : concrete.fhe.Configuration, optional
+        Passed to the engine.
+
+    Returns
+    -------
+    module : QuantizedModule
+        ``forward(X, fhe="execute")`` predicts encrypted; ``layers`` reports the bits.
+
+    Raises
+    ------
+    UnsupportedOperatorError
+        If the network has an operator without an encrypted form.
+    BitWidthError
+        If an accumulator in front of a table is too wide.
+    CompilationError
+        If there are no cryptographic parameters for integers that wide.
+    """
+    from fhe_estimators.export.torch import export_torch
+
+    inputs = _arrays(torch_inputset)
+    model = export_torch(torch_model, _examples(torch_model, inputs))
+    options = _Options(calibration, rounding, rounding_bits, p_error, configuration)
+    return options.compiled(model, inputs, n_bits)
+
+
+def compile_brevitas_qat_model(
+    torch_model: nn.Module,
+    torch_inputset: Any,
+    *,
+    n_bits: int | Mapping[str, int] = 8,
+    rounding: str | None = "exact",
+    rounding_bits: int | str | Mapping[str, int] = "auto",
+    p_error: float = 2**-64,
+    configuration: Any = None,
+) -> QuantizedModule:
+    """Compile a network that Brevitas has trained with its quantizers.
+
+    The integers of its quantizers are used as they are: without rounding, the module gives
+    what the network gives.
+
+    Parameters
+    ----------
+    torch_model : torch.nn.Module
+        Of Brevitas layers; each input goes through a ``QuantIdentity`` first. Functions of
+        one number may stand between quantized layers in floating point.
+    torch_inputset : array-like or tensor of shape (n_samples, ...), or a tuple of them
+        Representative rows, of each input if there are several.
+    n_bits : int in [1, 16] or dict, default=8
+        Bits of what no quantizer of the network determines; see `compile_torch_model`.
+    rounding : {'exact', 'approximate'} or None, default='exact'
+        As for `compile_torch_model`.
+    rounding_bits : int in [1, 16], dict or 'auto', default='auto'
+        As for `compile_torch_model`.
+    p_error : float in (0, 1), default=2**-64
+        Probability that a table, or a decrypted result, is wrong.
+    configuration : concrete.fhe.Configuration, optional
+        Passed to the engine.
+
+    Returns
+    -------
+    module : QuantizedModule
+
+    Raises
+    ------
+    UnsupportedOperatorError
+        If the network has an operator without an encrypted form.
+    BitWidthError
+        If an accumulator in front of a table is too wide.
+    CompilationError
+        If there are no cryptographic parameters for integers that wide.
+    """
+    from fhe_estimators.export.brevitas import export_brevitas
+
+    inputs = _arrays(torch_inputset)
+    model = export_brevitas(torch_model, _examples(torch_model, inputs))
+    options = _Options("minmax", rounding, rounding_bits, p_error, configuration)
+    return options.compiled(model, inputs, n_bits)
+
+
+def compile_onnx_model(
+    onnx_model: ModelProto,
+    torch_inputset: Any,
+    *,
+    n_bits: int | Mapping[str, int] = 6,
+    calibration: str = "least_error",
+    rounding: str | None = "exact",
+    rounding_bits: int | str | Mapping[str, int] = "auto",
+    p_error: float = 2**-64,
+    configuration: Any = None,
+) -> QuantizedModule:
+    """Quantize an ONNX or QONNX model and compile it.
+
+    Parameters
+    ----------
+    onnx_model : onnx.ModelProto
+        Of opset 13 to 18; it may hold quantizers of QONNX, whose integers are used.
+    torch_inputset : array-like or tensor of shape (n_samples, ...), or a tuple of them
+        Representative rows, of each input if there are several.
+    n_bits : int in [1, 16] or dict, default=6
+        As for `compile_torch_model`.
+    calibration : {'least_error', 'minmax'}, default='least_error'
+        As for `compile_torch_model`.
+    rounding : {'exact', 'approximate'} or None, default='exact'
+        As for `compile_torch_model`.
+    rounding_bits : int in [1, 16], dict or 'auto', default='auto'
+        As for `compile_torch_model`.
+    p_error : float in (0, 1), default=2**-64
+        Probability that a table, or a decrypted result, is wrong.
+    configuration : concrete.fhe.Configuration, optional
+        Passed to the engine.
+
+    Returns
+    -------
+    module : QuantizedModule
+
+    Raises
+    ------
+    UnsupportedOperatorError
+        If the model has an operator without an encrypted form.
+    BitWidthError
+        If an accumulator in front of a table is too wide.
+    CompilationError
+        If there are no cryptographic parameters for integers that wide.
+    """
+    options = _Options(calibration, rounding, rounding_bits, p_error, configuration)
+    return options.compiled(onnx_model, _arrays(torch_inputset), n_bits)
+
+
+def to_numpy_module(torch_model: nn.Module, torch_inputset: Any) -> NumpyModule:
+    """Return a float network as a module that numpy computes; nothing is quantized.
+
+    Parameters
+    ----------
+    torch_model : torch.nn.Module
+    torch_inputset : array-like or tensor of shape (n_samples, ...), or a tuple of them
+        One row of each input is enough.
+
+    Returns
+    -------
+    module : NumpyModule
+
+    Raises
+    ------
+    UnsupportedOperatorError
+        If the network has an operator that is not supported.
+    """
+    from fhe_estimators.export.torch import export_torch
+
+    return NumpyModule(
+        export_torch(torch_model, _examples(torch_model, _arrays(torch_inputset)))
+    )
+
+
+class _Options:
+    """How a model is quantized and compiled."""
+
+    def __init__(
+        self,
+        calibration: str,
+        rounding: str | None,
+        rounding_bits: int | str | Mapping[str, int],
+        p_error: float,
+        configuration: Any,
+    ) -> None:
+        if calibration not in CALIBRATIONS:
+            raise ValueError(
+                f"The parameter 'calibration' must be one of {sorted(CALIBRATIONS)}; "
+                f"got {calibration!r}."
+            )
+        if not 0 < p_error < 1:
+            raise ValueError(f"The parameter 'p_error' must be in (0, 1); got {p_error!r}.")
+        self._calibration = calibration
+        self._rounding = RoundingOptions(rounding, rounding_bits)
+        self._p_error, self._configuration = p_error, configuration
+
+    def compiled(
+        self,
+        model: ModelProto,
+        inputs: tuple[np.ndarray, ...],
+        n_bits: int | Mapping[str, int],
+    ) -> QuantizedModule:
+        module = to_quantized_module(
+            model,
+            inputs,
+            resolve_n_bits(n_bits),
+            calibration_method=self._calibration,
+            rounding=self._rounding,
+            p_error=self._p_error,
+        )
+        module.compile(p_error=self._p_error, configuration=self._configuration)
+        return module
+
+
+def _arrays(inputset: Any) -> tuple[np.ndarray, ...]:
+    """Return the rows of each input as an array."""
+    parts = inputset if isinstance(inputset, tuple) else (inputset,)
+    arrays = tuple(
+        part.detach().cpu().numpy() if hasattr(part, "detach") else np.asarray(part)
+        for part in parts
+    )
+    lengths = {array.shape[:1] for array in arrays}
+    if len(lengths) != 1 or lengths & {(), (0,)}:
+        raise ValueError(
+            "The parameter 'torch_inputset' must hold the same number of rows, at least "
+            f"one, for each input; got shapes {[array.shape for array in arrays]}."
+        )
+    return arrays
+
+
+def _examples(
+    torch_model: nn.Module, inputs: tuple[np.ndarray, ...]
+) -> tuple[np.ndarray, ...]:
+    """Return one row of each input, in the floating point type of the network."""
+    types = {str(p.dtype) for p in torch_model.parameters() if p.is_floating_point()}
+    dtype = np.float64 if types == {"torch.float64"} else np.float32
+    return tuple(
+        array[:1].astype(dtype) if array.dtype.kind == "f" else array[:1]
+        for array in inputs
+    )
