@@ -107,7 +107,7 @@ def compile_brevitas_qat_model(
     torch_inputset: Any,
     *,
     n_bits: int | Mapping[str, int] = 8,
-    rounding: str | None = "exact",
+    rounding: str | None = None,
     rounding_bits: int | str | Mapping[str, int] = "auto",
     p_error: float = 2**-64,
     configuration: Any = None,
@@ -126,8 +126,9 @@ def compile_brevitas_qat_model(
         Representative rows, of each input if there are several.
     n_bits : int in [1, 16] or dict, default=8
         Bits of what no quantizer of the network determines; see `compile_torch_model`.
-    rounding : {'exact', 'approximate'} or None, default='exact'
-        As for `compile_torch_model`.
+    rounding : {'exact', 'approximate'} or None, default=None
+        As for `compile_torch_model`. Accumulators of more than 5 bits make tables slow:
+        either round them, or train with narrow ones.
     rounding_bits : int in [1, 16], dict or 'auto', default='auto'
         As for `compile_torch_model`.
     p_error : float in (0, 1), default=2**-64

@@ -61,7 +61,7 @@ IMPORTERS = {
     "lightgbm": ("lightgbm/",),
     "onnx": ("export/onnx.py",),
     "skorch": ("neural_network/",),
-    "torch": ("export/torch.py", "neural_network/"),
+    "torch": ("export/brevitas.py", "export/torch.py", "neural_network/"),
     "xgboost": ("xgboost/",),
 }
 

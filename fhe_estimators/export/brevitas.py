@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from brevitas.export import export_qonnx
 from torch import nn
 
 from fhe_estimators.export.onnx import load_onnx
@@ -40,8 +39,11 @@ def export_brevitas(module: nn.Module, inputs: Sequence[np.ndarray]) -> ModelPro
     examples, names = signature(module, inputs)
     file = io.BytesIO()
     with one_at_a_time(), warnings.catch_warnings(), torch.no_grad():
-        # The exporter that needs no onnxscript announces its end at each call; tracing
-        # warns of every number that a quantizer reads.
+        # The exporter that needs no onnxscript announces its end at each call, brevitas
+        # that of its parts when it is imported; tracing warns of every number that a
+        # quantizer reads.
         warnings.simplefilter("ignore")
+        from brevitas.export import export_qonnx
+
         export_qonnx(module, examples, file, opset_version=OPSET, dynamo=False, **names)
     return load_onnx(file.getvalue())

@@ -62,7 +62,7 @@ class Rounding:
     Parameters
     ----------
     bits : int or None
-        Bits that are kept, at most; None: all.
+        Bits that are kept, at most; None: all. Approximate rounding keeps two at least.
     approximate : bool, default=False
     layers : mapping of str to int
         Bits that are kept of the integers behind the float tensors of these names.
@@ -91,6 +91,8 @@ class Rounding:
             there is an entry to spare at either end.
         """
         kept = self.layers.get(layer, self.bits)
+        if kept is not None and self.approximate:
+            kept = max(kept, 2)
         lsbs = 0
         while True:
             half, spare = (1 << lsbs) >> 1, (1 << lsbs) * (self.approximate and lsbs > 0)
