@@ -63,6 +63,16 @@ _MODULE_OF = {
     **dict.fromkeys(("BernoulliNB", "GaussianNB"), "naive_bayes"),
     "NearestCentroid": "neighbors",
     **dict.fromkeys(
+        (
+            "NeuralNetClassifier",
+            "NeuralNetRegressor",
+            "SkorchClassifier",
+            "SkorchRegressor",
+            "SparseQuantNeuralNetwork",
+        ),
+        "neural_network",
+    ),
+    **dict.fromkeys(
         ("NumpyModule", "QuantizedArray", "QuantizedModule", "UniformQuantizer"),
         "quantization",
     ),

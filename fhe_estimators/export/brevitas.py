@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -11,8 +10,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from fhe_estimators.export.onnx import load_onnx
 from fhe_estimators.export.torch import one_at_a_time, signature
+
+with warnings.catch_warnings():
+    # It warns of parts of its own that are deprecated, and of one that is not installed.
+    warnings.simplefilter("ignore")
+    from brevitas.export import export_qonnx
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -37,13 +40,11 @@ def export_brevitas(module: nn.Module, inputs: Sequence[np.ndarray]) -> ModelPro
         With nodes of the domain ``qonnx.custom_op.general`` where numbers are quantized.
     """
     examples, names = signature(module, inputs)
-    file = io.BytesIO()
     with one_at_a_time(), warnings.catch_warnings(), torch.no_grad():
-        # The exporter that needs no onnxscript announces its end at each call, brevitas
-        # that of its parts when it is imported; tracing warns of every number that a
-        # quantizer reads.
+        # The exporter that needs no onnxscript announces its end at each call; tracing
+        # warns of every number that a quantizer reads.
         warnings.simplefilter("ignore")
-        from brevitas.export import export_qonnx
-
-        export_qonnx(module, examples, file, opset_version=OPSET, dynamo=False, **names)
-    return load_onnx(file.getvalue())
+        model: ModelProto = export_qonnx(
+            module, examples, opset_version=OPSET, dynamo=False, **names
+        )
+    return model

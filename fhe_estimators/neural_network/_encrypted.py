@@ -1,0 +1,67 @@
+"""What makes an estimator that holds a net predict on encrypted data."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from fhe_estimators.base import FHEClassifierMixin, FHEMixin, FHERegressorMixin, parent_of
+from fhe_estimators.lowering import to_quantized_module
+from fhe_estimators.quantization import RoundingOptions
+
+__all__ = ["EncryptedClassifierMixin", "EncryptedRegressorMixin"]
+
+
+class _EncryptedNetMixin(FHEMixin):
+    """Outputs come from the integer graph; stands left of the class in clear."""
+
+    def _outputs(self, X: Any) -> np.ndarray:
+        scores = self._scores(X, super()._outputs)  # type: ignore[misc]
+        outputs: Any = self.quantized_module_.clear_module(scores)
+        return outputs
+
+    def _rounding(self) -> RoundingOptions:
+        """Return how accumulators are rounded in front of tables (hook)."""
+        raise NotImplementedError
+
+    def _calibration(self) -> str:
+        """Return how ranges of results of tables are chosen (hook)."""
+        return "minmax"
+
+    def _lower(
+        self, X: Any, sample_weight: Any = None, *, incremental: bool = False
+    ) -> None:
+        X = self._validated(X)
+        self.onnx_model_ = self._to_onnx()
+        self.quantized_module_ = to_quantized_module(
+            self.onnx_model_,
+            [X],
+            self._bit_widths(),
+            calibration_method=self._calibration(),
+            rounding=self._rounding(),
+            p_error=self.p_error,
+        )
+
+    @classmethod
+    def _twin(cls, model: Any) -> Any:
+        mirrored = parent_of(cls)
+        if not isinstance(model, mirrored):
+            raise TypeError(
+                f"from_sklearn_model of {cls.__name__} takes a fitted "
+                f"{mirrored.__name__}; got {type(model).__name__}."
+            )
+        check_is_fitted(model)
+        twin = cls.__new__(cls)
+        vars(twin).update(vars(copy.deepcopy(model)))
+        return twin
+
+
+class EncryptedClassifierMixin(_EncryptedNetMixin, FHEClassifierMixin):
+    """A classifier that holds a net and predicts on encrypted data."""
+
+
+class EncryptedRegressorMixin(_EncryptedNetMixin, FHERegressorMixin):
+    """A regressor that holds a net and predicts on encrypted data."""

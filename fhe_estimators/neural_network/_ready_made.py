@@ -1,0 +1,401 @@
+"""Ready-made networks, fitted by skorch, in clear."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.special import expit, softmax
+from sklearn.base import is_classifier
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import _check_sample_weight, validate_data
+from skorch import NeuralNet
+from skorch.helper import predefined_split
+from torch import Tensor
+from torch.utils.data import TensorDataset
+
+from fhe_estimators.neural_network._module import (
+    SparseQuantNeuralNetwork,
+    weighted_moments,
+)
+from fhe_estimators.neural_network._nets import NetClassifier, NetEstimator, NetRegressor
+from fhe_estimators.neural_network._training import (
+    Batches,
+    NeuronPruning,
+    OneCycle,
+    PatientStopping,
+    WeightedLoss,
+    few_threads,
+)
+
+__all__ = ["ReadyMadeClassifier", "ReadyMadeRegressor"]
+
+#: Parameters that `SparseQuantNeuralNetwork` gets as they are.
+_MODULE_PARAMETERS = (
+    "n_layers",
+    "n_hidden_neurons_multiplier",
+    "hidden_layer_sizes",
+    "n_w_bits",
+    "n_a_bits",
+    "n_in_bits",
+    "n_accum_bits",
+    "activation",
+)
+
+_BITS = Interval(Integral, 2, 16, closed="both")
+_POSITIVE = Interval(Integral, 1, None, closed="left")
+_SEEDS = 2**31
+
+
+class _ReadyMade(NetEstimator):
+    """What the ready-made classifier and regressor share: parameters and training."""
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        "n_layers": [_POSITIVE],
+        "n_hidden_neurons_multiplier": [Interval(Real, 0, None, closed="neither")],
+        "hidden_layer_sizes": ["array-like", None],
+        "n_w_bits": [_BITS],
+        "n_a_bits": [_BITS],
+        "n_in_bits": [_BITS, None],
+        "n_accum_bits": [Interval(Integral, 2, 32, closed="both")],
+        "activation": [str, type],
+        "neuron_sparsity": [Interval(Real, 0, 1, closed="left")],
+        "max_epochs": [_POSITIVE],
+        "lr": [Interval(Real, 0, None, closed="neither")],
+        "batch_size": [_POSITIVE],
+        "optimizer": [str, type],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "callbacks": [list, None],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [_POSITIVE],
+        "warm_start": ["boolean"],
+        "device": [str],
+        "verbose": ["verbose"],
+        "random_state": ["random_state"],
+        "p_error": [Interval(Real, 0, 1, closed="neither")],
+    }
+
+    def __init__(
+        self,
+        *,
+        n_layers=2,
+        n_hidden_neurons_multiplier=1,
+        hidden_layer_sizes=None,
+        n_w_bits=3,
+        n_a_bits=2,
+        n_in_bits=None,
+        n_accum_bits=5,
+        activation="ReLU",
+        neuron_sparsity=0.0,
+        max_epochs=100,
+        lr=0.02,
+        batch_size=64,
+        optimizer="Adam",
+        weight_decay=0.0,
+        callbacks=None,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        warm_start=False,
+        device="cpu",
+        verbose=0,
+        random_state=None,
+        p_error=2**-64,
+    ):
+        self.n_layers = n_layers
+        self.n_hidden_neurons_multiplier = n_hidden_neurons_multiplier
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.n_w_bits = n_w_bits
+        self.n_a_bits = n_a_bits
+        self.n_in_bits = n_in_bits
+        self.n_accum_bits = n_accum_bits
+        self.activation = activation
+        self.neuron_sparsity = neuron_sparsity
+        self.max_epochs = max_epochs
+        self.lr = lr
+        self.batch_size = batch_size
+        self.optimizer = optimizer
+        self.weight_decay = weight_decay
+        self.callbacks = callbacks
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.warm_start = warm_start
+        self.device = device
+        self.verbose = verbose
+        self.random_state = random_state
+        self.p_error = p_error
+
+    # Hooks of classifier and regressor -----------------------------------------------
+
+    def _loss_and_outputs(self, y: np.ndarray) -> tuple[str, int]:
+        """Return the name of the loss and the number of outputs."""
+        raise NotImplementedError
+
+    @contextmanager
+    def _trainable(self, y: np.ndarray) -> Iterator[np.ndarray]:
+        """Yield the targets that the module is trained on."""
+        yield y
+
+    # Training ------------------------------------------------------------------------
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, *, incremental: bool) -> Any:
+        """Validate everything, then train: one epoch, or until the net is fitted."""
+        self._validate_params()
+        started = hasattr(self, "net_") and (incremental or self.warm_start)
+        X, targets, weights = self._validated_for_fit(
+            X, y, sample_weight, reset=not started
+        )
+        with few_threads(X.size):
+            if not started:
+                self._random = check_random_state(self.random_state)
+                self.net_ = self._new_net(X, targets, weights)
+            self._train(X, targets, weights, incremental=incremental)
+        return self
+
+    def _validated_for_fit(
+        self, X: Any, y: Any, sample_weight: Any, *, reset: bool
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return features, targets and weights of the rows that count."""
+        X, y = validate_data(
+            self, X, y, reset=reset, dtype=np.float64, **self._target_checks
+        )
+        weights = _check_sample_weight(
+            sample_weight, X, dtype=np.float64, ensure_non_negative=True
+        )
+        counts = weights > 0
+        X, y, weights = X[counts], y[counts], weights[counts]
+        return X, self._targets(y, reset=reset), weights / weights.mean()
+
+    def _new_net(self, X: np.ndarray, y: np.ndarray, weights: np.ndarray) -> NeuralNet:
+        """Return an initialized and calibrated net."""
+        loss, n_outputs = self._loss_and_outputs(y)
+        module = {f"module__{name}": getattr(self, name) for name in _MODULE_PARAMETERS}
+        decayed = [("linears.*.weight", {"weight_decay": self.weight_decay})]
+        net = NeuralNet(
+            SparseQuantNeuralNetwork,
+            criterion=WeightedLoss,
+            optimizer=_resolve_optimizer(self.optimizer),
+            iterator_train=Batches,
+            iterator_valid=Batches,
+            train_split=None,
+            callbacks=[*copy.deepcopy(self.callbacks or []), *self._own_callbacks()],
+            verbose=int(self.verbose),
+            device=self.device,
+            lr=self.lr,
+            batch_size=self.batch_size,
+            module__n_inputs=X.shape[1],
+            module__n_outputs=n_outputs,
+            module__seed=int(self._random.randint(_SEEDS)),
+            criterion__loss=loss,
+            optimizer__param_groups=decayed,
+            **module,
+        )
+        net.initialize()
+        tensors = (torch.as_tensor(array, device=self.device) for array in (X, weights))
+        net.module_.calibrate(*tensors)
+        return net
+
+    def _own_callbacks(self) -> list[tuple[str, Any]]:
+        """Return the callbacks of `fit` that `partial_fit` does without."""
+        callbacks: list[tuple[str, Any]] = [("one_cycle", OneCycle())]
+        if self.neuron_sparsity:
+            callbacks.append(("neuron_pruning", NeuronPruning(self.neuron_sparsity)))
+        if self.early_stopping:
+            stopping = PatientStopping(patience=self.n_iter_no_change, load_best=True)
+            callbacks.append(("early_stopping", stopping))
+        return callbacks
+
+    def _train(
+        self, X: np.ndarray, y: np.ndarray, weights: np.ndarray, *, incremental: bool
+    ) -> None:
+        """Train the net on validated rows."""
+        net = self.net_
+        seed = int(self._random.randint(_SEEDS))
+        train: Any = slice(None)
+        with self._trainable(y) as targets:
+            tensors = [torch.as_tensor(array) for array in (X, targets, weights)]
+            if self.early_stopping and not incremental:
+                train, valid = train_test_split(
+                    np.arange(len(X)),
+                    test_size=self.validation_fraction,
+                    random_state=seed,
+                    stratify=y if is_classifier(self) else None,
+                )
+                held_out = TensorDataset(*(tensor[valid] for tensor in tensors))
+                net.set_params(train_split=predefined_split(held_out))
+            net.set_params(max_epochs=self.max_epochs, lr=self.lr)
+            net.iterator_train__seed = seed
+            dataset = TensorDataset(*(tensor[train] for tensor in tensors))
+            if incremental:
+                callbacks = net.callbacks_
+                own = {name for name, _ in self._own_callbacks()}
+                net.callbacks_ = [entry for entry in callbacks if entry[0] not in own]
+                net.partial_fit(dataset, epochs=1)
+                net.callbacks_ = callbacks
+            else:
+                net.partial_fit(dataset)
+        # Nothing of the data is kept.
+        net.set_params(train_split=None)
+        if self.early_stopping and not incremental:
+            # Brevitas made new parameters when the best ones were loaded.
+            net.initialize_optimizer()
+        net.module_.eval()
+
+    def _forward(self, X: np.ndarray) -> Tensor:
+        with few_threads(X.size), torch.inference_mode():
+            scores: Tensor = self.net_.module_(torch.as_tensor(X, device=self.device))
+        return scores
+
+
+def _resolve_optimizer(optimizer: str | type) -> type[torch.optim.Optimizer]:
+    """Return the class of an optimizer, given or named.
+
+    Raises
+    ------
+    ValueError
+        If it is neither a class of ``torch.optim`` nor the name of one.
+    """
+    found = (
+        getattr(torch.optim, optimizer, None) if isinstance(optimizer, str) else optimizer
+    )
+    if not (inspect.isclass(found) and issubclass(found, torch.optim.Optimizer)):
+        raise ValueError(
+            f"The parameter 'optimizer' must be a class of torch.optim or the name of one, "
+            f"such as 'Adam' or 'SGD'; got {optimizer!r}."
+        )
+    return found
+
+
+class ReadyMadeClassifier(NetClassifier, _ReadyMade):
+    """A quantized network that classifies, in clear."""
+
+    def fit(self, X, y, sample_weight=None):
+        """Fit the network.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+        sample_weight : array-like of shape (n_samples,), optional
+
+        Returns
+        -------
+        self : object
+        """
+        return self._fit(X, y, sample_weight, incremental=False)
+
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Train for one more epoch, at the constant learning rate `lr`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+        classes : array-like of shape (n_classes,), optional
+            All labels; needed in the first call if `y` does not have all.
+        sample_weight : array-like of shape (n_samples,), optional
+
+        Returns
+        -------
+        self : object
+        """
+        self._announced = None if classes is None else np.unique(classes)
+        try:
+            return self._fit(X, y, sample_weight, incremental=True)
+        finally:
+            del self._announced
+
+    def _targets(self, y: np.ndarray, *, reset: bool) -> np.ndarray:
+        announced = getattr(self, "_announced", None)
+        if reset and announced is not None:
+            self.classes_ = announced
+        return super()._targets(y, reset=reset and announced is None)
+
+    def _loss_and_outputs(self, y: np.ndarray) -> tuple[str, int]:
+        n_classes = len(self.classes_)
+        return ("binary_log_loss", 1) if n_classes == 2 else ("log_loss", n_classes)
+
+    def decision_function(self, X):
+        """Return the logit of the second of two classes, or the score of each class."""
+        scores = self._outputs(X)
+        return scores[:, 0] if len(self.classes_) == 2 else scores
+
+    def _probabilities(self, outputs: np.ndarray) -> np.ndarray:
+        if len(self.classes_) > 2:
+            return softmax(outputs, axis=1)
+        return np.hstack([expit(-outputs), expit(outputs)])
+
+
+class ReadyMadeRegressor(NetRegressor, _ReadyMade):
+    """A quantized network that predicts numbers, in clear.
+
+    Targets are standardized for training; the last layer takes the scale over.
+    """
+
+    def fit(self, X, y, sample_weight=None):
+        """Fit the network.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        sample_weight : array-like of shape (n_samples,), optional
+
+        Returns
+        -------
+        self : object
+        """
+        return self._fit(X, y, sample_weight, incremental=False)
+
+    def partial_fit(self, X, y, sample_weight=None):
+        """Train for one more epoch, at the constant learning rate `lr`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        sample_weight : array-like of shape (n_samples,), optional
+
+        Returns
+        -------
+        self : object
+        """
+        return self._fit(X, y, sample_weight, incremental=True)
+
+    def _loss_and_outputs(self, y: np.ndarray) -> tuple[str, int]:
+        return "squared_error", y.shape[1]
+
+    def _new_net(self, X: np.ndarray, y: np.ndarray, weights: np.ndarray) -> NeuralNet:
+        net = super()._new_net(X, y, weights)
+        parts = torch.as_tensor(weights / weights.sum(), device=self.device)
+        moments = weighted_moments(torch.as_tensor(y, device=self.device), parts)
+        self._target_mean, self._target_scale = (m.cpu().numpy() for m in moments)
+        self._rescale_outputs(net, self._target_scale, self._target_mean)
+        return net
+
+    def _rescale_outputs(
+        self, net: NeuralNet, factor: np.ndarray, offset: np.ndarray
+    ) -> None:
+        net.module_.rescale_outputs(
+            torch.as_tensor(factor, device=self.device),
+            torch.as_tensor(offset, device=self.device),
+        )
+
+    @contextmanager
+    def _trainable(self, y: np.ndarray) -> Iterator[np.ndarray]:
+        mean, scale = self._target_mean, self._target_scale
+        self._rescale_outputs(self.net_, 1 / scale, -mean / scale)
+        try:
+            yield (y - mean) / scale
+        finally:
+            self._rescale_outputs(self.net_, scale, mean)

@@ -1,0 +1,147 @@
+"""Any net of skorch as a scikit-learn estimator, in clear."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import clone
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import validate_data
+from skorch import NeuralNet, NeuralNetBinaryClassifier
+from torch import Tensor
+
+from fhe_estimators.neural_network._nets import NetClassifier, NetEstimator, NetRegressor
+
+__all__ = ["WrappedClassifier", "WrappedRegressor"]
+
+
+class _Wrapped(NetEstimator):
+    """What the wrappers of a classifier and of a regressor share."""
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        "net": [NeuralNet],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        net,
+        *,
+        n_bits=6,
+        rounding="exact",
+        rounding_bits="auto",
+        random_state=None,
+        p_error=2**-64,
+    ):
+        self.net = net
+        self.n_bits = n_bits
+        self.rounding = rounding
+        self.rounding_bits = rounding_bits
+        self.random_state = random_state
+        self.p_error = p_error
+
+    def fit(self, X, y, **fit_params):
+        """Fit a clone of `net`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        **fit_params : dict
+            Passed to the net: to the forward method of its module.
+
+        Returns
+        -------
+        self : object
+        """
+        self._validate_params()
+        X, y = validate_data(self, X, y, dtype=np.float64, **self._target_checks)
+        targets = self._targets(y, reset=True)
+        with self._seeded():
+            self.net_ = clone(self.net).initialize()
+            dtype = precision(self.net_.module_)
+            x, y = torch.as_tensor(X, dtype=dtype), torch.as_tensor(targets)
+            y = y.to(dtype) if y.is_floating_point() else y
+            self.net_.partial_fit(x, y, **fit_params)
+        self.net_.module_.eval()
+        return self
+
+    @contextmanager
+    def _seeded(self) -> Iterator[None]:
+        """Let torch draw from `random_state`, if one is given, and forget about it."""
+        if self.random_state is None:
+            yield
+            return
+        seed = int(check_random_state(self.random_state).randint(2**31))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            yield
+
+    def _forward(self, X: np.ndarray) -> Tensor:
+        x = torch.as_tensor(X, dtype=precision(self.net_.module_))
+        outputs = self.net_.forward(x)
+        # Only the first of several outputs is predicted from, as in skorch.
+        first: Tensor = outputs[0] if isinstance(outputs, tuple) else outputs
+        return first.reshape(len(X), -1)
+
+
+def precision(module: torch.nn.Module) -> torch.dtype:
+    """Return the type of floating point numbers that a module computes with."""
+    floats = (p.dtype for p in module.parameters() if p.is_floating_point())
+    return next(floats, torch.float32)
+
+
+class WrappedClassifier(NetClassifier, _Wrapped):
+    """A classifier of skorch, in clear."""
+
+    def fit(self, X, y, **fit_params):
+        """Fit a clone of `net`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+            Labels of any kind.
+        **fit_params : dict
+            Passed to the net: to the forward method of its module.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If the module has not as many outputs as there are classes.
+        """
+        super().fit(X, y, **fit_params)
+        n_found = self._probabilities(np.zeros((1, self._n_outputs()))).shape[1]
+        if n_found != len(self.classes_):
+            raise ValueError(
+                f"The module of 'net' tells {n_found} classes apart, but y has "
+                f"{len(self.classes_)}: {self.classes_}. Build it with that many outputs."
+            )
+        return self
+
+    def _n_outputs(self) -> int:
+        return self._forward(np.zeros((1, self.n_features_in_))).shape[1]
+
+    def _targets(self, y: np.ndarray, *, reset: bool) -> np.ndarray:
+        places = super()._targets(y, reset=reset)
+        binary = isinstance(self.net, NeuralNetBinaryClassifier)
+        return places.astype(np.float64) if binary else places
+
+    def _probabilities(self, outputs: np.ndarray) -> np.ndarray:
+        # It follows from the criterion; there is no public way to it.
+        nonlinearity = self.net_._get_predict_nonlinearity()
+        scores = outputs[:, 0] if outputs.shape[1] == 1 else outputs
+        probabilities: np.ndarray = nonlinearity(torch.as_tensor(scores)).numpy()
+        return probabilities
+
+
+class WrappedRegressor(NetRegressor, _Wrapped):
+    """A regressor of skorch, in clear."""
