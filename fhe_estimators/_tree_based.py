@@ -133,11 +133,12 @@ class TreeMixin(FHEMixin):
             sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
         self.onnx_model_ = self._to_onnx()
         bits = self._bit_widths()
+        tolerances = {"tolerance": _FAITHFUL, "wide_tolerance": _FAITHFUL}
         options = TreeOptions(
             self._grid,
             bits.op_weights if isinstance(self.n_bits, Mapping) else None,
-            TreeOptions.tolerance if self._grid is not None else _FAITHFUL,
-            self.input_encoding,
+            encoding=self.input_encoding,
+            **(tolerances if self._grid is None else {}),
         )
         self.quantized_module_ = to_quantized_module(
             self.onnx_model_, [X], bits, None, sample_weight, options

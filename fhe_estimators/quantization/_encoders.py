@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
@@ -88,6 +90,32 @@ class ThermometerEncoder(BinEncoder):
         return column[:, np.newaxis] <= edges
 
 
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """Integer sums from columns, which hold parts of them: ``results @ scales + offset``.
+
+    Parameters
+    ----------
+    scales : ndarray of int64 of shape (n_columns, n_outputs)
+        How often each column counts in each sum.
+    offset : ndarray of int64 of shape (n_outputs,)
+        What the columns lack.
+    """
+
+    scales: np.ndarray
+    offset: np.ndarray
+
+    @classmethod
+    def whole(cls, n_outputs: int) -> Columns:
+        """Return what reads one column for each sum that lacks nothing."""
+        return cls(np.eye(n_outputs, dtype=np.int64), np.zeros(n_outputs, np.int64))
+
+    def added(self, q: ArrayLike) -> np.ndarray:
+        """Return the sums of results of shape (n_samples, n_columns)."""
+        sums: np.ndarray = np.asarray(q) @ self.scales + self.offset
+        return sums
+
+
 class SumDecoder:
     """Real scores from sums of trees.
 
@@ -99,31 +127,31 @@ class SumDecoder:
         The score of a sum of zero.
     total : float or None
         If given, one more output follows: `total` less the sum of the others.
-    offset : ndarray of int64 of shape (n_outputs,)
-        What the sums lack.
+    columns : Columns
+        What the results of the circuit have to do with the sums.
     """
 
     def __init__(
-        self, scale: float, base: np.ndarray, total: float | None, offset: np.ndarray
+        self, scale: float, base: np.ndarray, total: float | None, columns: Columns
     ) -> None:
-        self.scale, self.base, self.total, self.offset = scale, base, total, offset
+        self.scale, self.base, self.total, self.columns = scale, base, total, columns
 
-    def with_offset(self, offset: np.ndarray) -> SumDecoder:
-        """Return the decoder of sums that lack `offset`."""
-        return SumDecoder(self.scale, self.base, self.total, offset)
+    def reading(self, columns: Columns) -> SumDecoder:
+        """Return the decoder of the same sums, divided among other columns."""
+        return SumDecoder(self.scale, self.base, self.total, columns)
 
     def dequant(self, q: ArrayLike) -> np.ndarray:
         """Return real scores.
 
         Parameters
         ----------
-        q : array-like of int of shape (n_samples, n_outputs * n_partial_sums)
+        q : array-like of int of shape (n_samples, n_columns)
 
         Returns
         -------
         scores : ndarray of float64 of shape (n_samples, n_outputs)
         """
-        sums = _added(q, self.offset).astype(np.float64)
+        sums = self.columns.added(q).astype(np.float64)
         scores: np.ndarray = self.scale * sums + self.base
         if self.total is None:
             return scores
@@ -131,7 +159,7 @@ class SumDecoder:
         return np.concatenate([scores, last], axis=1)
 
     def __repr__(self) -> str:
-        return f"SumDecoder(scale={self.scale:g}, n_outputs={len(self.offset)})"
+        return f"SumDecoder(scale={self.scale:g}, n_outputs={len(self.base)})"
 
 
 class LeafDecoder:
@@ -140,38 +168,31 @@ class LeafDecoder:
     Parameters
     ----------
     values : ndarray of float64 of shape (n_values, n_outputs)
-    offset : ndarray of int64 of shape (1,)
-        What the sum lacks.
+    columns : Columns
+        What the results of the circuit have to do with that number.
     """
 
-    def __init__(self, values: np.ndarray, offset: np.ndarray) -> None:
-        self.values, self.offset = values, offset
+    def __init__(self, values: np.ndarray, columns: Columns) -> None:
+        self.values, self.columns = values, columns
 
-    def with_offset(self, offset: np.ndarray) -> LeafDecoder:
-        """Return the decoder of sums that lack `offset`."""
-        return LeafDecoder(self.values, offset)
+    def reading(self, columns: Columns) -> LeafDecoder:
+        """Return the decoder of the same numbers, divided among other columns."""
+        return LeafDecoder(self.values, columns)
 
     def dequant(self, q: ArrayLike) -> np.ndarray:
         """Return the values of leaves.
 
         Parameters
         ----------
-        q : array-like of int of shape (n_samples, n_partial_sums)
+        q : array-like of int of shape (n_samples, n_columns)
 
         Returns
         -------
         values : ndarray of float64 of shape (n_samples, n_outputs)
         """
-        numbers = _added(q, self.offset)[:, 0].astype(np.int64)
+        numbers = self.columns.added(q)[:, 0].astype(np.int64)
         values: np.ndarray = self.values[numbers]
         return values
 
     def __repr__(self) -> str:
         return f"LeafDecoder({len(self.values)} values)"
-
-
-def _added(q: ArrayLike, offset: np.ndarray) -> np.ndarray:
-    """Return sums of partial sums, of shape (n_samples, n_outputs)."""
-    array = np.asarray(q)
-    sums: np.ndarray = array.reshape(len(array), len(offset), -1).sum(axis=2) + offset
-    return sums

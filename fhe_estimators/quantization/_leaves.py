@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fhe_estimators.quantization._encoders import LeafDecoder, SumDecoder
+from fhe_estimators.quantization._encoders import Columns, LeafDecoder, SumDecoder
 from fhe_estimators.quantization._grid import Grid
 from fhe_estimators.rewrite.trees import (
     Ensemble,
@@ -21,6 +21,9 @@ from fhe_estimators.rewrite.trees import (
 
 #: Bits of the sum over all trees that are tried, fewest first.
 _SUM_BITS = range(3, 25)
+#: Span of the leaves of a tree that is not doubled if it need not be: integers of more than
+#: seven bits take parameters that cost half as much again, or more columns.
+_WIDE = 64
 
 
 class IntegerTrees(NamedTuple):
@@ -71,6 +74,7 @@ def with_integer_leaves(
     weights: np.ndarray,
     leaf_bits: int | None,
     tolerance: float,
+    wide_tolerance: float | None = None,
 ) -> IntegerTrees:
     """Quantize the leaves of trees.
 
@@ -87,8 +91,8 @@ def with_integer_leaves(
         Calibration rows.
     weights : ndarray of shape (n_samples,)
         How much each of them counts.
-    leaf_bits, tolerance
-        As in `TreeOptions`.
+    leaf_bits, tolerance, wide_tolerance
+        As in `TreeOptions`; by default there is one tolerance.
 
     Returns
     -------
@@ -133,9 +137,10 @@ def with_integer_leaves(
             unit = largest / max(1, steps) or 1.0
             errors = scores / unit - summed([np.rint(found / unit) for found in values])
             error = np.sqrt(np.average(errors**2, axis=0, weights=weights).mean())
-            if error * unit <= tolerance * deviation:
+            wide = wide_tolerance is not None and largest >= _WIDE * unit
+            if error * unit <= (wide_tolerance if wide else tolerance) * deviation:
                 break
-    decoder = SumDecoder(unit, base, total, np.zeros(n_outputs, np.int64))
+    decoder = SumDecoder(unit, base, total, Columns.whole(n_outputs))
     return IntegerTrees(
         [
             simplified(_with_leaves(tree, np.rint(found / unit)))
@@ -149,7 +154,7 @@ def _numbered(tree: Tree) -> IntegerTrees:
     values = np.array([leaf.value for leaf in leaves(tree)])
     different, numbers = np.unique(values, axis=0, return_inverse=True)
     numbered = _with_leaves(tree, numbers.reshape(-1, 1))
-    decoder = LeafDecoder(different, np.zeros(1, np.int64))
+    decoder = LeafDecoder(different, Columns.whole(1))
     return IntegerTrees([simplified(numbered)], decoder)
 
 

@@ -4,38 +4,44 @@ from __future__ import annotations
 
 import warnings
 from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 import numpy as np
 
-from fhe_estimators.circuit import estimated_seconds
+from fhe_estimators.circuit import Cost, estimated_seconds
 from fhe_estimators.exceptions import CompilationError, CostWarning
 from fhe_estimators.graph import Graph
 from fhe_estimators.quantization._encoders import (
     BinEncoder,
+    Columns,
     LeafDecoder,
     SumDecoder,
     ThermometerEncoder,
 )
 from fhe_estimators.quantization._grid import Grid
 from fhe_estimators.quantization._leaves import on_grid, with_integer_leaves
-from fhe_estimators.rewrite.trees import Bits, Ensemble, TableSum, splits
+from fhe_estimators.rewrite.trees import Bits, Column, Ensemble, TableSum, splits
 
 _ENCODERS = {"integer": BinEncoder, "thermometer": ThermometerEncoder}
 #: Up to so many bins, a table that compares with an edge is cheap.
 _SMALL_BINS = 31
-#: Bits of tables that are tried, and the optimizer's figure for one table of so many bits
-#: at ``p_error = 2**-40``, with a narrow result.
+#: Bits of tables that are tried, and the least that one of so many bits costs, at
+#: ``p_error = 2**-40``: the optimizer's figure, and bytes of keys.
 _TABLE_BITS = (3, 4, 5, 6)
 _OPERATIONS = {0: 0.0, 1: 29e6, 2: 41e6, 3: 69e6, 4: 98e6, 5: 227e6, 6: 526e6, 7: 1.2e9}
+_KEY_BYTES = {0: 0.0, 1: 10e6, 2: 11e6, 3: 19e6, 4: 25e6, 5: 56e6, 6: 124e6, 7: 260e6}
 #: States of tables that are only looked up in clear.
 _STATES_IN_CLEAR = 16
-#: Numbers of partial sums that are tried: the client gets one ciphertext for each.
-_PARTIAL_SUMS = (1, 2, 4, 8, 16, 32)
+#: How wide and noisy columns may be, see `TableSum.columns`: between the least, below
+#: which parameters get no cheaper, and no limit.
+_ROOMS = (8, 8.5, 9, 9.5, 10, 12, np.inf)
 #: A complexity within this factor of another is as good.
 _AS_GOOD = 1.03
+#: Elementary operations that take a server as long as to make a byte of keys ready, and as
+#: a column takes to be sent and decrypted.
+_PER_KEY_BYTE, _PER_COLUMN = 20, 15e6
 #: Estimated seconds a row that are worth a warning, and that are refused.
 _SLOW, _HOPELESS = 60, 3600
 #: Rows that the error of rounded leaves is measured on.
@@ -57,6 +63,8 @@ class TreeOptions:
     tolerance : float, default=0.005
         Root mean square of what rounding the leaves may change in the scores of the
         calibration rows, relative to the standard deviation of the scores.
+    wide_tolerance : float, default=0.01
+        The same where the leaves of some tree would span more than seven bits otherwise.
     encoding : {'thermometer', 'integer'}, default='thermometer'
         What is encrypted: a bit for each edge of the grid, or one integer a feature.
     """
@@ -64,15 +72,19 @@ class TreeOptions:
     grid: Grid | None = None
     leaf_bits: int | None = None
     tolerance: float = 0.005
+    wide_tolerance: float = 0.01
     encoding: str = "thermometer"
 
 
-class _HasComplexity(Protocol):
+Decoder = SumDecoder | LeafDecoder
+
+
+class _HasCost(Protocol):
     @property
-    def complexity(self) -> float: ...
+    def cost(self) -> Cost: ...
 
 
-_Built = TypeVar("_Built", bound=_HasComplexity)
+_Built = TypeVar("_Built", bound=_HasCost)
 
 
 class TreeGraphs:
@@ -117,6 +129,7 @@ class TreeGraphs:
             weights[::step],
             options.leaf_bits,
             options.tolerance,
+            options.wide_tolerance,
         )
         used = {split.feature for tree in self.trees for split in splits(tree)}
         self.encoder = _ENCODERS[options.encoding](*_sent(grid, used))
@@ -135,25 +148,23 @@ class TreeGraphs:
             self._sums[table_bits] = TableSum.of(self.trees, self._bits, table_bits)
         return self._sums[table_bits]
 
-    def default(self) -> tuple[Graph, SumDecoder | LeafDecoder]:
+    def default(self) -> tuple[Graph, Decoder]:
         """Return a graph for clear integers, found at once, not the cheapest one."""
         sums = TableSum.unmerged(self.trees, self._bits, _STATES_IN_CLEAR)
-        return self._graph(sums, self._encodings[0], 1)
+        return self._graph(sums, self._encodings[0])
 
-    def cheapest(
-        self, build: Callable[[Graph], _Built]
-    ) -> tuple[_Built, SumDecoder | LeafDecoder]:
-        """Build the graph of the lowest complexity.
+    def cheapest(self, build: Callable[[Graph], _Built]) -> tuple[_Built, Decoder]:
+        """Build the graph that is cheapest for server and client.
 
         Sizes of tables are tried from the one of the lowest estimate on, as long as the
-        estimate is below the best complexity found; larger ones are not looked at once the
-        estimate rises. For each, the fewest partial sums are searched that are as good as
-        the most: how much room there is for noise decides between few levels of parameters.
+        estimate is below the best price found; larger ones are not looked at once the
+        estimate rises. For each, it is searched how much room columns can take: parameters
+        come in few levels, and the fewest columns of the cheapest level cost least.
 
         Parameters
         ----------
         build : callable
-            Compiles a graph; the result has a `complexity`.
+            Compiles a graph; the result has a `cost`.
 
         Returns
         -------
@@ -175,38 +186,41 @@ class TreeGraphs:
             if estimates[bits] > min(estimates.values()):
                 break
         self._check_cost(estimates)
-        best: tuple[_Built, SumDecoder | LeafDecoder] | None = None
+        found: list[tuple[float, _Built, Decoder]] = []
         failure = None
         for bits in sorted(estimates, key=lambda bits: estimates[bits]):
-            if best is not None and estimates[bits] >= best[0].complexity:
+            if found and estimates[bits] >= min(price for price, *_ in found):
                 break
             for encoding in self._encodings:
                 try:
-                    found = self._with_partial_sums(bits, encoding, build)
+                    found += self._with_columns(bits, encoding, build)
                 except CompilationError as error:
                     failure = error
-                    continue
-                if best is None or found[0].complexity < best[0].complexity:
-                    best = found
-        if best is None:
+        if not found:
             assert failure is not None
             raise failure
-        return best
+        _, built, decoder = min(found, key=lambda entry: entry[0])
+        return built, decoder
 
     def _graph(
-        self, sums: TableSum, encoding: str, partial_sums: int
-    ) -> tuple[Graph, SumDecoder | LeafDecoder]:
-        graph, offset = sums.lowered(partial_sums, encoding)
-        return graph, self._decoder.with_offset(offset)
+        self, sums: TableSum, encoding: str, columns: Sequence[Column] | None = None
+    ) -> tuple[Graph, Decoder]:
+        graph, offset, scales = sums.lowered(columns, encoding)
+        return graph, self._decoder.reading(Columns(scales, offset))
 
     def _estimate(self, table_bits: int) -> float:
+        """Return a price that no circuit with tables of so many bits falls below."""
+        least = min(self.table_sum(table_bits).table_bits, max(_KEY_BYTES))
+        return self._work(table_bits) + _PER_KEY_BYTE * _KEY_BYTES[least]
+
+    def _work(self, table_bits: int) -> float:
         """Return a complexity that no circuit with tables of so many bits falls below."""
         sums = self.table_sum(table_bits)
         return sums.n_tables * _OPERATIONS[min(sums.table_bits, max(_OPERATIONS))]
 
     def _check_cost(self, estimates: Mapping[int, float]) -> None:
         best = min(estimates, key=lambda bits: estimates[bits])
-        seconds = estimated_seconds(estimates[best])
+        seconds = estimated_seconds(self._work(best))
         if seconds < _SLOW:
             return
         message = (
@@ -219,28 +233,35 @@ class TreeGraphs:
             raise CompilationError(message)
         warnings.warn(message, CostWarning, stacklevel=2)
 
-    def _with_partial_sums(
+    def _with_columns(
         self, table_bits: int, encoding: str, build: Callable[[Graph], _Built]
-    ) -> tuple[_Built, SumDecoder | LeafDecoder]:
+    ) -> list[tuple[float, _Built, Decoder]]:
+        """Return the price of what is built with several numbers of columns, and it."""
         sums = self.table_sum(table_bits)
-        most = len(sums.groups)
-        ladder = [number for number in _PARTIAL_SUMS if number == 1 or number < most]
-        found: dict[int, tuple[_Built, SumDecoder | LeafDecoder]] = {}
+        found: dict[int, tuple[float, _Built, Decoder]] = {}
+        prices: dict[int, float] = {}
 
-        def complexity(partial_sums: int) -> float:
-            if partial_sums not in found:
-                graph, decoder = self._graph(sums, encoding, partial_sums)
+        def price(room: float) -> float:
+            """Return what parameters cost if columns take so much room."""
+            columns = sums.columns(room)
+            number = len(columns)
+            if number not in prices:
+                graph, decoder = self._graph(sums, encoding, columns)
                 try:
-                    found[partial_sums] = build(graph), decoder
+                    built = build(graph)
                 except CompilationError:
-                    if partial_sums == ladder[-1]:
+                    if room == _ROOMS[0]:
                         raise
-                    return np.inf
-            return found[partial_sums][0].complexity
+                    prices[number] = np.inf
+                else:
+                    cost = built.cost
+                    prices[number] = cost.complexity + _PER_KEY_BYTE * cost.key_bytes
+                    found[number] = prices[number] + _PER_COLUMN * number, built, decoder
+            return prices[number]
 
-        good = complexity(ladder[-1]) * _AS_GOOD
-        fewest = bisect_left(ladder, True, key=lambda number: complexity(number) <= good)
-        return found[ladder[fewest]]
+        good = price(_ROOMS[0]) * _AS_GOOD
+        bisect_left(_ROOMS, True, key=lambda room: price(room) > good)
+        return list(found.values())
 
 
 def _sent(grid: Grid, used: set[int]) -> tuple[Grid, tuple[int, ...]]:

@@ -36,7 +36,7 @@ def table_bits(graph):
     return graph.value(node.inputs[0]).bits
 
 
-def n_partial_sums(graph):
+def n_columns(graph):
     return graph.outputs[0].shape[1]
 
 
@@ -46,23 +46,48 @@ def builder(price):
 
     def build(graph):
         compiled.append(graph)
-        return SimpleNamespace(complexity=price(graph), graph=graph)
+        cost = SimpleNamespace(complexity=price(graph), key_bytes=0)
+        return SimpleNamespace(cost=cost, graph=graph)
 
     return build, compiled
 
 
-def test_fewest_partial_sums_that_are_as_good():
+def test_fewest_columns_that_are_as_good():
     """Noise leaves a step between few levels: the search finds where it is."""
-    for step in trees_module._PARTIAL_SUMS:
-        factors = {n: 1.5 if n < step else 1 for n in trees_module._PARTIAL_SUMS}
-        build, _ = builder(lambda graph, f=factors: 1e12 * f[n_partial_sums(graph)])
+    found = graphs()
+    numbers = {len(found.table_sum(3).columns(room)) for room in trees_module._ROOMS}
+    assert len(numbers) > 2
+    for step in numbers:
+        build, _ = builder(lambda graph, n=step: 1e12 if n_columns(graph) >= n else 2e12)
+        built, _ = found.cheapest(build)
+        assert n_columns(built.graph) == step
+
+
+def test_keys_and_columns_have_a_price(monkeypatch):
+    """Few columns, or small keys, are worth a little more work, but not much more."""
+    fewest = min(len(graphs().table_sum(3).columns(room)) for room in trees_module._ROOMS)
+    for work, pays in ((1e6, False), (1e9, True)):
+        build, _ = builder(lambda graph, w=work: 1e9 + w * (n_columns(graph) == fewest))
         built, _ = graphs().cheapest(build)
-        assert n_partial_sums(built.graph) == step
+        assert (n_columns(built.graph) > fewest) is pays
+
+    for least in ("_OPERATIONS", "_KEY_BYTES"):
+        monkeypatch.setattr(trees_module, least, dict.fromkeys(range(8), 0.0))
+
+    def build(graph):
+        small = table_bits(graph) == 3
+        cost = SimpleNamespace(
+            complexity=1.1e9 if small else 1e9, key_bytes=20e6 if small else 50e6
+        )
+        return SimpleNamespace(cost=cost, graph=graph)
+
+    assert table_bits(graphs().cheapest(build)[0].graph) == 3
 
 
 @pytest.mark.parametrize("best", [3, 4, 5])
 def test_cheapest_size_of_tables(best, monkeypatch):
-    monkeypatch.setattr(trees_module, "_OPERATIONS", dict.fromkeys(range(8), 0.0))
+    for least in ("_OPERATIONS", "_KEY_BYTES"):
+        monkeypatch.setattr(trees_module, least, dict.fromkeys(range(8), 0.0))
     build, _ = builder(lambda graph: 1.0 if table_bits(graph) == best else 2.0)
     built, _ = graphs().cheapest(build)
     assert table_bits(built.graph) == best
@@ -72,20 +97,21 @@ def test_sizes_that_cannot_be_best_are_not_compiled():
     found = graphs()
     estimates = {bits: found._estimate(bits) for bits in (3, 4)}
     cheaper = min(estimates, key=estimates.get)
-    build, compiled = builder(lambda graph: estimates[cheaper])
+    build, compiled = builder(lambda graph: 0)
     found.cheapest(build)
     assert {table_bits(graph) for graph in compiled} == {cheaper}
 
 
 def test_a_graph_without_parameters_is_passed_over():
     def price(graph):
-        if n_partial_sums(graph) < 4 or table_bits(graph) == 3:
+        if n_columns(graph) < 4 or table_bits(graph) == 3:
             raise CompilationError("no parameters")
         return 1e12
 
     build, _ = builder(price)
     built, _ = graphs().cheapest(build)
-    assert (table_bits(built.graph), n_partial_sums(built.graph)) == (4, 4)
+    assert table_bits(built.graph) > 3
+    assert n_columns(built.graph) >= 4
 
     def never(graph):
         raise CompilationError("no parameters")

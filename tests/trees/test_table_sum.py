@@ -1,5 +1,7 @@
 """Integer graphs of ensembles against the float graphs that they come from."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -25,11 +27,15 @@ from fhe_estimators.rewrite.trees import (
     recognize,
     simplified,
 )
-from fhe_estimators.rewrite.trees._groups import factored
+from fhe_estimators.rewrite.trees._columns import RADICES, digits
+from fhe_estimators.rewrite.trees._groups import Fragment, factored, gates_of
+from fhe_estimators.rewrite.trees._narrow import additive_part
 
 N_FEATURES, N_EDGES = 4, 5
 BITS = Bits(tuple(range(N_FEATURES)), (N_EDGES,) * N_FEATURES)
 ENCODINGS = ("thermometer", "integer", "digits")
+ZERO = np.zeros(1, np.int64)
+ROOMS = (1, 2.5, 4, 5, 8, math.inf)
 
 
 def encoded(bins, bits, encoding):
@@ -43,17 +49,17 @@ def encoded(bins, bits, encoding):
     return np.concatenate(columns, axis=1).astype(np.int64)
 
 
-def run(trees, bins, bits, table_bits, partial_sums, encoding):
+def run(trees, bins, bits, table_bits, room, encoding):
     """Return the sum of trees through their integer graph, all ranges checked."""
     sums = TableSum.of([simplified(tree) for tree in trees], bits, table_bits)
-    graph, offset = sums.lowered(partial_sums, encoding)
+    graph, offset, scales = sums.lowered(sums.columns(room), encoding)
     check(graph, INTEGER, supported(integer=True))
     program = ClearProgram(graph, 1)
     (outputs,) = program.run((encoded(bins, bits, encoding),))
     if encoding == "thermometer":
         for row in extremes(graph):
             program.run(row)
-    return outputs.reshape(len(bins), len(offset), partial_sums).sum(axis=2) + offset
+    return outputs @ scales + offset
 
 
 def leaf_values(n_outputs):
@@ -83,15 +89,15 @@ def ensembles(draw):
 @given(
     ensembles(),
     st.integers(2, 6),
-    st.integers(1, 4),
+    st.sampled_from(ROOMS),
     st.sampled_from(ENCODINGS),
     st.integers(0, 2**32 - 1),
 )
-def test_graph_is_sum_of_trees(forest, table_bits, partial_sums, encoding, seed):
+def test_graph_is_sum_of_trees(forest, table_bits, room, encoding, seed):
     random = np.random.default_rng(seed)
     bins = random.integers(0, N_EDGES + 1, size=(60, N_FEATURES))
     expected = sum(evaluate_tree(tree, bins) for tree in forest)
-    found = run(forest, bins, BITS, table_bits, partial_sums, encoding)
+    found = run(forest, bins, BITS, table_bits, room, encoding)
     np.testing.assert_array_equal(found, expected)
 
 
@@ -181,7 +187,7 @@ def test_ten_thousand_ensembles(seed):
             grid.bins(X),
             bits,
             int(random.integers(2, 6)),
-            int(random.integers(1, 4)),
+            random.choice(ROOMS),
             str(random.choice(ENCODINGS)),
         )
         np.testing.assert_array_equal(found, NumpyModule(graph)(X))
@@ -207,7 +213,7 @@ def test_trees_that_cancel_take_no_table():
     bins = np.random.default_rng(0).integers(0, N_EDGES + 1, size=(50, N_FEATURES))
     opposite = mapped(tree, lambda leaf: Leaf(-leaf.value))
     assert TableSum.of([tree, opposite], BITS, 4).n_tables == 0
-    assert not run([tree, opposite], bins, BITS, 4, 1, "thermometer").any()
+    assert not run([tree, opposite], bins, BITS, 4, math.inf, "thermometer").any()
 
 
 def test_trees_share_tables():
@@ -251,7 +257,7 @@ def test_leaf_behind_more_gates_than_states():
     bins[0] = 0
     expected = evaluate_tree(tree, bins)
     assert expected.any()
-    np.testing.assert_array_equal(run([tree], bins, bits, 3, 1, "thermometer"), expected)
+    np.testing.assert_array_equal(run([tree], bins, bits, 3, 4, "thermometer"), expected)
 
 
 def small_ensemble(n_outputs):
@@ -273,28 +279,28 @@ def small_ensemble(n_outputs):
 def test_simulation_gives_the_sum(n_outputs, encoding):
     trees, bins = small_ensemble(n_outputs)
     expected = sum(evaluate_tree(tree, bins) for tree in trees)
-    for table_bits, partial_sums in ((3, 1), (4, 2)):
-        graph, offset = TableSum.of(trees, BITS, table_bits).lowered(partial_sums, encoding)
+    for table_bits, room in ((3, math.inf), (4, 5)):
+        sums = TableSum.of(trees, BITS, table_bits)
+        graph, offset, scales = sums.lowered(sums.columns(room), encoding)
         found = Circuit(graph).simulate(encoded(bins, BITS, encoding))
-        found = found.reshape(len(bins), n_outputs, partial_sums).sum(axis=2) + offset
-        np.testing.assert_array_equal(found, expected)
+        np.testing.assert_array_equal(found @ scales + offset, expected)
 
 
 @pytest.mark.fhe
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_encrypted_sum(encoding):
     trees, bins = small_ensemble(2)
-    graph, offset = TableSum.of(trees, BITS, 4).lowered(2, encoding)
+    sums = TableSum.of(trees, BITS, 4)
+    graph, offset, scales = sums.lowered(sums.columns(5), encoding)
     found = Circuit(graph).encrypt_run_decrypt(encoded(bins[:3], BITS, encoding))
-    found = found.reshape(3, 2, 2).sum(axis=2) + offset
     np.testing.assert_array_equal(
-        found, sum(evaluate_tree(tree, bins[:3]) for tree in trees)
+        found @ scales + offset, sum(evaluate_tree(tree, bins[:3]) for tree in trees)
     )
 
 
 def test_circuit_refuses_what_is_no_thermometer_code():
     trees, _ = small_ensemble(1)
-    graph, _ = TableSum.of(trees, BITS, 4).lowered()
+    graph, _, _ = TableSum.of(trees, BITS, 4).lowered()
     from fhe_estimators.engine import ClearEngine
 
     bits = np.zeros((1, len(BITS)), np.int64)
@@ -308,10 +314,107 @@ def test_circuit_refuses_what_is_no_thermometer_code():
 @pytest.mark.simulate
 def test_many_rows_of_few_tables_share_calls():
     trees, bins = small_ensemble(1)
-    graph, offset = TableSum.of(trees, BITS, 4).lowered()
+    graph, offset, _ = TableSum.of(trees, BITS, 4).lowered()
     circuit = Circuit(graph)
     assert circuit._plan(2).capacity == 1
     assert circuit._plan(99).capacity > 1
     rows = np.resize(bins, (43, N_FEATURES))
     found = circuit.simulate(encoded(rows, BITS, "thermometer")) + offset
     np.testing.assert_array_equal(found, sum(evaluate_tree(tree, rows) for tree in trees))
+
+
+def bits_and_noise(graph):
+    """Return the bits of the sums of tables, and the noise of the noisiest of them."""
+    (node,) = (n for n in graph if n.op == "MatMul" and "tablelookup" in n.inputs[0])
+    weights = graph.constants[node.inputs[1]]
+    return graph.value(node.outputs[0]).bits, int((weights**2).sum(axis=0).max())
+
+
+@pytest.mark.parametrize("n_outputs", [1, 3])
+def test_columns_keep_to_the_room_they_have(n_outputs):
+    trees, _ = small_ensemble(n_outputs)
+    sums = TableSum.of(trees, BITS, 3)
+    numbers = []
+    for room in (6, 7, 8, 10):
+        columns = sums.columns(room)
+        bits, noise = bits_and_noise(sums.lowered(columns).graph)
+        assert bits + math.log2(noise) / 2 <= room
+        numbers.append(len(columns))
+    assert numbers[0] > n_outputs
+    assert numbers == sorted(numbers, reverse=True)
+    assert len(sums.columns()) == n_outputs
+
+
+def test_columns_of_tables_take_no_bit_for_the_sign():
+    """Whatever the signs of the leaves, also where leaves exclude each other."""
+    random = np.random.default_rng(0)
+    for sign in (-1, 1):
+        trees = [
+            mapped(tree, lambda leaf, by=sign: Leaf(by * random.integers(0, 61, size=1)))
+            for tree in small_ensemble(1)[0]
+        ]
+        sums = TableSum.of(trees, BITS, 3)
+        graph = sums.lowered(sums.columns(9)).graph
+        assert graph.outputs[0].bits == max(c.width for c in sums.columns(9))
+
+
+@given(st.integers(1, 5), st.integers(1, 4), st.sampled_from(RADICES))
+def test_digits(n_rows, n_columns, radix):
+    random = np.random.default_rng(n_rows)
+    numbers = random.integers(-1000, 1000, size=(n_rows, n_columns))
+    parts = list(digits(numbers, radix))
+    np.testing.assert_array_equal(sum(scale * digit for scale, digit in parts), numbers)
+    if radix is not None:
+        assert max(np.abs(digit).max() for _, digit in parts) <= radix // 2
+
+
+def test_functions_of_one_feature_leave_narrow_tables():
+    """A sum of two stumps with a small interaction: the table holds the interaction."""
+    values = [[0, 100], [40, 147]]
+    tree = Split(
+        0,
+        1,
+        *(Split(1, 2, *(Leaf(np.array([value])) for value in row)) for row in values),
+    )
+    sums = TableSum.of([tree], BITS, 3)
+    graph = sums.lowered().graph
+    (table,) = (n for n in graph if n.op == "TableLookup")
+    assert np.ptp(graph.constants[table.inputs[1]]) <= 4
+    bins = np.random.default_rng(0).integers(0, N_EDGES + 1, size=(50, N_FEATURES))
+    for room in (4, 6, math.inf):
+        np.testing.assert_array_equal(
+            run([tree], bins, BITS, 3, room, "thermometer"), evaluate_tree(tree, bins)
+        )
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 2))
+def test_additive_part_and_rest_add_up(seed, n_gates):
+    random = np.random.default_rng(seed)
+    path = [Split(f, int(random.integers(N_EDGES)), Leaf(ZERO), Leaf(ZERO)) for f in (2, 3)]
+
+    def grown(left):
+        if not left:
+            return Leaf(random.integers(-50, 50, size=1))
+        edge = int(random.integers(N_EDGES))
+        return Split(left - 1, edge, grown(left - 1), grown(left - 1))
+
+    tree = simplified(grown(2))
+    for split in path[:n_gates]:
+        tree = Split(split.feature, split.edge, tree, split.below)
+    box = {split.feature: (-1, split.edge) for split in path[:n_gates]}
+    inner = tree
+    for _ in range(n_gates):
+        inner = inner.below
+    group = Fragment(gates_of(box), inner, 0).as_group()
+    table = group.table(N_FEATURES)[:, 0]
+    left, functions = additive_part(group, table, dict.fromkeys(range(N_FEATURES), N_EDGES))
+    assert np.ptp(left) <= np.ptp(table)
+    # Through the integer graph of this group alone.
+    bins = random.integers(0, N_EDGES + 1, size=(40, N_FEATURES))
+    index = np.zeros(40, np.int64)
+    for feature, edges, weight in group.digits():
+        index += weight * (bins[:, [feature]] <= np.array(edges)).sum(axis=1)
+    held = [(low < bins[:, f]) & (bins[:, f] <= high) for f, low, high in group.gates]
+    index += np.sum(held, axis=0, dtype=np.int64) * (group.states // (len(held) + 1))
+    found = left[index] + sum(values[bins[:, f]] for f, values in functions.items())
+    np.testing.assert_array_equal(found, evaluate_tree(tree, bins)[:, 0])

@@ -6,6 +6,7 @@ the client's, who sends their results encrypted; the function of a few of them i
 table; functions of one feature are linear in them.
 """
 
+from fhe_estimators.rewrite.trees._columns import Column
 from fhe_estimators.rewrite.trees._inputs import Bits
 from fhe_estimators.rewrite.trees._lower import Lowered, TableSum
 from fhe_estimators.rewrite.trees._recognize import Ensemble, recognize
@@ -23,6 +24,7 @@ from fhe_estimators.rewrite.trees._tree import (
 
 __all__ = [
     "Bits",
+    "Column",
     "Ensemble",
     "Leaf",
     "Lowered",

@@ -90,6 +90,12 @@ class Group:
         """The features that the group looks at."""
         return frozenset(self.cuts) | {feature for feature, _, _ in self.gates}
 
+    @property
+    def source(self) -> int | None:
+        """The tree that all fragments come from; None if there are several."""
+        sources = {fragment.source for fragment in self.fragments}
+        return sources.pop() if len(sources) == 1 else None
+
     @cached_property
     def direction(self) -> tuple[int, ...] | None:
         """The vector whose multiples all values are; None if there is none."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -10,25 +12,72 @@ from typing import NamedTuple
 import numpy as np
 
 from fhe_estimators.graph import Graph, bits_of_range
+from fhe_estimators.rewrite.trees._columns import RADICES, Column, Term, digits, divided
 from fhe_estimators.rewrite.trees._cover import cover, merge
 from fhe_estimators.rewrite.trees._groups import Group, factored
 from fhe_estimators.rewrite.trees._inputs import Bits
-from fhe_estimators.rewrite.trees._tree import ANY, Tree, leaves
-
-#: Groups of each partial sum.
-_Parts = list[list[Group]]
+from fhe_estimators.rewrite.trees._narrow import additive_part
+from fhe_estimators.rewrite.trees._tree import ANY, Tree
 
 
 class Lowered(NamedTuple):
     """An integer graph, and what its results lack.
 
-    The outputs, of shape (n_rows, n_outputs * partial_sums), hold the partial sums of one
-    output side by side. These and `offset`, of shape (n_outputs,), add up to the sum of
-    the trees.
+    The sum of the trees, of shape (n_rows, n_outputs), is ``results @ scales + offset``
+    with `scales` of shape (n_columns, n_outputs).
     """
 
     graph: Graph
     offset: np.ndarray
+    scales: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class _Tables:
+    """What a group adds to outputs: ``values @ weights``, and functions of one feature.
+
+    Parameters
+    ----------
+    values : ndarray of int64 of shape (states, n_tables)
+    weights : ndarray of int64 of shape (n_tables, n_outputs)
+    source : int or None
+        Tables of one source are never non-zero together.
+    functions : dict of int to ndarray of int64 of shape (n_bins, n_outputs)
+        By feature.
+    """
+
+    values: np.ndarray
+    weights: np.ndarray
+    source: int | None
+    functions: dict[int, np.ndarray]
+
+    def reduced(self) -> _Tables:
+        """Return the same with what the values of a table have in common as a weight."""
+        factors = np.gcd.reduce(self.values, axis=0)
+        weights = factors[:, np.newaxis] * self.weights
+        return replace(self, values=self.values // factors, weights=weights)
+
+    def positive(self) -> _Tables:
+        """Return the same with tables whose values are rather positive than negative."""
+        low, high = self.values.min(axis=0), self.values.max(axis=0)
+        sign = np.where(-low > high, -1, 1)
+        weights = sign[:, np.newaxis] * self.weights
+        return replace(self, values=sign * self.values, weights=weights)
+
+    def narrowed(self, group: Group, bits: Bits) -> _Tables:
+        """Return the same with a narrower table, if there is just one that can be."""
+        if len(self.weights) != 1:
+            return self
+        sizes = dict(zip(bits.features, bits.sizes, strict=True))
+        values, functions = additive_part(group, self.values[:, 0], sizes)
+        if np.ptp(values) >= np.ptp(self.values):
+            return self
+        return _Tables(
+            values[:, np.newaxis],
+            self.weights,
+            None,
+            {f: np.outer(values, self.weights[0]) for f, values in functions.items()},
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,12 +92,15 @@ class TableSum:
         Functions of one feature, hence linear in its bits: they cost nothing.
     groups : sequence of Group
         Those that need tables.
+    narrow : bool, default=False
+        Whether tables leave to functions of one feature what these can do for them.
     """
 
     bits: Bits
     constant: np.ndarray
     singles: Sequence[Group]
     groups: Sequence[Group]
+    narrow: bool = False
 
     @classmethod
     def of(cls, trees: Sequence[Tree], bits: Bits, table_bits: int) -> TableSum:
@@ -60,7 +112,9 @@ class TableSum:
         most_states = 1 << table_bits
         sizes = sorted({min(size, most_states) for size in (4, 8, most_states)})
         cuts = (cls.unmerged(trees, bits, size) for size in reversed(sizes))
-        sums = (replace(cut, groups=merge(cut.groups, most_states)) for cut in cuts)
+        sums = (
+            replace(cut, groups=merge(cut.groups, most_states), narrow=True) for cut in cuts
+        )
         return min(sums, key=lambda merged: merged.n_tables)
 
     @classmethod
@@ -77,15 +131,36 @@ class TableSum:
         return cls(bits, np.sum(constants, axis=0), singles, several)
 
     @cached_property
-    def _tables(self) -> list[tuple[np.ndarray, np.ndarray]]:
+    def _factored(self) -> list[tuple[np.ndarray, np.ndarray]]:
         """Tables of each group, of shape (states, n_tables), and their weights."""
         n_features = max(self.bits.features) + 1
         return [factored(group.table(n_features)) for group in self.groups]
 
+    @cached_property
+    def _tables(self) -> list[_Tables]:
+        found = [
+            _Tables(values, weights, group.source, {}).positive()
+            for group, (values, weights) in zip(self.groups, self._factored, strict=True)
+        ]
+        # Where weights are needed they are written in digits: the values of a table are,
+        # too, if what they have in common is a weight.
+        if any((np.abs(tables.weights) > 1).any() for tables in found):
+            return [tables.reduced() for tables in found]
+        if not self.narrow:
+            return found
+        # The tables of one tree exclude each other as they are.
+        shared = Counter(tables.source for tables in found)
+        return [
+            tables.narrowed(group, self.bits)
+            if tables.source is None or shared[tables.source] == 1
+            else tables
+            for group, tables in zip(self.groups, found, strict=True)
+        ]
+
     @property
     def n_tables(self) -> int:
         """Number of look-ups."""
-        return sum(len(weights) for _, weights in self._tables)
+        return sum(len(weights) for _, weights in self._factored)
 
     @property
     def table_bits(self) -> int:
@@ -93,14 +168,33 @@ class TableSum:
         most = max((group.states for group in self.groups), default=1)
         return (most - 1).bit_length()
 
-    def lowered(self, partial_sums: int = 1, encoding: str = "thermometer") -> Lowered:
+    def columns(self, room: float = math.inf) -> list[Column]:
+        """Divide the sum, less a constant, among columns that the client adds up.
+
+        Parameters
+        ----------
+        room : float, default=inf
+            How wide and noisy columns may be, see `divided`. By default each output is one
+            column.
+
+        Returns
+        -------
+        columns : list of Column
+        """
+        endless = room == math.inf or not self.groups
+        if endless:
+            return divided([self._terms(None, False)], len(self.constant))
+        return divided(self._alternatives, len(self.constant), room)
+
+    def lowered(
+        self, columns: Sequence[Column] | None = None, encoding: str = "thermometer"
+    ) -> Lowered:
         """Return the integer graph.
 
         Parameters
         ----------
-        partial_sums : int, default=1
-            Into how many sums, which the client adds up, tables are divided. Narrower
-            sums of fewer tables leave more room for noise.
+        columns : sequence of Column, optional
+            Some `columns` of this sum; by default one for each output.
         encoding : {'thermometer', 'integer', 'digits'}, default='thermometer'
             See `Bits.provided`.
 
@@ -108,18 +202,21 @@ class TableSum:
         -------
         lowered : Lowered
         """
-        groups, singles = self._parts(partial_sums)
-        linear, last = self._linear(singles)
+        columns = self.columns() if columns is None else columns
+        low, high = np.array([(c.low, c.high) for c in columns], np.int64).T
+        scales = np.zeros((len(columns), len(self.constant)), np.int64)
+        for number, column in enumerate(columns):
+            scales[number, column.output] = column.scale
+        linear, spread = self._weights(columns)
         weights, first = self._indices()
-        used = weights.any(axis=1) | linear.any(axis=(1, 2))
+        used = weights.any(axis=1) | linear.any(axis=1)
         chain, provided = self.bits.provided(encoding, used)
-        bits, linear = chain.last, _flat(linear[provided])
-        # The bits of a single add up to its function less the value of its last bin.
-        free_bounds = self._bounds(singles) - last
-        offset = self.constant + last.sum(axis=1)
+        bits, linear = chain.last, linear[provided]
+        # The bits of a feature add up to its function less the value of the last bin.
+        offset = self.constant + sum(h[-1] for h in self._functions.values())
         if not self.n_tables:
-            chain.add("MatMul", bits, linear, free_bounds)
-            return Lowered(chain.graph(), offset)
+            chain.add("MatMul", bits, linear, (low, high))
+            return Lowered(chain.graph(), offset, scales)
 
         states = max(group.states for group in self.groups)
         ends = (-first.max(), states - 1 - first.min())
@@ -127,79 +224,72 @@ class TableSum:
         if first.any():
             index = chain.add("Add", index, first[np.newaxis], (0, states - 1))
         tables = np.concatenate(
-            [np.pad(t, ((0, states - len(t)), (0, 0))) for t, _ in self._tables], axis=1
+            [np.pad(t.values, ((0, states - len(t.values)), (0, 0))) for t in self._tables],
+            axis=1,
         )
+        shift, of_tables = _shifts(columns, tables, len(self.bits))
+        tables -= of_tables
         ends = (tables.min(), tables.max())
         looked_up = chain.add("TableLookup", index, tables, ends, first=0)
-        bounds = self._bounds(groups)
-        total = chain.add("MatMul", looked_up, _flat(self._spread(groups)), bounds)
+        bounds = low - shift, high - shift
+        total = chain.add("MatMul", looked_up, spread, bounds)
         if linear.any():
-            free = chain.add("MatMul", bits, linear, free_bounds)
-            bounds = self._bounds([a + b for a, b in zip(groups, singles, strict=True)])
-            bounds = bounds - last
-            total = chain.add("Add", total, free, bounds)
-        low, high = bounds
-        unsigned = (0, (high - low).max())
-        if bits_of_range(*unsigned) < bits_of_range(low.min(), high.max()):
-            chain.add("Add", total, -_flat(low[np.newaxis]), unsigned)
-            offset = offset + low.sum(axis=1)
-        return Lowered(chain.graph(), offset)
+            free = chain.add("MatMul", bits, linear, _free_bounds(columns))
+            chain.add("Add", total, free, bounds)
+        return Lowered(chain.graph(), offset + shift @ scales, scales)
 
-    def _parts(self, partial_sums: int) -> tuple[_Parts, _Parts]:
-        """Divide groups and singles, those of one tree together where possible.
+    @cached_property
+    def _alternatives(self) -> list[list[Term]]:
+        return [self._terms(radix, True) for radix in RADICES]
 
-        Fragments of one tree are never non-zero together: the sum of those in one part is
-        as narrow as the largest of them.
+    def _terms(self, radix: int | None, by_sign: bool) -> list[Term]:
+        """Return what groups and functions of a feature add to outputs, by source.
+
+        Parameters
+        ----------
+        radix : int or None
+            See `digits`.
+        by_sign : bool
+            Whether tables that are taken from an output are terms of columns that are.
         """
-        ordered = sorted(self.groups, key=lambda group: group.fragments[0].source)
-        chunks = np.array_split(np.arange(len(ordered)), partial_sums)
-        groups = [[ordered[place] for place in chunk] for chunk in chunks]
-        home = {
-            fragment.source: number
-            for number, part in reversed(list(enumerate(groups)))
-            for group in part
-            for fragment in group.fragments
-        }
-        singles: _Parts = [[] for _ in groups]
+        terms: list[Term] = []
+        row = len(self.bits)
+        for tables in self._tables:
+            rows = np.arange(row, row + len(tables.weights))
+            terms += _table_terms(tables, radix, rows, by_sign)
+            row += len(tables.weights)
+        for feature, values in self._functions.items():
+            sources = {s.source for s in self.singles if s.features == {feature}}
+            taken = any(feature in tables.functions for tables in self._tables)
+            # Less the value of the last bin, it is zero where the tree's is not.
+            alone = len(sources) == 1 and not taken and not values[-1].any()
+            source = sources.pop() if alone else None
+            start = self.bits.place(feature, 0)
+            rows = np.arange(start, start + len(values) - 1)
+            terms += _function_terms(values - values[-1], radix, rows, source)
+        return sorted(terms, key=lambda term: (term.source is None, term.source or 0))
+
+    @cached_property
+    def _functions(self) -> dict[int, np.ndarray]:
+        """The sum of the functions of each feature, of shape (n_bins, n_outputs)."""
+        functions: dict[int, np.ndarray] = {}
         for group in self.singles:
-            singles[home.get(group.fragments[0].source, 0)].append(group)
-        return groups, singles
+            (feature,) = group.features
+            values = group.evaluate(self.bits.all_bins(feature))
+            functions[feature] = functions.get(feature, 0) + values
+        for tables in self._tables:
+            for feature, values in tables.functions.items():
+                functions[feature] = functions.get(feature, 0) + values
+        return functions
 
-    def _bounds(self, parts: _Parts) -> np.ndarray:
-        """Return lowest and highest sums, of shape (2, n_outputs, n_parts)."""
-        bounds = np.zeros((2, len(self.constant), len(parts)), np.int64)
-        for number, part in enumerate(parts):
-            values: dict[int, list[np.ndarray]] = {}
-            for fragment in (f for group in part for f in group.fragments):
-                found = values.setdefault(fragment.source, [np.zeros_like(self.constant)])
-                found += [leaf.value for leaf in leaves(fragment.tree)]
-            for found in values.values():
-                bounds[0, :, number] += np.min(found, axis=0)
-                bounds[1, :, number] += np.max(found, axis=0)
-        return bounds
-
-    def _linear(self, parts: _Parts) -> tuple[np.ndarray, np.ndarray]:
-        """Return weights of the bits, and what their sums lack.
-
-        A function `h` of a bin is ``h(last) + sum_j (h(j) - h(j + 1)) [bin <= j]``.
-
-        Returns
-        -------
-        weights : ndarray of int64 of shape (n_bits, n_outputs, n_parts)
-        last : ndarray of int64 of shape (n_outputs, n_parts)
-        """
-        weights = np.zeros((len(self.bits), len(self.constant), len(parts)), np.int64)
-        last = np.zeros(weights.shape[1:], np.int64)
-        for number, part in enumerate(parts):
-            for group in part:
-                (feature,) = group.features
-                rows = self.bits.all_bins(feature)
-                values = group.evaluate(rows)
-                start = self.bits.place(feature, 0)
-                place = slice(start, start + len(rows) - 1)
-                weights[place, :, number] += values[:-1] - values[1:]
-                last[:, number] += values[-1]
-        return weights, last
+    def _weights(self, columns: Sequence[Column]) -> tuple[np.ndarray, np.ndarray]:
+        """Return the weights of bits and of tables, of shape (n, n_columns)."""
+        shape = len(self.bits) + self.n_tables, len(columns)
+        weights = np.zeros(shape, np.int64)
+        for number, column in enumerate(columns):
+            for term in column.terms:
+                weights[term.rows, number] += term.weights
+        return weights[: len(self.bits)], weights[len(self.bits) :]
 
     def _indices(self) -> tuple[np.ndarray, np.ndarray]:
         """Return what makes the index of each table from the bits.
@@ -224,20 +314,111 @@ class TableSum:
                     first[number] += step
                 if low > ANY[0]:
                     weights[self.bits.place(feature, low), number] -= step
-        counts = [len(directions) for _, directions in self._tables]
+        counts = [len(tables.weights) for tables in self._tables]
         return np.repeat(weights, counts, axis=1), np.repeat(first, counts)
 
-    def _spread(self, parts: _Parts) -> np.ndarray:
-        """Return the weights of tables, of shape (n_tables, n_outputs, n_parts)."""
-        part_of = {id(group): number for number, part in enumerate(parts) for group in part}
-        spread = np.zeros((self.n_tables, len(self.constant), len(parts)), np.int64)
-        row = 0
-        for group, (_, directions) in zip(self.groups, self._tables, strict=True):
-            rows = slice(row, row + len(directions))
-            spread[rows, :, part_of[id(group)]] = directions
-            row = rows.stop
-        return spread
+
+def _table_terms(
+    tables: _Tables, radix: int | None, rows: np.ndarray, by_sign: bool
+) -> Iterator[Term]:
+    """Yield the terms of the tables of a group."""
+    # A constant can be added to a table that has one place to go to.
+    own = np.abs(tables.weights).sum() == 1
+    sign = -1 if own and by_sign and tables.weights.sum() < 0 else 1
+    for scale, digit in digits(sign * tables.weights, radix):
+        sums, noise = tables.values @ digit, (digit**2).sum(axis=0)
+        movable = bool(own and digit.sum() > 0)
+        for output in np.flatnonzero(digit.any(axis=0)).tolist():
+            yield Term(
+                output,
+                sign * scale,
+                min(0, int(sums[:, output].min())),
+                max(0, int(sums[:, output].max())),
+                int(noise[output]),
+                tables.source,
+                movable,
+                rows,
+                digit[:, output],
+            )
 
 
-def _flat(array: np.ndarray) -> np.ndarray:
-    return array.reshape(len(array), -1)
+def _function_terms(
+    values: np.ndarray, radix: int | None, rows: np.ndarray, source: int | None
+) -> Iterator[Term]:
+    """Yield the terms of functions of a bin, of shape (n_bins, n_outputs).
+
+    A function `h` that is zero for the last bin is ``sum_j (h(j) - h(j + 1)) [bin <= j]``.
+    """
+    for scale, digit in digits(values, radix):
+        weights = -np.diff(digit, axis=0)
+        for output in np.flatnonzero(digit.any(axis=0)).tolist():
+            yield Term(
+                output,
+                scale,
+                int(digit[:, output].min()),
+                int(digit[:, output].max()),
+                0,
+                source,
+                False,
+                rows,
+                weights[:, output],
+            )
+
+
+def _shifts(
+    columns: Sequence[Column], tables: np.ndarray, first_row: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what is taken from columns and tables so that they need few bits.
+
+    Integers of so many bits start from zero, or lie around it: the narrower is taken.
+
+    Parameters
+    ----------
+    columns : sequence of Column
+    tables : ndarray of int64 of shape (n_states, n_tables)
+    first_row : int
+        That of the first table, in terms.
+
+    Returns
+    -------
+    of_columns : ndarray of int64 of shape (n_columns,)
+    of_tables : ndarray of int64 of shape (n_tables,)
+        As much together.
+    """
+    found = []
+    low, high = tables.min(axis=0), tables.max(axis=0)
+    width = max(1, *(column.width for column in columns))
+    for lowest in (0, -1 << width - 1):
+        highest = lowest + (1 << width) - 1
+        least, most = high - highest, low - lowest
+        of_columns = np.zeros(len(columns), np.int64)
+        of_tables = np.zeros(len(low), np.int64)
+        for number, column in enumerate(columns):
+            own = [int(t.rows[0]) - first_row for t in column.terms if t.movable]
+            of_tables[own] = np.clip(0, least[own], most[own])
+            total = of_tables[own].sum()
+            left = np.clip(total, column.high - highest, column.low - lowest) - total
+            for table in own:
+                moved = np.clip(of_tables[table] + left, least[table], most[table])
+                left -= moved - of_tables[table]
+                of_tables[table] = moved
+            of_columns[number] = of_tables[own].sum()
+        ends = [
+            (low - of_tables).min(),
+            (high - of_tables).max(),
+            *(column.low - of for column, of in zip(columns, of_columns, strict=True)),
+            *(column.high - of for column, of in zip(columns, of_columns, strict=True)),
+        ]
+        found.append((bits_of_range(min(ends), max(ends)), of_columns, of_tables))
+    _, of_columns, of_tables = min(found, key=lambda entry: entry[0])
+    return of_columns, of_tables
+
+
+def _free_bounds(columns: Sequence[Column]) -> tuple[np.ndarray, np.ndarray]:
+    """Return bounds of what functions of one feature add to each column."""
+    free = [[term for term in column.terms if not term.noise] for column in columns]
+    lows, highs = (
+        np.array([sum(getattr(term, end) for term in terms) for terms in free], np.int64)
+        for end in ("low", "high")
+    )
+    return lows, highs
