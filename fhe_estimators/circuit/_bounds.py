@@ -12,7 +12,22 @@ from fhe_estimators.operators import BOOTSTRAPPED, operators_of
 
 #: Operators of integer graphs for which ``f(x + y) == f(x) + f(y)``.
 ADDITIVE = frozenset(
-    {"Flatten", "Gather", "MatMul", "Reshape", "Squeeze", "Transpose", "Unsqueeze"}
+    {
+        "Concat",
+        "Conv",
+        "Expand",
+        "Flatten",
+        "Gather",
+        "MatMul",
+        "Pad",
+        "ReduceSum",
+        "Reshape",
+        "Slice",
+        "Squeeze",
+        "Tile",
+        "Transpose",
+        "Unsqueeze",
+    }
 )
 
 

@@ -24,6 +24,7 @@ import numpy as np
 
 from fhe_estimators.engine._program import Facts, Integers
 from fhe_estimators.engine._selection import Selection
+from fhe_estimators.engine._spatial import convolution, padding
 from fhe_estimators.exceptions import CompilationError
 from fhe_estimators.graph import Graph, Node, evaluate
 from fhe_estimators.operators import BOOTSTRAPPED, operators_of
@@ -238,7 +239,12 @@ def _traced(graph: Graph, fhe: Any) -> Callable[[Node], Callable[..., Any]]:
     def extract_bits(node: Node) -> Callable[..., Any]:
         return lambda x: fhe.bits(x)[node.attributes["start"] : node.attributes["stop"]]
 
-    own = {"ExtractBits": extract_bits, "TableLookup": table_lookup}
+    own = {
+        "Conv": lambda node: convolution(node, fhe),
+        "ExtractBits": extract_bits,
+        "Pad": lambda node: padding(node, fhe),
+        "TableLookup": table_lookup,
+    }
     others = operators_of(graph)
     return lambda node: own.get(node.op, others)(node)
 

@@ -49,6 +49,8 @@ class Selection:
         if others or not gathers or elsewhere or first.attributes.get("axis") != 1:
             return None, graph
         assert source.shape is not None
+        if len(source.shape) != 2 or graph.constants[first.inputs[1]].ndim != 1:
+            return None, graph
         assert source.shape[1] is not None
         selection = cls(source.shape[1], graph.constants[first.inputs[1]])
         inner = replace(graph, nodes=tuple(rest), inputs=(graph.value(first.outputs[0]),))

@@ -230,6 +230,11 @@ class IntegerBuilder:
         self._tables.setdefault(result, []).append((grid, made))
         return made
 
+    def reads_exactly(self, tensor: Encrypted, result: str) -> bool:
+        """Tell whether a table of `tensor` that computes `result` reads all its bits."""
+        low, high = int(tensor.low.min()), int(tensor.high.max())
+        return self._rounding.index(low, high, result)[1] == 0
+
     def calibrated(
         self,
         names: Sequence[str],
@@ -286,7 +291,8 @@ class IntegerBuilder:
         The entry for the integers around ``x`` is
         ``grid.integers(function(scale * x + offset))``.
         """
-        low, high = int(tensor.low.min()), int(tensor.high.max())
+        name, start = self._aligned(tensor, result)
+        low, high = int((tensor.low - start).min()), int((tensor.high - start).max())
         first, lsbs, size = self._rounding.index(low, high, result)
         bits = (size - 1).bit_length() + lsbs
         if bits > MAXIMUM_TABLE_BITS:
@@ -298,6 +304,7 @@ class IntegerBuilder:
         # The middle of the integers that share an index.
         middle = first + (np.arange(size) << lsbs) - 0.5 * (lsbs > 0)
         steps = np.clip(middle, low, high).reshape(-1, *[1] * (len(tensor.shape) - 1))
+        steps = steps + start
         # Some integers of the range stand for numbers that no row gives, where the
         # function may be undefined (a logarithm below zero): any entry is right there.
         with np.errstate(all="ignore"):
@@ -314,7 +321,7 @@ class IntegerBuilder:
         name = self.emit(
             "TableLookup",
             (
-                tensor.name,
+                name,
                 self.constant(f"{result}.table", columns[:, 0] if uniform else table),
             ),
             *ends,
@@ -327,6 +334,22 @@ class IntegerBuilder:
             np.broadcast_to(grid.offset, tensor.shape),
             *ends,
         )
+
+    def _aligned(self, tensor: Encrypted, result: str) -> tuple[str, np.ndarray]:
+        """Return the integers that a table reads, and what was subtracted from each.
+
+        Ranges of elements that lie apart are aligned, if one table then takes fewer bits.
+        """
+        spans = tensor.high - tensor.low
+        together = int(tensor.high.max() - tensor.low.min())
+        if int(spans.max()).bit_length() == together.bit_length():
+            return tensor.name, np.zeros_like(tensor.low)
+        start = self.constant(f"{result}.start", tensor.low)
+        inputs = tensor.name, start
+        aligned = self.emit(
+            "Sub", inputs, np.zeros_like(spans), spans, result=f"{result}.index"
+        )
+        return aligned, tensor.low
 
     # The result ----------------------------------------------------------------------
 

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from fhe_estimators.operators._base import QuantizedOp
+
 
 class Axis(NamedTuple):
     """Windows along one spatial axis.
@@ -46,6 +48,12 @@ class Axis(NamedTuple):
         """
         read = (self.n_windows - 1) * self.stride + self.extent
         return self.begin, read - self.begin - self.size
+
+    def inside(self) -> Axis:
+        """Return the same windows of the tensor after it was padded."""
+        begin, end = self.padding
+        size = begin + self.size + max(end, 0)
+        return self._replace(size=size, begin=0, end=0)
 
     def places(self) -> np.ndarray:
         """Return the place of each element of each window, (n_windows, kernel)."""
@@ -104,6 +112,32 @@ def window_axes(
                 n_windows -= 1
         axes.append(Axis(size, kernel, stride, dilation, begin, end, n_windows))
     return tuple(axes)
+
+
+def spatial(
+    operator: QuantizedOp, shape: Sequence[int], kernel: Sequence[int] | None = None
+) -> tuple[Axis, ...]:
+    """Return the windows that the node of an operator looks at.
+
+    Parameters
+    ----------
+    operator : QuantizedOp
+    shape : sequence of int
+        Of a tensor: rows, channels, spatial axes.
+    kernel : sequence of int, optional
+        Shape of a window; that which the node sets by default.
+    """
+    known = ("auto_pad", "ceil_mode", "dilations", "pads", "strides")
+    attributes = operator.attributes
+    options = {name: attributes[name] for name in known if name in attributes}
+    kernel = attributes["kernel_shape"] if kernel is None else kernel
+    return window_axes(shape[2:], kernel, **options)
+
+
+def padding(axes: Sequence[Axis]) -> list[tuple[int, int]]:
+    """Return the elements to add in front of and behind each axis of a tensor."""
+    widths = [axis.padding for axis in axes]
+    return [(0, 0), (0, 0), *((begin, max(end, 0)) for begin, end in widths)]
 
 
 def padded(x: np.ndarray, axes: Sequence[Axis], fill: Any) -> np.ndarray:

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from fhe_estimators.operators._base import QuantizedOp, register
-from fhe_estimators.operators._windows import window_axes, windows
+from fhe_estimators.operators._base import Operand, as_array, register
+from fhe_estimators.operators._builder import IntegerBuilder
+from fhe_estimators.operators._encrypted import ClearIntegers, Encrypted
+from fhe_estimators.operators._fit import MOST_ROWS, integer_weights
+from fhe_estimators.operators._moves import padded_with
+from fhe_estimators.operators._windows import Axis, padding, spatial, window_axes, windows
+from fhe_estimators.operators.linear import Linear, laid_out
+
+#: At most so many numbers are held in windows at a time.
+_MOST_NUMBERS = 1 << 24
 
 
 def patches(x, axes, group=1):
@@ -18,13 +28,36 @@ def patches(x, axes, group=1):
     rank = len(axes)
     view = view.reshape(n_rows, group, n_channels // group, *view.shape[2:])
     order = (0, 1, *range(3, 3 + rank), 2, *range(3 + rank, 3 + 2 * rank))
-    n_windows = [axis.n_windows for axis in axes]
-    return view.transpose(order).reshape(n_rows, group, int(np.prod(n_windows)), -1)
+    n_windows = int(np.prod([axis.n_windows for axis in axes]))
+    return view.transpose(order).reshape(n_rows, group, n_windows, -1)
+
+
+def convolved(x, w, axes, group):
+    """Return the convolution, a few rows at a time."""
+    n_filters = len(w)
+    weights = w.reshape(group, n_filters // group, -1).swapaxes(1, 2)
+    shape = (n_filters, *(axis.n_windows for axis in axes))
+    numbers = int(np.prod(shape[1:])) * group * weights.shape[1]
+    step = max(1, _MOST_NUMBERS // max(1, numbers))
+    parts = [
+        (patches(x[start : start + step], axes, group) @ weights).swapaxes(2, 3)
+        for start in range(0, len(x), step)
+    ]
+    return np.concatenate(parts).reshape(len(x), *shape)
 
 
 @register("Conv", since=11)
-class Conv(QuantizedOp):
-    """``sum w[m, c, j] * x[n, c, window + j] + b[m]`` over channels `c` and places `j`."""
+class Conv(Linear):
+    """``sum w[m, c, j] * x[n, c, window + j] + b[m]`` over channels `c` and places `j`.
+
+    With encrypted `x` it is a product of windows and weights, which are rounded for each
+    filter ``m``; the scale may differ from channel to channel. The integers of the padding
+    are zero, whatever number zero stands for: that a window holds fewer numbers at the
+    border changes the offset of its result. Offsets that differ in one filter are rounded
+    to multiples of the scale and added, so that the tables of a filter are the same.
+    """
+
+    integer = True
 
     def f(
         x,
@@ -46,7 +79,97 @@ class Conv(QuantizedOp):
             pads=pads,
             strides=strides,
         )
-        weights = w.reshape(group, len(w) // group, -1).swapaxes(1, 2)
-        product = (patches(x, axes, group) @ weights).swapaxes(2, 3)
-        result = product.reshape(len(x), len(w), *(axis.n_windows for axis in axes))
+        result = convolved(x, w, axes, group)
         return result if b is None else result + b.reshape(-1, *[1] * len(axes))
+
+    def quantize(self, operands: Sequence[Operand], builder: IntegerBuilder) -> Encrypted:
+        """Convolve the encrypted integers with integer weights."""
+        x, w, b = (*operands, None)[:3]
+        if not isinstance(x, Encrypted) or isinstance(w, Encrypted) or w is None:
+            raise self.unsupported("x must be encrypted and w clear")
+        if isinstance(b, Encrypted):
+            raise self.unsupported("b must be clear")
+        result, group = self.node.outputs[0], self.attributes.get("group", 1)
+        x = builder.materialize(x, self.node.inputs[0], units_along=(1,))
+        axes = spatial(self, x.shape, np.shape(as_array(w))[2:])
+        x = padded_with(builder, x, padding(axes), 0.0, f"{result}.padded")
+        axes = tuple(axis.inside() for axis in axes)
+        integers, scale, shift = self._weights(x, w, b, axes, builder)
+        low = convolved(x.low, np.maximum(integers, 0), axes, group)
+        low += convolved(x.high, np.minimum(integers, 0), axes, group)
+        high = convolved(x.high, np.maximum(integers, 0), axes, group)
+        high += convolved(x.low, np.minimum(integers, 0), axes, group)
+        name = builder.emit(
+            "Conv",
+            (x.name, builder.constant(f"{result}.weights", integers)),
+            low,
+            high,
+            result=result,
+            group=group,
+            strides=[axis.stride for axis in axes],
+            dilations=[axis.dilation for axis in axes],
+        )
+        offset = np.broadcast_to(self._exact(x, w, b, axes) + shift, low.shape)
+        scale = np.broadcast_to(scale, low.shape)
+        return _one_offset_a_filter(builder, Encrypted(name, scale, offset, low, high))
+
+    def _exact(
+        self, x: Encrypted, w: Operand, b: Operand, axes: Sequence[Axis]
+    ) -> np.ndarray:
+        """Return what the offset of `x` and the bias make of the result."""
+        group = self.attributes.get("group", 1)
+        exact: np.ndarray = convolved(x.offset, as_array(w), axes, group)
+        if b is None:
+            return exact
+        return exact + np.reshape(as_array(b), (-1, *[1] * len(axes)))
+
+    def _weights(
+        self,
+        x: Encrypted,
+        w: np.ndarray | ClearIntegers,
+        b: Operand,
+        axes: Sequence[Axis],
+        builder: IntegerBuilder,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return integer weights like `w`, and the scale and shift of each filter."""
+        group = self.attributes.get("group", 1)
+        exact = self._exact(x, w, b, axes)
+        n_filters, n_windows = exact.shape[1], int(np.prod(exact.shape[2:]))
+        # Windows are drawn from no more rows than there are needed.
+        step = -(-len(builder.weights) * n_windows // (16 * MOST_ROWS))
+        real = np.asarray(builder.real[self.node.outputs[0]])[::step]
+        target = (real - exact).reshape(len(real), group, n_filters // group, n_windows)
+
+        def of_groups(array: np.ndarray) -> np.ndarray:
+            return array.reshape(group, n_filters // group, -1).swapaxes(1, 2)
+
+        integers, scale, shift = integer_weights(
+            patches(builder.samples[x.name][::step], axes, group),
+            target.swapaxes(2, 3),
+            patches(x.scale, axes, group)[0, :, 0],
+            laid_out(w, of_groups),
+            builder.weights[::step],
+            builder,
+            np.abs(real).max() + np.abs(exact).max(),
+        )
+        shape = (1, n_filters, *[1] * len(axes))
+        weights = np.ascontiguousarray(integers.swapaxes(1, 2))
+        return (
+            weights.reshape(np.shape(as_array(w))),
+            scale.reshape(shape),
+            shift.reshape(shape),
+        )
+
+
+def _one_offset_a_filter(builder: IntegerBuilder, x: Encrypted) -> Encrypted:
+    """Return the tensor with what offsets of a filter differ by as integers."""
+    others = tuple(range(2, x.offset.ndim))
+    usual = np.median(x.offset, axis=others, keepdims=True)
+    steps = np.rint((x.offset - usual) / x.scale).astype(np.int64)
+    offset = np.broadcast_to(usual, x.shape)
+    if not np.any(steps):
+        return Encrypted(x.name, x.scale, offset, x.low, x.high)
+    low, high = x.low + steps, x.high + steps
+    constant = builder.constant(f"{x.name}.border", steps)
+    name = builder.emit("Add", (x.name, constant), low, high, result=f"{x.name}.level")
+    return Encrypted(name, x.scale, offset, low, high)

@@ -2,7 +2,8 @@
 
 With one encrypted operand, or several that are computed from the same integer tensor,
 they become part of one table. The affine ones of a constant cost nothing at all: they
-change how integers are read, not the integers.
+change how integers are read, not the integers. For different encrypted tensors see
+`fhe_estimators.operators._pairs`.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from fhe_estimators.operators import _pairs
 from fhe_estimators.operators._base import Operand, QuantizedOp, register
 from fhe_estimators.operators._builder import IntegerBuilder
-from fhe_estimators.operators._encrypted import Encrypted
+from fhe_estimators.operators._encrypted import Encrypted, Grid
+from fhe_estimators.operators._moves import expanded
 
 
 class Elementwise(QuantizedOp):
@@ -26,24 +29,48 @@ class Elementwise(QuantizedOp):
         return len({x.name for x in operands if isinstance(x, Encrypted)}) == 1
 
     def quantize(self, operands: Sequence[Operand], builder: IntegerBuilder) -> Encrypted:
-        """Extend the pending function of the one integer tensor, or fold it away."""
+        """Extend the pending function of one integer tensor, or combine several."""
+        shape = self._shape(operands)
         if not self.can_fuse(operands):
+            return self.combine(operands, builder)
+        narrow = [x for x in operands if isinstance(x, Encrypted) and x.shape != shape]
+        if narrow and len(narrow) > 1:
             raise self.unsupported(
-                "its operands come from different encrypted tensors; it is served where "
-                "all of them are computed from the same one"
+                f"it broadcasts several functions of one tensor of shape {narrow[0].shape} "
+                f"to {shape}"
             )
-        first = next(x for x in operands if isinstance(x, Encrypted))
-        for operand in operands:
-            array = operand.low if isinstance(operand, Encrypted) else np.asarray(operand)
-            shape = array.shape
-            if np.broadcast_shapes(shape, first.shape) != first.shape:
-                raise self.unsupported(
-                    f"it broadcasts an encrypted tensor of shape {first.shape} against "
-                    f"{shape}"
-                )
+        operands = [
+            self._expanded(place, x, shape, builder) if isinstance(x, Encrypted) else x
+            for place, x in enumerate(operands)
+        ]
         folded = self.fold(operands)
-        if folded is not None:
-            return folded
+        return self.fused(operands) if folded is None else folded
+
+    def _shape(self, operands: Sequence[Operand]) -> tuple[int, ...]:
+        """Return the shape of a row of the result; rows meet nothing but rows."""
+        encrypted = [x.shape for x in operands if isinstance(x, Encrypted)]
+        clear = [np.shape(x) for x in operands if not isinstance(x, Encrypted)]  # type: ignore[arg-type]
+        shape = np.broadcast_shapes(*encrypted, *clear)
+        if any(len(other) < len(shape) for other in encrypted) or shape[0] != 1:
+            raise self.unsupported(
+                f"it broadcasts an encrypted tensor of shape {encrypted[0]} against "
+                f"{', '.join(map(str, (*encrypted[1:], *clear)))}, and the first axis "
+                "holds rows"
+            )
+        return shape
+
+    def _expanded(
+        self, place: int, x: Encrypted, shape: tuple[int, ...], builder: IntegerBuilder
+    ) -> Encrypted:
+        if x.shape == shape:
+            return x
+        # A function of few elements is cheaper than one of many.
+        name = self.node.inputs[place]
+        return expanded(builder, builder.materialize(x, name), shape, f"{name}.expanded")
+
+    def fused(self, operands: Sequence[Operand]) -> Encrypted:
+        """Return the result as a function of the one integer tensor."""
+        first = next(x for x in operands if isinstance(x, Encrypted))
         # Each operand as a function of the one source. `first` gives the source, hence
         # its own pending function must not be applied twice.
         if any(
@@ -69,9 +96,26 @@ class Elementwise(QuantizedOp):
             function,
         )
 
+    def combine(self, operands: Sequence[Operand], builder: IntegerBuilder) -> Encrypted:
+        """Return the result for several encrypted tensors: one table of all of them."""
+        arrays = list(map(_array, operands))
+        return _pairs.joint(builder, self, arrays, self.node.inputs, self.node.outputs[0])
+
+    def on_one_scale(
+        self, operands: Sequence[Operand], builder: IntegerBuilder
+    ) -> list[Encrypted]:
+        """Return the encrypted operands, without pending functions, on one scale."""
+        pairs = zip(operands, self.node.inputs, strict=True)
+        encrypted = [(x, name) for x, name in pairs if isinstance(x, Encrypted)]
+        return _pairs.on_one_scale(builder, *map(list, zip(*encrypted, strict=True)))
+
     def fold(self, operands: Sequence[Operand]) -> Encrypted | None:
         """Return the result if it is an affine function of one operand, else None."""
         return None
+
+
+def _array(x: Operand) -> Encrypted | np.ndarray:
+    return x if isinstance(x, Encrypted) else np.asarray(x)
 
 
 def _reread(x: Encrypted, source: Encrypted) -> Encrypted:
@@ -106,6 +150,11 @@ class Add(Elementwise):
         affine = _affine(operands)
         return None if affine is None else affine[1].scaled(np.ones(1), affine[2])
 
+    def combine(self, operands: Sequence[Operand], builder: IntegerBuilder) -> Encrypted:
+        """Add integers on one scale."""
+        a, b = self.on_one_scale(operands, builder)
+        return _pairs.added(builder, a, b, self.node.outputs[0])
+
 
 @register("Sub", since=13)
 class Sub(Elementwise):
@@ -125,10 +174,17 @@ class Sub(Elementwise):
         sign = -np.ones(1) if place else np.ones(1)
         return x.scaled(sign, -sign * constant)
 
+    def combine(self, operands: Sequence[Operand], builder: IntegerBuilder) -> Encrypted:
+        """Subtract integers on one scale."""
+        a, b = self.on_one_scale(operands, builder)
+        return _pairs.subtracted(builder, a, b, self.node.outputs[0])
+
 
 @register("Mul", since=13)
 class Mul(Elementwise):
     """``a * b``."""
+
+    integer = True
 
     def f(a, b):
         return a * b
@@ -139,6 +195,19 @@ class Mul(Elementwise):
         if affine is None or not np.all(affine[2]):
             return None
         return affine[1].scaled(affine[2], np.zeros(1))
+
+    def combine(self, operands: Sequence[Operand], builder: IntegerBuilder) -> Encrypted:
+        """Look products up, or combine two squares: whichever is cheaper."""
+        widths = [
+            _pairs.narrow_width(builder, x, name)
+            for x, name in zip(operands, self.node.inputs, strict=True)
+            if isinstance(x, Encrypted)
+        ]
+        # One table of all bits, against two tables of one bit more than the wider one has.
+        if sum(widths) <= max(widths) + 2:
+            return super().combine(operands, builder)
+        a, b = self.on_one_scale(operands, builder)
+        return _pairs.product(builder, a, b, self.node.outputs[0])
 
 
 @register("Div", since=13)
@@ -180,8 +249,18 @@ class Pow(Elementwise):
         return np.power(a, b).astype(np.asarray(a).dtype)
 
 
+class Comparison(Elementwise):
+    """Family base: different encrypted tensors are compared by their difference."""
+
+    def combine(self, operands: Sequence[Operand], builder: IntegerBuilder) -> Encrypted:
+        """Compare the difference of integers on one scale with zero."""
+        a, b = self.on_one_scale(operands, builder)
+        difference = _pairs.subtracted(builder, a, b, f"{self.node.outputs[0]}.difference")
+        return _pairs.in_steps(difference).then(lambda real: self(real, np.zeros(1)))
+
+
 @register("Equal", since=13)
-class Equal(Elementwise):
+class Equal(Comparison):
     """``a == b``."""
 
     def f(a, b):
@@ -189,7 +268,7 @@ class Equal(Elementwise):
 
 
 @register("Greater", since=13)
-class Greater(Elementwise):
+class Greater(Comparison):
     """``a > b``."""
 
     def f(a, b):
@@ -197,7 +276,7 @@ class Greater(Elementwise):
 
 
 @register("GreaterOrEqual", since=12)
-class GreaterOrEqual(Elementwise):
+class GreaterOrEqual(Comparison):
     """``a >= b``."""
 
     def f(a, b):
@@ -205,7 +284,7 @@ class GreaterOrEqual(Elementwise):
 
 
 @register("Less", since=13)
-class Less(Elementwise):
+class Less(Comparison):
     """``a < b``."""
 
     def f(a, b):
@@ -213,7 +292,7 @@ class Less(Elementwise):
 
 
 @register("LessOrEqual", since=12)
-class LessOrEqual(Elementwise):
+class LessOrEqual(Comparison):
     """``a <= b``."""
 
     def f(a, b):
@@ -259,6 +338,31 @@ class Where(Elementwise):
     def f(condition, a, b):
         return np.where(condition, a, b)
 
+    def combine(self, operands: Sequence[Operand], builder: IntegerBuilder) -> Encrypted:
+        """Return ``b + (a - b if the condition holds else 0)`` for two tensors."""
+        condition, a, b = operands
+        if (
+            not isinstance(a, Encrypted)
+            or not isinstance(b, Encrypted)
+            or a.name == b.name
+            or (isinstance(condition, Encrypted) and condition.name in (a.name, b.name))
+        ):
+            return super().combine(operands, builder)
+        result = self.node.outputs[0]
+        a, b = _pairs.on_one_scale(builder, [a, b], self.node.inputs[1:])
+        difference = _pairs.subtracted(builder, a, b, f"{result}.difference")
+        chosen = _pairs.joint(
+            builder,
+            lambda holds, real: np.where(holds, real, 0),
+            [_array(condition), difference],
+            [self.node.inputs[0], difference.name],
+            f"{result}.chosen",
+            n_bits=_pairs.width(difference),
+        )
+        grid = Grid(a.scale, np.zeros(1))
+        excess = builder.materialize(chosen, f"{result}.excess", grid=grid)
+        return _pairs.added(builder, b, excess, result)
+
 
 @register("Xor", since=7)
 class Xor(Elementwise):
@@ -276,33 +380,77 @@ class Mod(Elementwise):
         return np.fmod(a, b) if fmod else np.mod(a, b)
 
 
+class Several(Elementwise):
+    """Family base: any number of operands."""
+
+    def pair(
+        self, a: Encrypted, b: Encrypted, builder: IntegerBuilder, result: str
+    ) -> Encrypted:
+        """Return the result for two encrypted tensors of one scale."""
+        raise NotImplementedError
+
+    def combine(self, operands: Sequence[Operand], builder: IntegerBuilder) -> Encrypted:
+        """Return the result of encrypted operands two by two, then that with clear ones."""
+        result = self.node.outputs[0]
+        total, *others = self.on_one_scale(operands, builder)
+        for place, other in enumerate(others):
+            total = self.pair(total, other, builder, f"{result}.{place}")
+        clear = [x for x in operands if not isinstance(x, Encrypted)]
+        return self.finished(total, len(others) + 1, clear)
+
+    def finished(self, x: Encrypted, count: int, clear: Sequence[Operand]) -> Encrypted:
+        """Return the result, given that of the `count` encrypted operands."""
+        return self.fused([x, *clear]) if clear else x
+
+
 @register("Max", since=13)
-class Max(Elementwise):
+class Max(Several):
     """The largest of the tensors."""
 
     def f(*tensors):
         return functools.reduce(np.maximum, tensors)
 
+    def pair(self, a, b, builder, result):
+        """Look the excess of one over the other up."""
+        return _pairs.largest_of(builder, a, b, result)
+
 
 @register("Min", since=13)
-class Min(Elementwise):
+class Min(Several):
     """The smallest of the tensors."""
 
     def f(*tensors):
         return functools.reduce(np.minimum, tensors)
 
+    def pair(self, a, b, builder, result):
+        """Look the excess of one over the other up."""
+        return _pairs.smallest_of(builder, a, b, result)
+
 
 @register("Sum", since=13)
-class Sum(Elementwise):
+class Sum(Several):
     """The sum of the tensors."""
 
     def f(*tensors):
         return functools.reduce(np.add, tensors)
 
+    def pair(self, a, b, builder, result):
+        """Add integers."""
+        return _pairs.added(builder, a, b, result)
+
+    def finished(self, x, count, clear):
+        """Fold the clear operands into the offset."""
+        return x.scaled(np.ones(1), functools.reduce(np.add, clear, np.zeros(1)))
+
 
 @register("Mean", since=13)
-class Mean(Elementwise):
+class Mean(Sum):
     """The mean of the tensors."""
 
     def f(*tensors):
         return functools.reduce(np.add, tensors) / tensors[0].dtype.type(len(tensors))
+
+    def finished(self, x, count, clear):
+        """Fold the number of operands into the scale."""
+        total = super().finished(x, count, clear)
+        return total.scaled(np.full(1, 1 / (count + len(clear))), np.zeros(1))

@@ -11,6 +11,7 @@ from fhe_estimators.exceptions import UnsupportedOperatorError
 from fhe_estimators.operators._base import Operand, QuantizedOp, as_array, register
 from fhe_estimators.operators._builder import IntegerBuilder
 from fhe_estimators.operators._encrypted import ClearIntegers, Encrypted
+from fhe_estimators.operators._moves import moved
 
 
 class Layout(QuantizedOp):
@@ -34,25 +35,26 @@ class Layout(QuantizedOp):
         ]
         if not isinstance(x, Encrypted) or len(clear) < len(parameters):
             raise self.unsupported("its parameters are encrypted")
-        x = builder.materialize(x, self.node.inputs[0])
-        result = self.node.outputs[0]
-        constants = tuple(
-            "" if array is None else builder.constant(f"{result}.parameter", array)
-            for array in clear
-        )
-        moved = x.laid_out(result, lambda array: self(array, *parameters))
-        two_rows = self(np.concatenate([x.low, x.low]), *parameters)
-        if len(moved.low) != 1 or len(two_rows) != 2:
+        if not self._keeps_rows(x.shape, clear):
             raise self.unsupported("it moves the axis of the rows")
-        name = builder.emit(
-            self.op_type,
-            (x.name, *constants),
-            moved.low,
-            moved.high,
-            result=result,
-            **self.attributes,
-        )
-        return moved.laid_out(name, lambda array: array)
+        x = builder.materialize(x, self.node.inputs[0])
+        return self.move(x, clear, builder)
+
+    def move(
+        self, x: Encrypted, parameters: Sequence[np.ndarray | None], builder: IntegerBuilder
+    ) -> Encrypted:
+        """Append the node, given a tensor without a pending function."""
+        result = self.node.outputs[0]
+        return moved(builder, x, self.op_type, parameters, result, **self.attributes)
+
+    def _keeps_rows(
+        self, shape: tuple[int, ...], parameters: Sequence[np.ndarray | None]
+    ) -> bool:
+        """Tell whether each row of the result has the elements of the same row."""
+        places = np.arange(3 * math.prod(shape)).reshape(3, *shape[1:])
+        together = self(places, *parameters)
+        each = [self(places[row : row + 1], *parameters) for row in range(3)]
+        return len(together) == 3 and np.array_equal(together, np.concatenate(each))
 
 
 class Unchanged(QuantizedOp):
@@ -146,11 +148,11 @@ class Reshape(Layout):
     """The same elements in another shape; 0 keeps a size, -1 stands for the rest."""
 
     def f(x, shape, *, allowzero=0):
-        sizes = [
+        sizes = (
             x.shape[axis] if size == 0 and not allowzero else int(size)
             for axis, size in enumerate(shape)
-        ]
-        return x.reshape(sizes)
+        )
+        return x.reshape(tuple(sizes))
 
 
 @register("Squeeze", since=13)
@@ -159,9 +161,9 @@ class Squeeze(Layout):
 
     def f(x, axes=None):
         if axes is None:
-            return x.reshape([size for size in x.shape if size != 1])
+            return x.reshape(tuple(size for size in x.shape if size != 1))
         gone = {int(axis) % x.ndim for axis in axes}
-        return x.reshape([s for axis, s in enumerate(x.shape) if axis not in gone])
+        return x.reshape(tuple(s for axis, s in enumerate(x.shape) if axis not in gone))
 
 
 @register("Transpose", since=13)
@@ -180,4 +182,4 @@ class Unsqueeze(Layout):
         rank = x.ndim + len(axes)
         new = {int(axis) % rank for axis in axes}
         sizes = iter(x.shape)
-        return x.reshape([1 if axis in new else next(sizes) for axis in range(rank)])
+        return x.reshape(tuple(1 if axis in new else next(sizes) for axis in range(rank)))

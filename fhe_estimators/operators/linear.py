@@ -6,18 +6,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from fhe_estimators.operators import _pairs
 from fhe_estimators.operators._base import Operand, QuantizedOp, as_array, register
 from fhe_estimators.operators._builder import IntegerBuilder
-from fhe_estimators.operators._encrypted import (
-    ClearIntegers,
-    Encrypted,
-    same_but_along,
-)
-
-#: Beyond so many features the weights are rounded one by one.
-_MOST_FEATURES = 2048
-#: Variance of a number that was rounded to an integer.
-_ROUNDING_VARIANCE = 1 / 12
+from fhe_estimators.operators._encrypted import ClearIntegers, Encrypted
+from fhe_estimators.operators._fit import integer_weights
+from fhe_estimators.operators._moves import expanded, moved, total
 
 
 class Linear(QuantizedOp):
@@ -47,36 +41,50 @@ class Linear(QuantizedOp):
         weights: np.ndarray | ClearIntegers,
         bias: np.ndarray,
         builder: IntegerBuilder,
+        real: np.ndarray | None = None,
     ) -> Encrypted:
         """Append ``x @ weights`` and return it with `bias` in its offset.
 
         Parameters
         ----------
         x : Encrypted of shape (1, ..., n_features)
-        weights : ndarray of float64 or ClearIntegers, of shape (n_features, n_outputs)
+            Its scale may differ along the last axis, and along the axes in front of the
+            last but one where `weights` has these.
+        weights : ndarray of float64 or ClearIntegers, of shape (..., n_features, n_outputs)
         bias : ndarray of float64, broadcast against (1, ..., n_outputs)
+        builder : IntegerBuilder
+        real : ndarray of shape (n_rows, ..., n_outputs), optional
+            The result in real numbers; that of the node by default.
         """
         result = self.node.outputs[0]
-        units = x.scale.reshape(-1, x.shape[-1])
-        if not np.array_equal(units, np.broadcast_to(units[:1], units.shape)):
-            raise self.unsupported("its operand has different scales along other axes")
-        values = np.asarray(as_array(weights))
+        real = builder.real[result] if real is None else real
+        values = np.asarray(as_array(weights), float)
         exact = x.offset @ values + bias
-        if isinstance(weights, ClearIntegers) and _one_scale(x, weights):
-            integers, shift = weights.integers, np.zeros(1)
-            scale = units[0, 0] * weights.unit[0]
-        else:
-            q = builder.samples[x.name]
-            target = builder.real[result] - exact
-            rows = q.reshape(-1, q.shape[-1]).astype(float)
-            integers, scale, shift = fit_weights(
-                rows,
-                target.reshape(len(rows), -1),
-                units[0][:, np.newaxis] * values,
-                np.repeat(builder.weights, len(rows) // len(builder.weights)),
-                max(1, 2 ** (builder.bits.op_weights - 1) - 1),
-                np.abs(builder.real[result]).max() + np.abs(exact).max(),
-            )
+        # A group for each matrix of weights; what it is multiplied by are places.
+        stack = x.shape[1:-2] if values.ndim > 2 else ()
+        n_groups, (n_features, n_outputs) = int(np.prod(stack)), values.shape[-2:]
+
+        def grouped(array: np.ndarray) -> np.ndarray:
+            return array.reshape(len(array), n_groups, -1, array.shape[-1])
+
+        def of_groups(array: np.ndarray) -> np.ndarray:
+            shape = (*stack, n_features, n_outputs)
+            if array.ndim > 2:
+                array = np.broadcast_to(array.reshape(array.shape[-len(shape) :]), shape)
+            return array.reshape(n_groups, n_features, n_outputs)
+
+        integers, scale, shift = integer_weights(
+            grouped(builder.samples[x.name]),
+            grouped(real - exact),
+            grouped(x.scale)[0, :, 0],
+            laid_out(weights, of_groups),
+            builder.weights,
+            builder,
+            np.abs(real).max() + np.abs(exact).max(),
+        )
+        integers = integers.reshape(*stack, n_features, n_outputs)
+        shape = (*stack, 1, n_outputs) if stack else (n_outputs,)
+        scale, shift = scale.reshape(shape), shift.reshape(shape)
         positive, negative = np.maximum(integers, 0), np.minimum(integers, 0)
         low = x.low @ positive + x.high @ negative
         high = x.high @ positive + x.low @ negative
@@ -96,108 +104,15 @@ class Linear(QuantizedOp):
         )
 
 
-def _laid_out(
+def laid_out(
     clear: np.ndarray | ClearIntegers, layout: Callable[[np.ndarray], np.ndarray]
 ) -> np.ndarray | ClearIntegers:
     """Return a clear tensor after its elements were moved or multiplied by a number."""
     return clear.laid_out(layout) if isinstance(clear, ClearIntegers) else layout(clear)
 
 
-def _one_scale(x: Encrypted, weights: ClearIntegers) -> bool:
-    """Tell whether scales factor out of the sums over features."""
-    return x.has_units_along(()) and same_but_along(weights.unit, (1,))
-
-
-def fit_weights(
-    q: np.ndarray,
-    target: np.ndarray,
-    weights: np.ndarray,
-    row_weights: np.ndarray,
-    limit: int,
-    magnitude: float = 0.0,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Choose integer weights that reproduce a product as well as integers can.
-
-    The integers ``q`` are rounded numbers, and rounding errors of correlated features
-    can make up for each other. So the weights are not the original ones, ``v``, rounded;
-    they minimize the error of the result on the calibration rows [1]_::
-
-        sum_rows |target - t q V - shift|**2 + n/12 |t V - v|**2
-
-    The second term is what rounding errors of ``q`` cost on average; it keeps the weights
-    near the original ones along directions that the rows do not fix. The minimum in real
-    numbers is a linear system; it is rounded feature by feature, and each rounding error
-    is passed on to the features that are not rounded yet ([2]_, [3]_). `shift` makes the
-    mean of the result exact (bias correction, [4]_).
-
-    Parameters
-    ----------
-    q : ndarray of float64 of shape (n_rows, n_features)
-        Integers.
-    target : ndarray of float64 of shape (n_rows, n_outputs)
-    weights : ndarray of float64 of shape (n_features, n_outputs)
-        The original weights ``v``.
-    row_weights : ndarray of shape (n_rows,)
-    limit : int
-        Largest magnitude of an integer weight.
-    magnitude : float, default=0.0
-        Size of the result with its offset. What is invisible beside it in double
-        precision is not resolved.
-
-    Returns
-    -------
-    integers : ndarray of int64 of shape (n_features, n_outputs), in ``[-limit, limit]``
-    scale, shift : ndarray of float64 of shape (n_outputs,)
-
-    References
-    ----------
-    .. [1] I. Hubara et al., "Accurate Post Training Quantization With Small Calibration
-       Sets", ICML 2021.
-    .. [2] E. Frantar, S. P. Singh, D. Alistarh, "Optimal Brain Compression", NeurIPS 2022.
-    .. [3] E. Frantar et al., "GPTQ: Accurate Post-Training Quantization for Generative
-       Pre-trained Transformers", ICLR 2023.
-    .. [4] M. Nagel, M. van Baalen, T. Blankevoort, M. Welling, "Data-Free Quantization
-       Through Weight Equalization and Bias Correction", ICCV 2019.
-    """
-    total = row_weights.sum()
-    mean_q = row_weights @ q / total
-    mean_target = row_weights @ target / total
-    centred = q - mean_q
-    n_features = q.shape[1]
-    inverse = None
-    if n_features <= _MOST_FEATURES:
-        gram = (centred.T * row_weights) @ centred
-        gram[np.diag_indices(n_features)] += total * _ROUNDING_VARIANCE
-        inverse = np.linalg.inv(gram)
-        inverse = (inverse + inverse.T) / 2
-        residual = (target - mean_target) - centred @ weights
-        weights = weights + inverse @ ((centred.T * row_weights) @ residual)
-    unit = np.abs(weights).max(axis=0, initial=0.0) / limit
-    unit = np.maximum(unit, np.finfo(float).eps * magnitude)
-    # A column of zeros takes the unit 1.
-    scale = np.where(unit > 0, unit, 1.0)
-    exact = weights / scale
-    integers = np.rint(exact) if inverse is None else _round_in_turn(exact, inverse, limit)
-    shift = mean_target - mean_q @ (scale * integers)
-    return integers.astype(np.int64), scale, shift
-
-
-def _round_in_turn(exact: np.ndarray, inverse: np.ndarray, limit: int) -> np.ndarray:
-    """Round row by row; pass each error on to the rows that follow.
-
-    Row ``k`` of the upper Cholesky factor of the inverse Hessian says how the optimum of
-    the rows behind ``k`` moves when row ``k`` is fixed. Features that matter most (small
-    diagonal of the inverse) come first.
-    """
-    order = np.argsort(np.diag(inverse), kind="stable")
-    factor = np.linalg.cholesky(inverse[np.ix_(order, order)]).T
-    rest, integers = exact[order].copy(), np.empty_like(exact)
-    for place, row in enumerate(order):
-        rounded = np.clip(np.rint(rest[place]), -limit, limit)
-        integers[row] = rounded
-        error = (rest[place] - rounded) / factor[place, place]
-        rest[place:] -= np.outer(factor[place, place:], error)
-    return integers
+def _turned(array: np.ndarray) -> np.ndarray:
+    return np.swapaxes(array, -1, -2)
 
 
 @register("Gemm", since=13)
@@ -209,18 +124,18 @@ class Gemm(Linear):
         return product if c is None else product + beta * c
 
     def quantize(self, operands: Sequence[Operand], builder: IntegerBuilder) -> Encrypted:
-        """Multiply the encrypted ``A`` by the clear ``B``."""
+        """Multiply the encrypted ``A`` by the clear ``B``, and add ``C``."""
         a, b, c = (*operands, None)[:3]
         if not isinstance(a, Encrypted) or isinstance(b, Encrypted):
             raise self.unsupported("A must be encrypted and B clear")
-        if isinstance(c, Encrypted):
-            raise self.unsupported("C must be clear")
         if self.attributes.get("transA"):
-            raise self.unsupported("an encrypted A cannot be transposed")
+            raise self.unsupported("an encrypted A cannot be transposed: its rows are rows")
         assert b is not None
         alpha, beta = self.attributes.get("alpha", 1.0), self.attributes.get("beta", 1.0)
         turned = self.attributes.get("transB")
-        weights = _laid_out(b, lambda array: alpha * (array.T if turned else array))
+        weights = laid_out(b, lambda array: alpha * (array.T if turned else array))
+        if isinstance(c, Encrypted):
+            raise self.unsupported("C must be clear")
         bias = beta * (np.zeros(1) if c is None else as_array(c))
         a = builder.materialize(a, self.node.inputs[0], units_along=(-1,))
         return self.product(a, weights, bias, builder)
@@ -236,11 +151,59 @@ class MatMul(Linear):
         return a @ b
 
     def quantize(self, operands: Sequence[Operand], builder: IntegerBuilder) -> Encrypted:
-        """Multiply the encrypted ``a`` by a clear matrix ``b``."""
+        """Multiply an encrypted tensor by clear weights, on either side, or by another."""
         a, b = operands
-        if not isinstance(a, Encrypted) or b is None or isinstance(b, Encrypted):
-            raise self.unsupported("the left side must be encrypted, the right a matrix")
-        if as_array(b).ndim != 2:
-            raise self.unsupported("the left side must be encrypted, the right a matrix")
-        a = builder.materialize(a, self.node.inputs[0], units_along=(-1,))
-        return self.product(a, b, np.zeros(1), builder)
+        assert a is not None
+        assert b is not None
+        if isinstance(a, Encrypted) and isinstance(b, Encrypted):
+            return self._both(a, b, builder)
+        x, weights = (a, b) if isinstance(a, Encrypted) else (b, a)
+        assert isinstance(x, Encrypted)
+        assert not isinstance(weights, Encrypted)
+        on_left, shape = x is a, np.shape(as_array(weights))
+        if len(x.shape) < (2 if on_left else 3) or len(shape) < 2:
+            raise self.unsupported(
+                f"an encrypted tensor of shape {x.shape} "
+                f"{'times' if on_left else 'behind'} a clear one of shape {shape}: served "
+                "are matrices and stacks of them, whose first axis holds rows"
+            )
+        # Rows, stacks, what is multiplied with what: scales may differ along the stacks
+        # that have weights of their own, and along what is summed.
+        rank, summed = len(x.shape), -1 if on_left else -2
+        stacks = tuple(range(1, rank - 2)) if len(shape) > 2 else ()
+        if len(shape) > 2 and (len(shape) > rank or (len(shape) == rank and shape[0] > 1)):
+            raise self.unsupported("its weights differ along the axis of the rows")
+        x = builder.materialize(
+            x, self.node.inputs[not on_left], units_along=(*stacks, summed)
+        )
+        result = self.node.outputs[0]
+        if len(shape) > 2:
+            stack = np.broadcast_shapes(x.shape[:-2], shape[:-2])
+            x = expanded(builder, x, (*stack, *x.shape[-2:]), f"{result}.expanded")
+        if on_left:
+            return self.product(x, weights, np.zeros(1), builder)
+        # (weights @ x)' == x' @ weights'
+        order = [*range(rank - 2), rank - 1, rank - 2]
+        turned = moved(builder, x, "Transpose", [], f"{result}.turned", perm=order)
+        product = self.product(
+            turned,
+            laid_out(weights, _turned),
+            np.zeros(1),
+            builder,
+            _turned(np.asarray(builder.real[result])),
+        )
+        return moved(builder, product, "Transpose", [], result, perm=order)
+
+    def _both(self, a: Encrypted, b: Encrypted, builder: IntegerBuilder) -> Encrypted:
+        """Multiply two encrypted tensors: two tables for each pair of numbers."""
+        if len(a.shape) != len(b.shape) or len(a.shape) < 3:
+            raise self.unsupported(
+                f"two encrypted tensors of shapes {a.shape} and {b.shape}: served are "
+                "matrices for each row"
+            )
+        result, rank = self.node.outputs[0], len(a.shape)
+        a, b = _pairs.on_one_scale(builder, [a, b], self.node.inputs)
+        left = moved(builder, a, "Unsqueeze", [np.array([rank])], f"{result}.left")
+        right = moved(builder, b, "Unsqueeze", [np.array([rank - 2])], f"{result}.right")
+        products = _pairs.product(builder, left, right, f"{result}.products")
+        return total(builder, products, (rank - 1,), result)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from fhe_estimators.exceptions import UnsupportedOperatorError
-from fhe_estimators.operators._base import register
+from fhe_estimators.operators._base import Operand, register
+from fhe_estimators.operators._builder import IntegerBuilder
+from fhe_estimators.operators._encrypted import Encrypted
 from fhe_estimators.operators.clear import Clear
 from fhe_estimators.operators.univariate import Univariate
 
@@ -20,6 +24,19 @@ class BatchNormalization(Univariate):
 
         factor = scale / np.sqrt(variance + np.asarray(epsilon, x.dtype))
         return channels(factor) * (x - channels(mean)) + channels(shift)
+
+    def quantize(self, operands: Sequence[Operand], builder: IntegerBuilder) -> Encrypted:
+        """Fold factor and shift of each channel into the scale and the offset."""
+        x, *parameters = operands
+        if not isinstance(x, Encrypted) or not self.can_fuse(operands):
+            raise self.unsupported("its parameters are encrypted")
+        zero, one = (np.full(x.shape, number) for number in (0.0, 1.0))
+        shift = self(zero, *parameters)
+        factor = self(one, *parameters) - shift
+        # What is multiplied by zero does not have a scale.
+        if x.function is not None or not np.all(factor):
+            return super().quantize(operands, builder)
+        return x.scaled(factor, shift)
 
 
 @register("BatchNormalization", since=14)

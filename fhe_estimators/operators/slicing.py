@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from fhe_estimators.exceptions import UnsupportedOperatorError
-from fhe_estimators.operators._base import QuantizedOp, register
+from fhe_estimators.operators._base import Operand, QuantizedOp, as_array, register
+from fhe_estimators.operators._builder import IntegerBuilder
+from fhe_estimators.operators._encrypted import Encrypted
+from fhe_estimators.operators._moves import moved, padded_with, sliced
+from fhe_estimators.operators.layout import Layout
 
 
 @register("Concat", since=13)
@@ -17,12 +23,28 @@ class Concat(QuantizedOp):
     def f(*tensors, axis):
         return np.concatenate(tensors, axis=axis)
 
+    def quantize(self, operands: Sequence[Operand], builder: IntegerBuilder) -> Encrypted:
+        """Join integers; each keeps its own scale."""
+        tensors = []
+        for x, name in zip(operands, self.node.inputs, strict=True):
+            if not isinstance(x, Encrypted):
+                raise self.unsupported(f"{name!r} is clear, and has no rows")
+            tensors.append(builder.materialize(x, name))
+        rank, axis = len(tensors[0].shape), self.attributes["axis"]
+        if axis % rank == 0:
+            raise self.unsupported("it joins along the first axis, which holds rows")
+        arrays = ((x.scale, x.offset, x.low, x.high) for x in tensors)
+        scale, offset, low, high = (
+            np.concatenate(parts, axis=axis) for parts in zip(*arrays, strict=True)
+        )
+        names, result = tuple(x.name for x in tensors), self.node.outputs[0]
+        name = builder.emit("Concat", names, low, high, result=result, axis=axis)
+        return Encrypted(name, scale, offset, low, high)
+
 
 @register("Expand", since=13)
-class Expand(QuantizedOp):
+class Expand(Layout):
     """The tensor, repeated along axes of size one; the shape may also be smaller."""
-
-    integer = True
 
     def f(x, shape):
         sizes = tuple(int(size) for size in shape)
@@ -30,20 +52,52 @@ class Expand(QuantizedOp):
 
 
 @register("Gather", since=13)
-class Gather(QuantizedOp):
+class Gather(Layout):
     """Slices of a tensor by index."""
 
-    integer = True
-
     def f(x, indices, *, axis=0):
-        return np.take(x, indices, axis=axis)
+        index = np.asarray(indices)
+        # Arrays that stand in for encrypted ones know plain numbers.
+        before = (slice(None),) * (axis % x.ndim)
+        return x[(*before, index if index.ndim else int(index))]
+
+    def move(
+        self, x: Encrypted, parameters: Sequence[np.ndarray | None], builder: IntegerBuilder
+    ) -> Encrypted:
+        """Append a Slice where the indices are evenly spaced: it is cheaper to compile."""
+        (indices,) = parameters
+        assert indices is not None
+        axis = self.attributes.get("axis", 0) % len(x.shape)
+        size = x.shape[axis]
+        index = np.ravel(indices) % size
+        steps = set(np.diff(index).tolist()) or {1}
+        if indices.ndim > 1 or len(steps) > 1 or steps == {0} or not index.size:
+            return super().move(x, parameters, builder)
+        (step,), result = steps, self.node.outputs[0]
+        start, stop = int(index[0]), int(index[-1]) + (1 if step > 0 else -1)
+        # Before the first element is -1, which would count from the end.
+        part = slice(start, stop if stop >= 0 else -size - 1, step)
+        found = sliced(builder, x, axis, part, result)
+        if indices.ndim:
+            return found
+        return moved(builder, found, "Squeeze", [np.array([axis])], f"{result}.one")
+
+
+def _all_clear(operands: Sequence[Operand]) -> bool:
+    return not any(isinstance(x, Encrypted) for x in operands)
+
+
+def _widths(rank, pads, axes=None):
+    """Return how many elements to add in front of and behind each axis, (rank, 2)."""
+    places = range(rank) if axes is None else [int(axis) for axis in axes]
+    widths = np.zeros((rank, 2), int)
+    for place, axis in enumerate(places):
+        widths[axis] = pads[place], pads[place + len(places)]
+    return widths
 
 
 def _pad(x, pads, constant, mode, axes=None):
-    places = range(x.ndim) if axes is None else [int(axis) for axis in axes]
-    widths = np.zeros((x.ndim, 2), int)
-    for place, axis in enumerate(places):
-        widths[axis] = pads[place], pads[place + len(places)]
+    widths = _widths(x.ndim, pads, axes)
     # A negative width removes elements.
     kept = tuple(
         slice(max(-begin, 0), size - max(-end, 0))
@@ -60,8 +114,31 @@ def _pad(x, pads, constant, mode, axes=None):
 class Pad(QuantizedOp):
     """The tensor with a margin: a constant, its reflection or its edge."""
 
+    integer = True
+
     def f(x, pads, constant_value=None, *, mode="constant"):
         return _pad(x, pads, constant_value, mode)
+
+    def quantize(self, operands: Sequence[Operand], builder: IntegerBuilder) -> Encrypted:
+        """Pad integers with zeros, whose offset is the constant."""
+        x, *parameters = operands
+        if not isinstance(x, Encrypted) or not _all_clear(parameters):
+            raise self.unsupported("its parameters are encrypted")
+        mode = self.attributes.get("mode", "constant")
+        if mode != "constant":
+            raise self.unsupported(f"the mode {mode!r}; served is 'constant'")
+        pads, constant, axes = (*map(as_array, parameters), None, None)[:3]
+        widths = _widths(len(x.shape), pads, axes)
+        if np.any(widths[0]):
+            raise self.unsupported("it pads the first axis, which holds rows")
+        x, result = builder.materialize(x, self.node.inputs[0]), self.node.outputs[0]
+        for axis, (begin, end) in enumerate(np.maximum(-widths, 0).tolist()):
+            if begin or end:
+                part = slice(begin, x.shape[axis] - end)
+                x = sliced(builder, x, axis, part, f"{result}.part")
+        margin = [(begin, end) for begin, end in np.maximum(widths, 0).tolist()]
+        number = 0.0 if constant is None else np.asarray(constant).item()
+        return padded_with(builder, x, margin, number, result)
 
 
 @register("Pad", since=18)
@@ -73,10 +150,8 @@ class Pad18(Pad):
 
 
 @register("Slice", since=13)
-class Slice(QuantizedOp):
+class Slice(Layout):
     """``x[start:end:step]`` along axes."""
-
-    integer = True
 
     def f(x, starts, ends, axes=None, steps=None):
         index = [slice(None)] * x.ndim
@@ -123,6 +198,24 @@ class Split(QuantizedOp):
             split = equal_sizes(size, n_parts)
         return super().__call__(x, split)
 
+    def quantize(
+        self, operands: Sequence[Operand], builder: IntegerBuilder
+    ) -> tuple[Encrypted, ...]:
+        """Return slices of the integers."""
+        x, split = (*operands, None)[:2]
+        axis = self.attributes.get("axis", 0)
+        if not isinstance(x, Encrypted) or isinstance(split, Encrypted):
+            raise self.unsupported("its parameters are encrypted")
+        if axis % len(x.shape) == 0:
+            raise self.unsupported("it splits the first axis, which holds rows")
+        x = builder.materialize(x, self.node.inputs[0])
+        parts = self(x.low, as_array(split))
+        ends = np.cumsum([part.shape[axis] for part in parts]).tolist()
+        return tuple(
+            sliced(builder, x, axis, slice(end - part.shape[axis], end), result)
+            for part, end, result in zip(parts, ends, self.node.outputs, strict=True)
+        )
+
 
 @register("Split", since=18)
 class Split18(Split):
@@ -139,15 +232,13 @@ class Split18(Split):
 
 
 @register("Tile", since=13)
-class Tile(QuantizedOp):
+class Tile(Layout):
     """The tensor, repeated along each axis."""
-
-    integer = True
 
     def f(x, repeats):
         # As an axis of repetitions in front of each axis.
         pairs = [(int(number), size) for number, size in zip(repeats, x.shape, strict=True)]
-        once = [length for _, size in pairs for length in (1, size)]
-        often = [length for pair in pairs for length in pair]
-        total = [number * size for number, size in pairs]
+        once = tuple(length for _, size in pairs for length in (1, size))
+        often = tuple(length for pair in pairs for length in pair)
+        total = tuple(number * size for number, size in pairs)
         return np.broadcast_to(x.reshape(once), often).reshape(total)

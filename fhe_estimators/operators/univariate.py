@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from scipy import special
@@ -10,6 +11,7 @@ from scipy import special
 from fhe_estimators.operators._base import Operand, QuantizedOp, register
 from fhe_estimators.operators._builder import IntegerBuilder
 from fhe_estimators.operators._encrypted import Encrypted
+from fhe_estimators.operators._moves import expanded, moved
 
 
 class Univariate(QuantizedOp):
@@ -193,7 +195,7 @@ class Log(Univariate):
 
 
 @register("OneHot", since=11)
-class OneHot(QuantizedOp):
+class OneHot(Univariate):
     """A new axis of size `depth`: the second of two values at the index, else the first.
 
     A negative index counts from the end; one that is out of range is nowhere.
@@ -206,6 +208,22 @@ class OneHot(QuantizedOp):
         index = np.expand_dims(indices, axis)
         there = (index == places) | (index + depth == places)
         return np.where(there, values[1], values[0])
+
+    def quantize(self, operands: Sequence[Operand], builder: IntegerBuilder) -> Encrypted:
+        """Repeat the index along the new axis; a table for each place tells if it is it."""
+        x, *parameters = operands
+        if not isinstance(x, Encrypted) or not self.can_fuse(operands):
+            raise self.unsupported("its parameters are encrypted")
+        axis = self.attributes.get("axis", -1) % (len(x.shape) + 1)
+        if axis == 0:
+            raise self.unsupported("its new axis comes before that of the rows")
+        result = self.node.outputs[0]
+        # The integers are repeated, and the pending function is applied to one of each.
+        plain = replace(x, function=None)
+        shape = self(x.low, *parameters).shape
+        wide = moved(builder, plain, "Unsqueeze", [np.array([axis])], f"{result}.index")
+        wide = expanded(builder, wide, shape, f"{result}.indices")
+        return wide.then(lambda real: self(x.apply(np.take(real, 0, axis)), *parameters))
 
 
 @register("Reciprocal", since=13)

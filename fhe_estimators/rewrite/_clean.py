@@ -8,11 +8,12 @@ import numpy as np
 
 from fhe_estimators.graph import Graph
 from fhe_estimators.operators import operators_of
+from fhe_estimators.rewrite._shapes import fold_shapes
 
 
 def clean(graph: Graph) -> Graph:
-    """Fold constants, then keep only what the outputs need."""
-    return _prune(_fold(graph))
+    """Fold constants and shapes, then keep only what the outputs need."""
+    return _prune(_fold(fold_shapes(graph)))
 
 
 def _fold(graph: Graph) -> Graph:

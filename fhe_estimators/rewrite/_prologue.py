@@ -2,19 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
+import numpy as np
+
 from fhe_estimators.graph import Graph, Node
-from fhe_estimators.operators._base import QuantizedOp, lookup
-from fhe_estimators.operators.elementwise import Elementwise
-from fhe_estimators.operators.layout import Cast, Unchanged
+from fhe_estimators.operators import QuantizedOp, lookup, operators_of
+from fhe_estimators.operators.layout import (
+    Cast,
+    Flatten,
+    Layout,
+    Reshape,
+    Squeeze,
+    Transpose,
+    Unchanged,
+    Unsqueeze,
+)
 from fhe_estimators.operators.linear import Linear
-from fhe_estimators.operators.slicing import Concat
-from fhe_estimators.operators.univariate import Univariate
+from fhe_estimators.operators.quantized import OntoGrid
+from fhe_estimators.operators.slicing import Expand, Pad, Split, Tile
 from fhe_estimators.rewrite._clean import clean
 
-#: Operators that cost nothing on encrypted integers.
-_FREE = (Cast, Unchanged)
+#: Operators that cost nothing on encrypted integers, and leave no fewer of them.
+_FREE = (
+    Cast,
+    Expand,
+    Flatten,
+    Pad,
+    Reshape,
+    Split,
+    Squeeze,
+    Tile,
+    Transpose,
+    Unchanged,
+    Unsqueeze,
+)
+#: How many rows an operator is tried on.
+_N_ROWS = 3
 
 
 def split_prologue(graph: Graph) -> tuple[Graph, Graph]:
@@ -22,7 +47,8 @@ def split_prologue(graph: Graph) -> tuple[Graph, Graph]:
 
     What precedes the first products works on rows that the client knows, hence it runs in
     clear, before encryption: it costs no table there and loses no precision. It ends where
-    an operator could mix rows, and with the last operator that is worth moving.
+    an operator mixes rows, or rounds as training did, and with the last operator that is
+    worth moving.
 
     Parameters
     ----------
@@ -37,12 +63,15 @@ def split_prologue(graph: Graph) -> tuple[Graph, Graph]:
         From what is encrypted to the outputs; `graph` itself if the prologue has no nodes.
     """
     kinds = {node.outputs: lookup(node.op, graph.opset) for node in graph}
-    known = {"", *graph.constants, *(value.name for value in graph.inputs)}
+    operator_of = operators_of(graph)
+    examples = _examples(graph)
     moved: list[Node] = []
     for node in graph:
-        if known.issuperset(node.inputs) and _row_by_row(node, kinds[node.outputs]):
-            moved.append(node)
-            known.update(node.outputs)
+        if _can_move(node, kinds[node.outputs], graph, examples):
+            results = _row_by_row(operator_of(node), node, graph.constants, examples)
+            if results:
+                moved.append(node)
+                examples.update(zip(node.outputs, results, strict=True))
     needed: set[str] = set()
     for node in reversed(moved):
         if not issubclass(kinds[node.outputs], _FREE) or needed.intersection(node.outputs):
@@ -52,11 +81,11 @@ def split_prologue(graph: Graph) -> tuple[Graph, Graph]:
         nothing = replace(graph, nodes=(), outputs=graph.inputs, constants={}, values={})
         return nothing, graph
 
-    results = [name for node in moved for name in node.outputs]
-    rest = [node for node in graph if not set(results).intersection(node.outputs)]
+    written = [name for node in moved for name in node.outputs]
+    rest = [node for node in graph if not set(written).intersection(node.outputs)]
     read = {name for node in rest for name in node.inputs}
     read.update(value.name for value in graph.outputs)
-    names = [*(value.name for value in graph.inputs), *results]
+    names = [*(value.name for value in graph.inputs), *written]
     border = tuple(graph.value(name) for name in names if name in read)
     return (
         clean(replace(graph, nodes=tuple(moved), outputs=border)),
@@ -64,8 +93,65 @@ def split_prologue(graph: Graph) -> tuple[Graph, Graph]:
     )
 
 
-def _row_by_row(node: Node, kind: type[QuantizedOp]) -> bool:
-    """Tell whether each row of the result depends on the same row of the inputs only."""
-    if issubclass(kind, Concat):
-        return bool(node.attributes["axis"])
-    return issubclass(kind, (*_FREE, Elementwise, Univariate))
+def _examples(graph: Graph) -> dict[str, np.ndarray]:
+    """Return rows of numbers for the inputs whose shape is known."""
+    generator = np.random.default_rng(0)
+    found = {}
+    for value in graph.inputs:
+        sizes = None if value.shape is None else value.shape[1:]
+        if sizes is not None and None not in sizes:
+            found[value.name] = generator.normal(size=(_N_ROWS, *map(int, sizes)))  # type: ignore[arg-type]
+    return found
+
+
+def _can_move(
+    node: Node,
+    kind: type[QuantizedOp],
+    graph: Graph,
+    examples: Mapping[str, np.ndarray],
+) -> bool:
+    """Tell whether a node is no product and reads nothing but rows and constants."""
+    if issubclass(kind, (Linear, OntoGrid)):
+        return False
+    rows = [examples[name] for name in node.inputs if name in examples]
+    others = [graph.constants[name] for name in node.inputs if name in graph.constants]
+    if not rows or len(rows) + len(others) + node.inputs.count("") < len(node.inputs):
+        return False
+    if issubclass(kind, Layout):
+        return len(rows) == 1
+    # A constant for each row is none.
+    rank = max(array.ndim for array in rows)
+    return all(array.ndim < rank or len(array) == 1 for array in others)
+
+
+def _row_by_row(
+    operator: QuantizedOp,
+    node: Node,
+    constants: Mapping[str, np.ndarray],
+    examples: Mapping[str, np.ndarray],
+) -> tuple[np.ndarray, ...]:
+    """Return the results of a node on examples; nothing if it mixes their rows.
+
+    It does not if all rows together give what each of them gives alone.
+    """
+
+    def results(rows: slice) -> tuple[np.ndarray, ...]:
+        arrays = [
+            examples[name][rows] if name in examples else constants.get(name)
+            for name in node.inputs
+        ]
+        # A function of numbers that it is not defined for: nan, for one row as for many.
+        with np.errstate(all="ignore"):
+            found = operator(*arrays)
+        return found if isinstance(found, tuple) else (found,)
+
+    together = results(slice(None))
+    each = [results(slice(row, row + 1)) for row in range(_N_ROWS)]
+    for place, array in enumerate(together):
+        parts = [np.asarray(result[place]) for result in each]
+        if any(part.shape[:1] != (1,) for part in parts):
+            return ()
+        alone = np.concatenate(parts)
+        if np.shape(array) != alone.shape or not np.allclose(array, alone, equal_nan=True):
+            return ()
+    return together

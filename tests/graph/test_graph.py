@@ -188,7 +188,7 @@ ILLEGAL = [
         replace(TABLE, nodes=RELU.nodes),
         INTEGER,
         UnsupportedOperatorError,
-        "uses Relu; supported at this stage: Add, ExtractBits, ",
+        "uses Relu; supported at this stage: Add, Concat, ",
         id="float operator",
     ),
     pytest.param(

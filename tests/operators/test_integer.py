@@ -4,18 +4,25 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from fhe_estimators.engine import ClearEngine, run_clear
-from fhe_estimators.graph import FLOAT, Graph, Node, Value, check
+from fhe_estimators.engine import run_clear
+from fhe_estimators.graph import Node, Value
 from fhe_estimators.numpy_module import NumpyModule
-from fhe_estimators.operators import BitWidths, registry, supported
+from fhe_estimators.operators import registry
 from fhe_estimators.operators.elementwise import Elementwise
 from fhe_estimators.operators.univariate import Univariate
-from fhe_estimators.quantization import QuantizedModule, quantize
-from fhe_estimators.rewrite import cut
 from tests.operators.cases import CASES, MATRIX, ROW
+from tests.operators.tools import (
+    bits,
+    check_ranges,
+    count_tables,
+    examples,
+    float_graph,
+    quantized,
+    seeds,
+)
 
 #: Range of inputs where a function is undefined, or beyond any table, elsewhere.
 DOMAINS = {
@@ -33,32 +40,8 @@ FAMILIES = {
     base: sorted(name for name, cls in registry().items() if issubclass(cls, base))
     for base in (Univariate, Elementwise)
 }
-FAMILIES[Univariate].remove("BatchNormalization")  # of images, see below
-bits = st.integers(3, 8)
-seeds = st.integers(0, 2**32 - 1)
-examples = settings(max_examples=12, deadline=None, derandomize=True)
-
-
-def float_graph(nodes, constants, shape):
-    """Return a legal graph from "x", rows of a shape, to the result of the last node."""
-    graph = Graph(
-        tuple(nodes),
-        (Value("x", (None, *shape)),),
-        (Value(nodes[-1].outputs[0]),),
-        constants,
-    )
-    return check(graph, FLOAT, supported())
-
-
-def quantized(graph, rows, n_bits, weight_bits=None):
-    encrypted, clear = cut(graph)
-    bit_widths = BitWidths(n_bits, weight_bits or n_bits)
-    module = quantize(encrypted, [rows], bit_widths)
-    return QuantizedModule(*module, NumpyModule(clear))
-
-
-def count_tables(module):
-    return sum(node.op == "TableLookup" for node in module.graph)
+FAMILIES[Univariate].remove("BatchNormalization")  # of channels
+FAMILIES[Univariate].remove("OneHot")  # of indices
 
 
 def check_against_float(graph, rows, others, n_bits):
@@ -88,21 +71,6 @@ def check_against_float(graph, rows, others, n_bits):
         error, bound = np.abs(result - expected), 0
     assert np.all((error <= bound + 1e-9 * (1 + np.abs(expected)))[defined])
     return module
-
-
-def check_ranges(module, seed):
-    """Run any integers of the input range, corners included, on the engine that checks."""
-    graph = module.graph
-    (value,) = graph.inputs
-    generator = np.random.default_rng(seed)
-    shape = (6, *value.shape[1:])
-    q = generator.integers(value.low, value.high, shape, endpoint=True)
-    q[4:] = np.where(generator.random(shape) < 0.5, value.low, value.high)[4:]
-    q[0], q[1] = value.low, value.high
-    module.compile(engine=ClearEngine())
-    (expected,) = run_clear(graph, [q])
-    for fhe in ("simulate", "execute"):
-        np.testing.assert_array_equal(module.quantized_forward(q, fhe=fhe), expected)
 
 
 def draw(op, seed, n_rows):

@@ -120,12 +120,68 @@ def test_invalid_model():
         ),
         pytest.param(
             [
-                layer("Unsqueeze", ["x", "one"], "row"),
-                layer("Unsqueeze", ["x", "two"], "column"),
-                layer("MatMul", ["column", "row"], "y", "attention"),
+                layer("Relu", ["x"], "r"),
+                layer("Tanh", ["x"], "t"),
+                layer("MatMul", ["r", "t"], "y", "squares"),
             ],
-            "the left side must be encrypted, the right a matrix",
+            "served are matrices for each row",
             id="product",
+        ),
+        pytest.param(
+            [layer("MatMul", ["x", "vector"], "y", "scores")],
+            "served are matrices and stacks of them",
+            id="vector",
+        ),
+        pytest.param(
+            [
+                layer("Unsqueeze", ["x", "two"], "u"),
+                layer("MatMul", ["u", "each"], "y", "m"),
+            ],
+            "its weights differ along the axis of the rows",
+            id="weights for each row",
+        ),
+        pytest.param(
+            [layer("Concat", ["x", "r3"], "y", "joined", axis=1)],
+            "'r3' is clear, and has no rows",
+            id="clear rows",
+        ),
+        pytest.param(
+            [layer("Tanh", ["x"], "t"), layer("Concat", ["x", "t"], "y", "all", axis=-2)],
+            "it joins along the first axis",
+            id="joined rows",
+        ),
+        pytest.param(
+            [layer("Pad", ["x", "pads"], "y", "mirror", mode="reflect")],
+            "the mode 'reflect'; served is 'constant'",
+            id="mode",
+        ),
+        pytest.param(
+            [layer("Pad", ["x", "row_pads"], "y", "more")],
+            "it pads the first axis",
+            id="padded rows",
+        ),
+        pytest.param(
+            [layer("ReduceMax", ["x"], "y", "top", axes=[0])],
+            "it reduces the first axis",
+            id="reduced rows",
+        ),
+        pytest.param(
+            [layer("Slice", ["x", "one", "two"], "y", "second")],
+            "it moves the axis of the rows",
+            id="sliced rows",
+        ),
+        pytest.param(
+            [layer("OneHot", ["x", "three", "r3_pair"], "y", "codes", axis=0)],
+            "its new axis comes before that of the rows",
+            id="codes in front",
+        ),
+        pytest.param(
+            [
+                layer("Unsqueeze", ["x", "one"], "image"),
+                layer("Conv", ["image", "image"], "y", "self"),
+            ],
+            "x must be encrypted and w clear",
+            id="convolution",
         ),
         pytest.param(
             [
@@ -145,13 +201,10 @@ def test_invalid_model():
         ),
         pytest.param(
             [
-                layer("MatMul", ["x", "w"], "a"),
-                layer("Relu", ["a"], "r"),
-                layer("MatMul", ["r", "v"], "b"),
-                layer("Add", ["a", "b"], "s", "residual"),
-                layer("MatMul", ["s", "v"], "y"),
+                layer("Unsqueeze", ["x", "one"], "u"),
+                layer("Add", ["u", "x"], "y", "crossed"),
             ],
-            "its operands come from different encrypted tensors",
+            "the first axis holds rows",
             id="sum",
         ),
         pytest.param(
@@ -165,11 +218,11 @@ def test_invalid_model():
         ),
         pytest.param(
             [
-                layer("Unsqueeze", ["x", "one"], "u"),
-                layer("Add", ["u", "ones"], "a", "wider"),
+                layer("Tanh", ["x"], "t"),
+                layer("Add", ["t", "ones"], "a", "wider"),
                 layer("MatMul", ["a", "w"], "y"),
             ],
-            "it broadcasts an encrypted tensor of shape",
+            "it broadcasts an encrypted tensor of shape (1, 3) against (3, 1)",
             id="broadcast",
         ),
     ],
@@ -180,7 +233,14 @@ def test_no_encrypted_form_for_such_operands(nodes, message):
         "zero": np.array(0, np.float32),
         "one": np.array([1]),
         "two": np.array([2]),
-        "ones": np.ones((2, 1), np.float32),
+        "ones": np.ones((3, 1), np.float32),
+        "three": np.array(3),
+        "vector": np.ones(3, np.float32),
+        "each": np.ones((3, 1, 2), np.float32),
+        "r3": np.ones((3, 2), np.float32),
+        "r3_pair": np.ones(2, np.float32),
+        "pads": np.array([0, 1, 0, 1]),
+        "row_pads": np.array([1, 0, 0, 0]),
     }
     (name,) = (node.name for node in nodes if node.name)
     with pytest.raises(UnsupportedOperatorError) as error:

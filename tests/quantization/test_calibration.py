@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fhe_estimators.operators.linear import fit_weights
+from fhe_estimators.operators._fit import fit_weights
 from fhe_estimators.quantization import InputRange, image
 
 
