@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,15 @@ import numpy as np
 from fhe_estimators.exceptions import BitWidthError, GraphError
 from fhe_estimators.graph import Graph, Node, Value
 from fhe_estimators.graph._spec import MAXIMUM_TABLE_BITS
+from fhe_estimators.operators._alignment import align
 from fhe_estimators.operators._encrypted import Encrypted, Grid
 
 #: Gives the ends of the range that integers of so many levels should cover, from numbers
 #: of shape (n_numbers, n_grids).
 RangeOf = Callable[[np.ndarray, int], tuple[np.ndarray, np.ndarray]]
+
+#: Tables that are larger, before rounding, are not aligned with their functions.
+_MOST_ENTRIES = 2**25
 
 
 @dataclass(frozen=True)
@@ -291,8 +295,15 @@ class IntegerBuilder:
         The entry for the integers around ``x`` is
         ``grid.integers(function(scale * x + offset))``.
         """
-        name, start = self._aligned(tensor, result)
-        low, high = int((tensor.low - start).min()), int((tensor.high - start).max())
+        start = _starts(tensor)
+        # The function of integers that are counted from there.
+        counted = replace(
+            tensor,
+            offset=tensor.offset + tensor.scale * start,
+            low=tensor.low - start,
+            high=tensor.high - start,
+        )
+        low, high = int(counted.low.min()), int(counted.high.max())
         first, lsbs, size = self._rounding.index(low, high, result)
         bits = (size - 1).bit_length() + lsbs
         if bits > MAXIMUM_TABLE_BITS:
@@ -301,17 +312,29 @@ class IntegerBuilder:
                 f"of {bits} bits; the limit is {MAXIMUM_TABLE_BITS}. "
                 "Use a smaller n_bits, fewer inputs per neuron, or prune weights."
             )
-        # The middle of the integers that share an index.
-        middle = first + (np.arange(size) << lsbs) - 0.5 * (lsbs > 0)
-        steps = np.clip(middle, low, high).reshape(-1, *[1] * (len(tensor.shape) - 1))
-        steps = steps + start
-        # Some integers of the range stand for numbers that no row gives, where the
-        # function may be undefined (a logarithm below zero): any entry is right there.
-        with np.errstate(all="ignore"):
-            real = np.asarray(tensor.apply(tensor.scale * steps + tensor.offset), float)
-            top = np.finfo(float).max
-            real = np.where(np.isnan(real), grid.offset, np.clip(real, -top, top))
-            table = grid.integers(real)
+        shift = np.zeros_like(start)
+        width, n_elements = high - low + 1, start.size
+        if lsbs and width * n_elements <= _MOST_ENTRIES:
+            # The last index may be as large as its bits allow.
+            spare = int(self._rounding.approximate)
+            room = (1 << bits) - 1 - (high - first) - (1 << lsbs >> 1) - (spare << lsbs)
+            seen = self.samples[tensor.name] - start - low
+            shift, table = align(
+                _entries(counted, grid, np.arange(low, high + 1)).reshape(width, -1),
+                seen.reshape(-1, n_elements).astype(np.int64),
+                self.weights,
+                lsbs,
+                first - low,
+                min(room, (1 << lsbs) - 1),
+                spare,
+            )
+            table = table.reshape(len(table), *tensor.shape[1:])
+            shift = shift.reshape(tensor.shape)
+        else:
+            # The middle of the integers that share an index.
+            middle = first + (np.arange(size) << lsbs) - 0.5 * (lsbs > 0)
+            table = _entries(counted, grid, np.clip(middle, low, high))
+        name = self._moved(tensor, shift - start, result)
         columns = table.reshape(len(table), -1)
         uniform = bool((columns == columns[:, :1]).all())
         ends = table.min(axis=0, keepdims=True), table.max(axis=0, keepdims=True)
@@ -335,21 +358,13 @@ class IntegerBuilder:
             *ends,
         )
 
-    def _aligned(self, tensor: Encrypted, result: str) -> tuple[str, np.ndarray]:
-        """Return the integers that a table reads, and what was subtracted from each.
-
-        Ranges of elements that lie apart are aligned, if one table then takes fewer bits.
-        """
-        spans = tensor.high - tensor.low
-        together = int(tensor.high.max() - tensor.low.min())
-        if int(spans.max()).bit_length() == together.bit_length():
-            return tensor.name, np.zeros_like(tensor.low)
-        start = self.constant(f"{result}.start", tensor.low)
-        inputs = tensor.name, start
-        aligned = self.emit(
-            "Sub", inputs, np.zeros_like(spans), spans, result=f"{result}.index"
-        )
-        return aligned, tensor.low
+    def _moved(self, tensor: Encrypted, by: np.ndarray, result: str) -> str:
+        """Return the name of integers of `tensor` with clear ones added."""
+        if not by.any():
+            return tensor.name
+        constant = self.constant(f"{result}.shift", by)
+        ends = tensor.low + by, tensor.high + by
+        return self.emit("Add", (tensor.name, constant), *ends, result=f"{result}.index")
 
     # The result ----------------------------------------------------------------------
 
@@ -372,6 +387,30 @@ class IntegerBuilder:
             for number in range(1, len(taken) + 2)
             if (candidate := f"{name}.{number}") not in taken
         )
+
+
+def _starts(tensor: Encrypted) -> np.ndarray:
+    """Return from where the integers of each element are counted in front of a table.
+
+    From their smallest one, if one table then takes fewer bits: ranges of elements may lie
+    apart.
+    """
+    together = int(tensor.high.max() - tensor.low.min())
+    widest = int((tensor.high - tensor.low).max())
+    apart = widest.bit_length() < together.bit_length()
+    return tensor.low if apart else np.zeros_like(tensor.low)
+
+
+def _entries(tensor: Encrypted, grid: Grid, steps: np.ndarray) -> np.ndarray:
+    """Return what the pending function makes of integers, as integers of a grid."""
+    steps = steps.reshape(-1, *[1] * (len(tensor.shape) - 1))
+    # Some integers of the range stand for numbers that no row gives, where the function may
+    # be undefined (a logarithm below zero): any entry is right there.
+    with np.errstate(all="ignore"):
+        real = np.asarray(tensor.apply(tensor.scale * steps + tensor.offset), float)
+        top = np.finfo(float).max
+        real = np.where(np.isnan(real), grid.offset, np.clip(real, -top, top))
+        return grid.integers(real)
 
 
 def _serves(made: Encrypted, units_along: tuple[int, ...] | None) -> bool:

@@ -13,7 +13,12 @@ from fhe_estimators.export.torch import export_torch
 from fhe_estimators.lowering import to_quantized_module
 from fhe_estimators.numpy_module import NumpyModule
 from fhe_estimators.operators import BitWidths
-from fhe_estimators.quantization import InputRange, QuantizedModule, quantize
+from fhe_estimators.quantization import (
+    InputRange,
+    QuantizedModule,
+    RoundingOptions,
+    quantize,
+)
 from fhe_estimators.rewrite import cut
 
 ROWS = np.random.default_rng(0).normal(size=(200, 4)).astype(np.float32)
@@ -36,7 +41,9 @@ def scores_of(net, rows=ROWS):
 
 def lowered(net, input_bits, weight_bits, rows=ROWS):
     model = export_torch(net, [rows[:2]])
-    return to_quantized_module(model, [rows], BitWidths(input_bits, weight_bits))
+    return to_quantized_module(
+        model, [rows], BitWidths(input_bits, weight_bits), rounding=RoundingOptions(None)
+    )
 
 
 def relative_error(module, net):
@@ -64,7 +71,9 @@ def test_float_graph_is_the_model(net):
 
 def test_eight_bits_are_close_to_the_model(net):
     module = lowered(net, 8, 7)
-    assert [node.op for node in module.graph] == ["MatMul", "TableLookup", "MatMul"]
+    assert [node.op for node in module.graph if node.op != "Add"] == [
+        *("MatMul", "TableLookup", "MatMul")
+    ]
     assert module.input_quantizers[0].n_bits == 8
     assert relative_error(module, net) < 0.01
     agreement = module.forward(ROWS).argmax(axis=1) == scores_of(net).argmax(axis=1)
@@ -104,7 +113,9 @@ def test_activation_is_one_table(activation):
     """However many operators it is exported as."""
     net = perceptron(activation())
     module = lowered(net, 7, 6)
-    assert [node.op for node in module.graph] == ["MatMul", "TableLookup", "MatMul"]
+    assert [node.op for node in module.graph if node.op != "Add"] == [
+        *("MatMul", "TableLookup", "MatMul")
+    ]
     assert relative_error(module, net) < 0.03
 
 

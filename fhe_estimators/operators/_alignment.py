@@ -1,0 +1,87 @@
+"""Where the integers that share an entry of a table begin and end."""
+
+from __future__ import annotations
+
+import numpy as np
+
+#: Part of the weight of all rows that integers get which no row gave.
+_UNSEEN = 1e-3
+#: Shifts that are tried.
+_SHIFTS = 16
+
+
+def align(
+    exact: np.ndarray,
+    samples: np.ndarray,
+    weights: np.ndarray,
+    lsbs: int,
+    first: int,
+    most: int,
+    spare: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Choose what is added to integers before their lowest bits are rounded away.
+
+    Behind the rounding, integers ``x`` with the same ``(x + shift + half - first) >> lsbs``
+    share one entry. The shift moves the borders between them. The best entry is the mean of
+    the exact ones, over the rows; the best shift leaves the least squared error. Where a
+    function jumps, borders come to lie on its jumps.
+
+    Parameters
+    ----------
+    exact : ndarray of int64 of shape (n_integers, n_elements)
+        The entry of each integer ``0, 1, ...`` for each element of a row.
+    samples : ndarray of int64 of shape (n_rows, n_elements)
+        Integers of calibration rows.
+    weights : ndarray of shape (n_rows,)
+        How much each row counts.
+    lsbs : int
+    first : int
+        Not positive.
+    most : int
+        The largest shift; not negative.
+    spare : int
+        Entries behind the last one that an integer has.
+
+    Returns
+    -------
+    shift : ndarray of int64 of shape (n_elements,)
+    table : ndarray of int64 of shape (n_entries, n_elements)
+    """
+    functions, function_of = np.unique(exact, axis=1, return_inverse=True)
+    function_of = function_of.reshape(-1)
+    n_integers, n_functions = functions.shape
+    counts = np.bincount(
+        (samples * n_functions + function_of).ravel(),
+        np.repeat(weights.astype(float), samples.shape[1]),
+        n_integers * n_functions,
+    ).reshape(functions.shape)
+    counts += np.maximum(counts.sum(axis=0), 1) * _UNSEEN / n_integers
+
+    unit = 1 << lsbs
+    front = np.arange(most + 1) + (unit >> 1) - first
+    n_entries = (n_integers - 1 + int(front[-1]) >> lsbs) + 1 + spare
+    best = np.full(n_functions, np.inf)
+    shift, table = np.zeros(n_functions, int), np.zeros((n_entries, n_functions), int)
+    for place in np.unique(np.linspace(0, most, _SHIFTS).astype(int)).tolist():
+        before = int(front[place])
+        behind = n_entries * unit - n_integers - before
+        # Of what shares an entry: the weight, the sum and the sum of squares.
+        weight, total, squares = (
+            np.pad(counts * functions**power, ((before, behind), (0, 0)))
+            .reshape(n_entries, unit, n_functions)
+            .sum(axis=1)
+            for power in range(3)
+        )
+        empty = weight == 0
+        mean = total / np.where(empty, 1, weight)
+        error = (squares - weight * mean**2).sum(axis=0)
+        entries = np.rint(mean).astype(np.int64)
+        # In front of the first integer and behind the last one nothing is ever looked up
+        # but what approximate rounding strays to.
+        middle = n_entries // 2
+        entries[:middle] = np.where(empty[:middle], functions[0], entries[:middle])
+        entries[middle:] = np.where(empty[middle:], functions[-1], entries[middle:])
+        better = error < best * (1 - 1e-12)
+        best = np.where(better, error, best)
+        shift[better], table[:, better] = place, entries[:, better]
+    return shift[function_of], table[:, function_of]
