@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -107,6 +107,22 @@ class Rounding:
             lsbs += 1
 
 
+class Step(NamedTuple):
+    """What one integer more stands for.
+
+    Parameters
+    ----------
+    scale : ndarray of float64 of shape (1, ...)
+    of_weights : bool, default=False
+        Whether weights were rounded to multiples of it: something that is added does not
+        have to be finer. The results of tables are multiplied by weights; they were rounded
+        only once.
+    """
+
+    scale: np.ndarray
+    of_weights: bool = False
+
+
 class IntegerBuilder:
     """Collects the nodes of an integer graph.
 
@@ -125,11 +141,15 @@ class IntegerBuilder:
         Gives the range that integers should cover; from the smallest to the largest number
         by default.
     rounding : Rounding, optional
+    summed_with : mapping of str to sequence of str, optional
+        Float tensors that each float tensor is added to.
 
     Attributes
     ----------
     samples : dict of str to ndarray of int64
         The integers of each integer tensor on the same rows.
+    steps : dict of str to Step
+        Of the integers that stand for a float tensor, where they are known.
     """
 
     def __init__(
@@ -141,15 +161,18 @@ class IntegerBuilder:
         readers: Mapping[str, int] | None = None,
         range_of: RangeOf | None = None,
         rounding: Rounding = Rounding(),
+        summed_with: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self.bits = bits
         self.real = real
         self.weights = weights
         self.samples: dict[str, np.ndarray] = {}
+        self.steps: dict[str, Step] = {}
         self._compute = compute
         self._readers = readers or {}
         self._range_of = range_of or extent
         self._rounding = rounding
+        self._summed_with = summed_with or {}
         self._nodes: list[Node] = []
         self._constants: dict[str, np.ndarray] = {}
         self._values: dict[str, Value] = {}
@@ -232,7 +255,18 @@ class IntegerBuilder:
         chosen = grid or self.calibrated([result], axes=apart or ())
         made = self._table(tensor, result, chosen)
         self._tables.setdefault(result, []).append((grid, made))
+        self.steps.setdefault(result, Step(made.scale))
         return made
+
+    def computed(self, tensor: Encrypted, result: str) -> Encrypted:
+        """Return what the narrowest table gave for a float tensor, else `tensor`."""
+        tables = [made for _, made in self._tables.get(result, [])]
+        return min(tables, key=lambda x: int((x.high - x.low).max()), default=tensor)
+
+    def step_of(self, result: str) -> Step | None:
+        """Return the step of what a float tensor is added to, if it is known by now."""
+        others = self._summed_with.get(result, ())
+        return next((self.steps[name] for name in others if name in self.steps), None)
 
     def reads_exactly(self, tensor: Encrypted, result: str) -> bool:
         """Tell whether a table of `tensor` that computes `result` reads all its bits."""

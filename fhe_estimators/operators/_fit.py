@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fhe_estimators.operators._builder import IntegerBuilder
+from fhe_estimators.operators._builder import IntegerBuilder, Step
 from fhe_estimators.operators._encrypted import ClearIntegers, same_but_along
 
 #: Beyond so many features the weights are rounded one by one.
@@ -23,6 +23,7 @@ def integer_weights(
     row_weights: np.ndarray,
     builder: IntegerBuilder,
     magnitude: float,
+    step: Step | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Choose the integer weights of products of groups of features.
 
@@ -41,6 +42,8 @@ def integer_weights(
     row_weights : ndarray of shape (n_rows,)
     builder : IntegerBuilder
     magnitude : float
+        See `fit_weights`.
+    step : Step, its scale of shape (n_groups, n_outputs), optional
         See `fit_weights`.
 
     Returns
@@ -70,6 +73,7 @@ def integer_weights(
             each[chosen],
             limit,
             magnitude,
+            None if step is None else step._replace(scale=step.scale[group]),
         )
         for group in range(n_groups)
     ]
@@ -84,6 +88,7 @@ def fit_weights(
     row_weights: np.ndarray,
     limit: int,
     magnitude: float = 0.0,
+    step: Step | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Choose integer weights that reproduce a product as well as integers can.
 
@@ -112,6 +117,9 @@ def fit_weights(
     magnitude : float, default=0.0
         Size of the result with its offset. What is invisible beside it in double
         precision is not resolved.
+    step : Step, its scale of shape (n_outputs,), optional
+        That of a tensor that the result is added to: each scale has to divide it or to be
+        a multiple of it, and is not below it if it is one `of_weights`.
 
     Returns
     -------
@@ -145,6 +153,11 @@ def fit_weights(
     unit = np.maximum(unit, np.finfo(float).eps * magnitude)
     # A column of zeros takes the unit 1.
     scale = np.where(unit > 0, unit, 1.0)
+    if step is not None:
+        scale = np.maximum(scale, np.abs(step.scale)) if step.of_weights else scale
+        ratio = np.abs(step.scale) / scale
+        divisor, multiple = np.floor(ratio), np.ceil(1 / ratio)
+        scale = scale * ratio * np.where(ratio >= 1, 1 / np.maximum(divisor, 1), multiple)
     exact = weights / scale
     integers = np.rint(exact) if inverse is None else _round_in_turn(exact, inverse, limit)
     shift = mean_target - mean_q @ (scale * integers)

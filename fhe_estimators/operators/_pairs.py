@@ -6,6 +6,7 @@ tables: the engine looks up one integer at a time.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -58,7 +59,10 @@ def upright(builder: IntegerBuilder, x: Encrypted, name: str) -> Encrypted:
 
 
 def on_one_scale(
-    builder: IntegerBuilder, tensors: Sequence[Encrypted], names: Sequence[str]
+    builder: IntegerBuilder,
+    tensors: Sequence[Encrypted],
+    names: Sequence[str],
+    n_bits: int | None = None,
 ) -> list[Encrypted]:
     """Return tensors without pending functions, all of one positive scale.
 
@@ -73,22 +77,31 @@ def on_one_scale(
     tensors : sequence of Encrypted
     names : sequence of str
         The float tensors that they stand for.
+    n_bits : int, optional
+        A tensor of more bits does not keep its scale; any may by default.
     """
-    pairs = list(zip(tensors, names, strict=True))
-    tensors = [upright(builder, x, name) for x, name in pairs]
-    first = tensors[0].scale
-    if all(
-        x.function is None
-        and (np.array_equal(x.scale, first) or (_uniform(x.scale) and _uniform(first)))
-        and x.scale.flat[0] == first.flat[0]
-        for x in tensors
-    ):
-        return tensors
+    tensors = [
+        # What a table gave already is narrower than what the table reads.
+        x if x.function is None else builder.computed(x, name)
+        for x, name in zip(tensors, names, strict=True)
+    ]
+    tensors = [upright(builder, x, n) for x, n in zip(tensors, names, strict=True)]
+    multiples = _multiples(tensors, n_bits)
+    if multiples is not None:
+        unit, factors = multiples
+        return [
+            replace(
+                multiplied(builder, x, factor, f"{name}.multiple"),
+                scale=np.broadcast_to(unit, x.shape),
+            )
+            for x, factor, name in zip(tensors, factors, names, strict=True)
+        ]
     joint = builder.calibrated(names)
     fine = [
         x
         for x in tensors
         if x.function is None
+        and (n_bits is None or width(x) <= n_bits)
         and (_uniform(x.scale) or all(other.shape == x.shape for other in tensors))
         and np.all(x.scale <= float(joint.scale.max()) * (1 + _TOLERANCE))
     ]
@@ -103,6 +116,26 @@ def on_one_scale(
     origin = widest.offset.reshape(-1)[0] if _uniform(widest.offset) else 0.0
     pairs = list(zip(tensors, names, strict=True))
     return [_onto(builder, x, name, unit, origin) for x, name in pairs]
+
+
+def _multiples(
+    tensors: Sequence[Encrypted], n_bits: int | None
+) -> tuple[np.ndarray, list[np.ndarray]] | None:
+    """Return the largest unit that all scales are multiples of, and by what factors."""
+    alike = all(_uniform(x.scale) or x.shape == tensors[0].shape for x in tensors)
+    wide = n_bits is not None and any(width(x) > n_bits for x in tensors)
+    if not alike or wide or any(x.function is not None for x in tensors):
+        return None
+    scales = [x.scale.reshape(-1)[:1] if _uniform(x.scale) else x.scale for x in tensors]
+    unit = functools.reduce(np.minimum, scales)
+    ratios = [scale / unit for scale in scales]
+    if any(np.any(np.abs(r - np.rint(r)) > _TOLERANCE * r) for r in ratios):
+        return None
+    if any(unit.size > 1 and unit.shape != x.shape for x in tensors):
+        return None
+    factors = (np.rint(ratio).astype(np.int64) for ratio in ratios)
+    pairs = zip(factors, tensors, strict=True)
+    return unit, [np.broadcast_to(factor, x.shape) for factor, x in pairs]
 
 
 def _onto(

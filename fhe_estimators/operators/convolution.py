@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from fhe_estimators.operators._base import Operand, as_array, register
-from fhe_estimators.operators._builder import IntegerBuilder
-from fhe_estimators.operators._encrypted import ClearIntegers, Encrypted
+from fhe_estimators.operators._builder import IntegerBuilder, Step
+from fhe_estimators.operators._encrypted import ClearIntegers, Encrypted, same_but_along
 from fhe_estimators.operators._fit import MOST_ROWS, integer_weights
 from fhe_estimators.operators._moves import padded_with
 from fhe_estimators.operators._windows import Axis, padding, spatial, window_axes, windows
@@ -111,6 +111,7 @@ class Conv(Linear):
         )
         offset = np.broadcast_to(self._exact(x, w, b, axes) + shift, low.shape)
         scale = np.broadcast_to(scale, low.shape)
+        builder.steps[result] = Step(scale, of_weights=True)
         return _one_offset_a_filter(builder, Encrypted(name, scale, offset, low, high))
 
     def _exact(
@@ -151,6 +152,7 @@ class Conv(Linear):
             builder.weights[::step],
             builder,
             np.abs(real).max() + np.abs(exact).max(),
+            self._step_of_filters(builder, exact.shape),
         )
         shape = (1, n_filters, *[1] * len(axes))
         weights = np.ascontiguousarray(integers.swapaxes(1, 2))
@@ -159,6 +161,18 @@ class Conv(Linear):
             scale.reshape(shape),
             shift.reshape(shape),
         )
+
+    def _step_of_filters(
+        self, builder: IntegerBuilder, shape: tuple[int, ...]
+    ) -> Step | None:
+        """Return the step of what each filter's result is added to, if there is one."""
+        step = builder.step_of(self.node.outputs[0])
+        if step is None or step.scale.shape != shape:
+            return None
+        if not same_but_along(step.scale, (1,)):
+            return None
+        filters = step.scale.reshape(shape[1], -1)[:, 0]
+        return step._replace(scale=filters.reshape(self.attributes.get("group", 1), -1))
 
 
 def _one_offset_a_filter(builder: IntegerBuilder, x: Encrypted) -> Encrypted:

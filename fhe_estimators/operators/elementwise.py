@@ -102,12 +102,16 @@ class Elementwise(QuantizedOp):
         return _pairs.joint(builder, self, arrays, self.node.inputs, self.node.outputs[0])
 
     def on_one_scale(
-        self, operands: Sequence[Operand], builder: IntegerBuilder
+        self,
+        operands: Sequence[Operand],
+        builder: IntegerBuilder,
+        n_bits: int | None = None,
     ) -> list[Encrypted]:
         """Return the encrypted operands, without pending functions, on one scale."""
         pairs = zip(operands, self.node.inputs, strict=True)
         encrypted = [(x, name) for x, name in pairs if isinstance(x, Encrypted)]
-        return _pairs.on_one_scale(builder, *map(list, zip(*encrypted, strict=True)))
+        tensors, names = zip(*encrypted, strict=True)
+        return _pairs.on_one_scale(builder, tensors, names, n_bits)
 
     def fold(self, operands: Sequence[Operand]) -> Encrypted | None:
         """Return the result if it is an affine function of one operand, else None."""
@@ -206,7 +210,8 @@ class Mul(Elementwise):
         # One table of all bits, against two tables of one bit more than the wider one has.
         if sum(widths) <= max(widths) + 2:
             return super().combine(operands, builder)
-        a, b = self.on_one_scale(operands, builder)
+        # The tables read one bit more than the operands have.
+        a, b = self.on_one_scale(operands, builder, builder.bits.op_inputs + 1)
         return _pairs.product(builder, a, b, self.node.outputs[0])
 
 

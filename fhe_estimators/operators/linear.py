@@ -8,8 +8,8 @@ import numpy as np
 
 from fhe_estimators.operators import _pairs
 from fhe_estimators.operators._base import Operand, QuantizedOp, as_array, register
-from fhe_estimators.operators._builder import IntegerBuilder
-from fhe_estimators.operators._encrypted import ClearIntegers, Encrypted
+from fhe_estimators.operators._builder import IntegerBuilder, Step
+from fhe_estimators.operators._encrypted import ClearIntegers, Encrypted, same_but_along
 from fhe_estimators.operators._fit import integer_weights
 from fhe_estimators.operators._moves import expanded, moved, total
 
@@ -81,6 +81,7 @@ class Linear(QuantizedOp):
             builder.weights,
             builder,
             np.abs(real).max() + np.abs(exact).max(),
+            self._step(builder, stack, n_outputs),
         )
         integers = integers.reshape(*stack, n_features, n_outputs)
         shape = (*stack, 1, n_outputs) if stack else (n_outputs,)
@@ -95,6 +96,7 @@ class Linear(QuantizedOp):
             high,
             result=result,
         )
+        builder.steps[result] = Step(np.broadcast_to(scale, low.shape), of_weights=True)
         return Encrypted(
             name,
             np.broadcast_to(scale, low.shape),
@@ -102,6 +104,22 @@ class Linear(QuantizedOp):
             low,
             high,
         )
+
+    def _step(
+        self, builder: IntegerBuilder, stack: tuple[int, ...], n_outputs: int
+    ) -> Step | None:
+        """Return the step of what each output is added to, if there is one.
+
+        With scales that divide each other, two tensors are added without a table.
+        """
+        step = builder.step_of(self.node.outputs[0])
+        if step is None or step.scale.shape[-1] != n_outputs:
+            return None
+        if not same_but_along(step.scale, (-1,)):
+            return None
+        row = step.scale.reshape(-1, n_outputs)[:1]
+        each = np.broadcast_to(row, (int(np.prod(stack)), n_outputs))
+        return step._replace(scale=each)
 
 
 def laid_out(
@@ -202,7 +220,8 @@ class MatMul(Linear):
                 "matrices for each row"
             )
         result, rank = self.node.outputs[0], len(a.shape)
-        a, b = _pairs.on_one_scale(builder, [a, b], self.node.inputs)
+        n_bits = builder.bits.op_inputs + 1
+        a, b = _pairs.on_one_scale(builder, [a, b], self.node.inputs, n_bits)
         left = moved(builder, a, "Unsqueeze", [np.array([rank])], f"{result}.left")
         right = moved(builder, b, "Unsqueeze", [np.array([rank - 2])], f"{result}.right")
         products = _pairs.product(builder, left, right, f"{result}.products")

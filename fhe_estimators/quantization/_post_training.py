@@ -19,8 +19,11 @@ from fhe_estimators.operators import (
     RangeOf,
     Rounding,
     as_array,
+    lookup,
     operators_of,
 )
+from fhe_estimators.operators._builder import Step
+from fhe_estimators.operators.elementwise import Add, Sub, Sum
 from fhe_estimators.quantization._calibration import InputRange
 from fhe_estimators.quantization._inputs import trained_grid, units_of_input
 from fhe_estimators.quantization._uniform import UniformQuantizer
@@ -85,8 +88,14 @@ def quantize(
 
     readers = Counter(name for node in graph for name in node.inputs)
     readers.update(value.name for value in graph.outputs)
+    summed_with = {
+        name: [other for other in node.inputs if other != name]
+        for node in graph
+        if issubclass(lookup(node.op, graph.opset), (Add, Sub, Sum))
+        for name in node.inputs
+    }
     builder = IntegerBuilder(
-        bits, real, weights[::step], compute, readers, range_of, rounding
+        bits, real, weights[::step], compute, readers, range_of, rounding, summed_with
     )
     tensors: dict[str, Operand] = {"": None, **graph.constants}
     quantizers, inputs = [], []
@@ -99,6 +108,7 @@ def quantize(
         tensor = _input(value.name, quantizer, (1, *rows.shape[1:]))
         tensors[value.name] = tensor
         builder.samples[value.name] = quantizer.quant(real[value.name])
+        builder.steps[value.name] = Step(tensor.scale)
         inputs.append(builder.declare(value.name, tensor.low, tensor.high))
         quantizers.append(quantizer)
     for node in graph:

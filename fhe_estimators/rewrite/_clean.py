@@ -13,7 +13,7 @@ from fhe_estimators.rewrite._shapes import fold_shapes
 
 def clean(graph: Graph) -> Graph:
     """Fold constants and shapes, then keep only what the outputs need."""
-    return _prune(_fold(fold_shapes(graph)))
+    return _prune(_fold(fold_shapes(_fold(graph))))
 
 
 def _fold(graph: Graph) -> Graph:

@@ -115,6 +115,29 @@ def test_table_onto_the_scale_of_the_other():
     check_ranges(module, 0)
 
 
+@pytest.mark.parametrize("op", ["Add", "Sub", "Sum"])
+@given(n_bits=st.integers(6, 8), seed=seeds)
+@examples
+def test_sums_of_products_need_no_table(op, n_bits, seed):
+    """The second one's scales are chosen so that those of the one divide the other's."""
+    generator = np.random.default_rng(seed)
+    nodes = [
+        Node("MatMul", ("x", "v"), ("a",)),
+        Node("MatMul", ("x", "w"), ("b",)),
+        Node(op, ("a", "b"), ("y",)),
+    ]
+    v, w = generator.normal(size=(2, 6, 3)) * [1, 10, 0.3]
+    v = v * generator.choice([0.1, 1, 9])
+    graph = float_graph(nodes, {"v": v, "w": w}, (6,))
+    rows = rows_of(seed)
+    module = whole(graph, rows, n_bits)
+    assert count_tables(module) == 0
+    error = np.abs(module.scores(rows) - NumpyModule(graph)(rows))
+    size = np.abs(rows) @ (np.abs(v) + np.abs(w))
+    assert np.all(error.max(axis=0) <= 4 * size.max(axis=0) / 2**n_bits)
+    check_ranges(module, seed)
+
+
 @pytest.mark.parametrize(
     "op", ["Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Equal"]
 )
