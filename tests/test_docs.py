@@ -53,6 +53,11 @@ ESTIMATORS = [cls for _, cls in all_estimators()]
 
 each_estimator = pytest.mark.parametrize("cls", ESTIMATORS, ids=lambda cls: cls.__name__)
 
+#: Those that mirror a class of another library: not the networks, whose parents are ours.
+MIRRORS = [cls for cls in ESTIMATORS if not parent_of(cls).__module__.startswith("fhe_")]
+
+each_mirror = pytest.mark.parametrize("cls", MIRRORS, ids=lambda cls: cls.__name__)
+
 
 def parameters_of(cls):
     """Return the parameters of the constructor by name."""
@@ -136,10 +141,13 @@ def test_every_parameter_is_described(cls):
 @each_estimator
 def test_documented_defaults_are_those_of_the_signature(cls):
     for name, entry in documented(cls).items():
+        default = parameters_of(cls)[name].default
+        if default is inspect.Parameter.empty:
+            assert "default" not in entry.type
+            continue
         _, _, text = entry.type.partition("default=")
         # The text is a literal or a power: it is evaluated without any other name.
         documented_default = eval(text, {"__builtins__": {}, "np": np})
-        default = parameters_of(cls)[name].default
         np.testing.assert_equal(documented_default, default, name)
         assert type(documented_default) is type(default), name
 
@@ -147,13 +155,34 @@ def test_documented_defaults_are_those_of_the_signature(cls):
 @pytest.mark.parametrize("family", [LINEAR, TREES], ids=len)
 def test_added_parameters_are_described_alike(family):
     for name in family:
-        entries = [documented(cls)[name] for cls in ESTIMATORS if added(cls) == family]
+        entries = [documented(cls)[name] for cls in MIRRORS if added(cls) == family]
         # Defaults are compared with signatures; that of NearestCentroid's n_bits differs.
         texts = {(entry.type.split(", default=")[0], *entry.desc) for entry in entries}
         assert len(texts) == 1, name
 
 
-@each_estimator
+@pytest.mark.parametrize(
+    ("family", "other"),
+    [
+        ("NeuralNetClassifier", "NeuralNetRegressor"),
+        ("SkorchClassifier", "SkorchRegressor"),
+    ],
+)
+def test_networks_are_described_alike(family, other):
+    """Classifier and regressor have the same parameters, but for the kind of net."""
+    one, two = (documented(getattr(fhe_estimators, name)) for name in (family, other))
+    texts = [
+        {
+            name: (entry.type, *entry.desc)
+            for name, entry in entries.items()
+            if name != "net"
+        }
+        for entries in (one, two)
+    ]
+    assert texts[0] == texts[1]
+
+
+@each_mirror
 def test_constructor_mirrors_the_parent(cls):
     changed = CHANGED_DEFAULTS.get(cls.__name__, {})
     expected = [
@@ -187,7 +216,7 @@ def test_dropped_parameters_are_deprecated(cls):
         assert any(".. deprecated::" in line for line in entries[name].desc)
 
 
-@each_estimator
+@each_mirror
 def test_see_also_names_the_parent(cls):
     parent = parent_of(cls)
     module = parent.__module__.rpartition("._")[0] or parent.__module__

@@ -338,8 +338,8 @@ class SparseQuantNeuralNetwork(nn.Module):
             How much each row counts.
         """
         x = x.to(self.shift.dtype)
-        weights = torch.ones_like(x[:, 0]) if sample_weight is None else sample_weight
-        weights = (weights / weights.sum()).to(x)
+        weights = torch.ones_like(x[:, 0]) if sample_weight is None else sample_weight.to(x)
+        weights = weights / weights.sum()
         mean, scale = weighted_moments(x, weights)
         self.center.copy_(mean)
         self.width.copy_(scale)

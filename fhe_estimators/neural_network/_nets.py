@@ -15,7 +15,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
-__all__ = ["NetClassifier", "NetEstimator", "NetRegressor"]
+__all__ = ["NetClassifier", "NetEstimator", "NetRegressor", "to_tensor"]
 
 
 class NetEstimator(BaseEstimator):
@@ -78,6 +78,14 @@ class NetEstimator(BaseEstimator):
         net.history.extend(stored["history"])
         net.module_.eval()
         self.net_ = net
+
+
+def to_tensor(array: np.ndarray, **options: Any) -> Tensor:
+    """Return an array as a tensor, with a `dtype` and on a `device`.
+
+    It may be one that torch does not take: read-only, or reversed.
+    """
+    return torch.as_tensor(np.require(array, requirements=["C", "W"]), **options)
 
 
 class NetClassifier(ClassifierMixin, NetEstimator):

@@ -26,7 +26,12 @@ from fhe_estimators.neural_network._module import (
     SparseQuantNeuralNetwork,
     weighted_moments,
 )
-from fhe_estimators.neural_network._nets import NetClassifier, NetEstimator, NetRegressor
+from fhe_estimators.neural_network._nets import (
+    NetClassifier,
+    NetEstimator,
+    NetRegressor,
+    to_tensor,
+)
 from fhe_estimators.neural_network._training import (
     Batches,
     NeuronPruning,
@@ -201,7 +206,7 @@ class _ReadyMade(NetEstimator):
             **module,
         )
         net.initialize()
-        tensors = (torch.as_tensor(array, device=self.device) for array in (X, weights))
+        tensors = (to_tensor(array, device=self.device) for array in (X, weights))
         net.module_.calibrate(*tensors)
         return net
 
@@ -223,7 +228,7 @@ class _ReadyMade(NetEstimator):
         seed = int(self._random.randint(_SEEDS))
         train: Any = slice(None)
         with self._trainable(y) as targets:
-            tensors = [torch.as_tensor(array) for array in (X, targets, weights)]
+            tensors = [to_tensor(array) for array in (X, targets, weights)]
             if self.early_stopping and not incremental:
                 train, valid = train_test_split(
                     np.arange(len(X)),
@@ -253,7 +258,7 @@ class _ReadyMade(NetEstimator):
 
     def _forward(self, X: np.ndarray) -> Tensor:
         with few_threads(X.size), torch.inference_mode():
-            scores: Tensor = self.net_.module_(torch.as_tensor(X, device=self.device))
+            scores: Tensor = self.net_.module_(to_tensor(X, device=self.device))
         return scores
 
 
@@ -377,8 +382,8 @@ class ReadyMadeRegressor(NetRegressor, _ReadyMade):
 
     def _new_net(self, X: np.ndarray, y: np.ndarray, weights: np.ndarray) -> NeuralNet:
         net = super()._new_net(X, y, weights)
-        parts = torch.as_tensor(weights / weights.sum(), device=self.device)
-        moments = weighted_moments(torch.as_tensor(y, device=self.device), parts)
+        parts = to_tensor(weights / weights.sum(), device=self.device)
+        moments = weighted_moments(to_tensor(y, device=self.device), parts)
         self._target_mean, self._target_scale = (m.cpu().numpy() for m in moments)
         self._rescale_outputs(net, self._target_scale, self._target_mean)
         return net
@@ -387,8 +392,8 @@ class ReadyMadeRegressor(NetRegressor, _ReadyMade):
         self, net: NeuralNet, factor: np.ndarray, offset: np.ndarray
     ) -> None:
         net.module_.rescale_outputs(
-            torch.as_tensor(factor, device=self.device),
-            torch.as_tensor(offset, device=self.device),
+            to_tensor(factor, device=self.device),
+            to_tensor(offset, device=self.device),
         )
 
     @contextmanager

@@ -14,7 +14,12 @@ from sklearn.utils.validation import validate_data
 from skorch import NeuralNet, NeuralNetBinaryClassifier
 from torch import Tensor
 
-from fhe_estimators.neural_network._nets import NetClassifier, NetEstimator, NetRegressor
+from fhe_estimators.neural_network._nets import (
+    NetClassifier,
+    NetEstimator,
+    NetRegressor,
+    to_tensor,
+)
 
 __all__ = ["WrappedClassifier", "WrappedRegressor"]
 
@@ -64,7 +69,7 @@ class _Wrapped(NetEstimator):
         with self._seeded():
             self.net_ = clone(self.net).initialize()
             dtype = precision(self.net_.module_)
-            x, y = torch.as_tensor(X, dtype=dtype), torch.as_tensor(targets)
+            x, y = to_tensor(X, dtype=dtype), to_tensor(targets)
             y = y.to(dtype) if y.is_floating_point() else y
             self.net_.partial_fit(x, y, **fit_params)
         self.net_.module_.eval()
@@ -82,7 +87,7 @@ class _Wrapped(NetEstimator):
             yield
 
     def _forward(self, X: np.ndarray) -> Tensor:
-        x = torch.as_tensor(X, dtype=precision(self.net_.module_))
+        x = to_tensor(X, dtype=precision(self.net_.module_))
         outputs = self.net_.forward(x)
         # Only the first of several outputs is predicted from, as in skorch.
         first: Tensor = outputs[0] if isinstance(outputs, tuple) else outputs
@@ -139,7 +144,7 @@ class WrappedClassifier(NetClassifier, _Wrapped):
         # It follows from the criterion; there is no public way to it.
         nonlinearity = self.net_._get_predict_nonlinearity()
         scores = outputs[:, 0] if outputs.shape[1] == 1 else outputs
-        probabilities: np.ndarray = nonlinearity(torch.as_tensor(scores)).numpy()
+        probabilities: np.ndarray = nonlinearity(to_tensor(scores)).numpy()
         return probabilities
 
 
