@@ -6,7 +6,7 @@ import warnings
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -147,6 +147,10 @@ class TreeGraphs:
         if table_bits not in self._sums:
             self._sums[table_bits] = TableSum.of(self.trees, self._bits, table_bits)
         return self._sums[table_bits]
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Sums are found again from the trees, and are many times larger.
+        return {**self.__dict__, "_sums": {}}
 
     def default(self) -> tuple[Graph, Decoder]:
         """Return a graph for clear integers, found at once, not the cheapest one."""

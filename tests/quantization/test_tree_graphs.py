@@ -1,5 +1,6 @@
 """The search for the cheapest graph, and what it says of cost."""
 
+import pickle
 from types import SimpleNamespace
 
 import numpy as np
@@ -135,6 +136,23 @@ def test_too_large_an_ensemble(limit, expected, monkeypatch):
     else:
         with pytest.raises(CompilationError, match=message):
             graphs().cheapest(build)
+
+
+def test_sums_that_were_compared_are_not_pickled():
+    """They would make the file of a model several times larger."""
+    found = graphs()
+    found.default()
+    before = len(pickle.dumps(found))
+    found.cheapest(builder(lambda graph: 1.0)[0])
+    # What numbers of bits are looked up by is kept.
+    assert len(pickle.dumps(found)) < 1.01 * before
+    assert len(pickle.dumps(found.table_sum(3))) > before
+    loaded = pickle.loads(pickle.dumps(found))
+    for trees in (found, loaded):
+        assert trees.table_sum(3).n_tables > 0
+    graph, again = (trees.table_sum(3).lowered().graph for trees in (found, loaded))
+    for name, array in graph.constants.items():
+        np.testing.assert_array_equal(array, again.constants[name])
 
 
 def test_only_features_that_are_compared_are_sent():
