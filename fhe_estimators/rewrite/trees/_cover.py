@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from fhe_estimators.rewrite.trees._groups import Fragment, Group, gates_of
+from fhe_estimators.rewrite.trees._groups import Fragment, Gate, Group, gates_of
 from fhe_estimators.rewrite.trees._tree import (
     Box,
     Leaf,
@@ -16,13 +16,13 @@ from fhe_estimators.rewrite.trees._tree import (
     mapped,
     sides,
     simplified,
+    splits,
 )
 
-#: Leaf values that are tried as the constant of a tree.
-_MOST_CONSTANTS = 16
 
-
-def cover(tree: Tree, source: int, most_states: int) -> tuple[np.ndarray, list[Group]]:
+def cover(
+    tree: Tree, source: int, most_states: int, n_constants: int
+) -> tuple[np.ndarray, list[Group]]:
     """Write a tree as a constant and the fewest groups of at most `most_states` states.
 
     A dynamic program over the nodes: a subtree is one group if it fits, else its two sides
@@ -38,6 +38,8 @@ def cover(tree: Tree, source: int, most_states: int) -> tuple[np.ndarray, list[G
     most_states : int
         At least 2. A leaf behind more gates than this allows takes ``gates + 1`` states
         all the same: there is no smaller group.
+    n_constants : int
+        So many values, those of the most leaves, are tried as the constant.
 
     Returns
     -------
@@ -46,7 +48,7 @@ def cover(tree: Tree, source: int, most_states: int) -> tuple[np.ndarray, list[G
     """
     values = Counter(tuple(leaf.value.tolist()) for leaf in leaves(tree))
     covers = []
-    for value, _ in values.most_common(_MOST_CONSTANTS):
+    for value, _ in values.most_common(n_constants):
         constant = np.array(value, np.int64)
         shifted = mapped(tree, lambda leaf, by=constant: Leaf(leaf.value - by))  # type: ignore[misc]
         covers.append((constant, _groups(simplified(shifted), {}, source, most_states)))
@@ -56,14 +58,25 @@ def cover(tree: Tree, source: int, most_states: int) -> tuple[np.ndarray, list[G
 def _groups(tree: Tree, box: Box, source: int, most_states: int) -> list[Group]:
     if isinstance(tree, Leaf) and not tree.value.any():
         return []
-    group = Fragment(gates_of(box), tree, source).as_group()
-    if isinstance(tree, Leaf) or group.states <= most_states:
-        return [group]
+    if isinstance(tree, Leaf) or _least_states(tree, most_states) <= most_states:
+        group = Fragment(gates_of(box), tree, source).as_group()
+        if isinstance(tree, Leaf) or group.states <= most_states:
+            return [group]
     below, above = sides(box, tree)
     return [
         *_groups(tree.below, below, source, most_states),
         *_groups(tree.above, above, source, most_states),
     ]
+
+
+def _least_states(tree: Tree, enough: int) -> int:
+    """Return what a tree takes at least, counted no further than is enough."""
+    edges: set[tuple[int, int]] = set()
+    for split in splits(tree):
+        edges.add((split.feature, split.edge))
+        if len(edges) >= enough:
+            break
+    return len(edges) + 1
 
 
 def _price(groups: Iterable[Group]) -> tuple[int, int]:
@@ -95,30 +108,89 @@ def merge(groups: Sequence[Group], most_states: int) -> list[Group]:
        overlapping items", Computers & Industrial Engineering 115, 2018.
     """
     merged: list[Group] = []
-    # The places in `merged` of those that look at a feature.
-    readers: dict[int, set[int]] = {}
+    states = _States(groups)
     for group in sorted(groups, key=lambda group: -group.states):
-        near = set().union(*(readers.get(feature, ()) for feature in group.features))
         best: tuple[float, int, Group] | None = None
-        for place in sorted(near):
+        for place in states.near(group, most_states):
             other = merged[place]
-            if group.direction is None or group.direction != other.direction:
-                continue
-            # Each feature that only one of them looks at doubles the states at least.
-            if (
-                other.states << len(group.features - other.features) > most_states
-                or group.states << len(other.features - group.features) > most_states
-            ):
-                continue
             both = other.merged(group)
             shared = other.states * group.states / both.states
             if both.states <= most_states and (best is None or shared > best[0]):
                 best = shared, place, both
         if best is None:
-            place = len(merged)
+            states.put(len(merged), group)
             merged.append(group)
         else:
             _, place, merged[place] = best
-        for feature in group.features:
-            readers.setdefault(feature, set()).add(place)
+            states.put(place, merged[place])
     return merged
+
+
+class _States:
+    """Finds those among many groups that a group may be merged with.
+
+    Without a common gate all gates become cuts: then the states of two groups together
+    follow from the edges that at least one of them looks at.
+
+    Parameters
+    ----------
+    groups : sequence of Group
+        All that there are.
+    """
+
+    def __init__(self, groups: Sequence[Group]) -> None:
+        edges = sorted({edge for group in groups for edge in group.edges})
+        self._columns = {edge: number for number, edge in enumerate(edges)}
+        features = np.array([feature for feature, _ in edges], np.int64)
+        _, self._starts = np.unique(features, return_index=True)
+        self._edges = np.zeros((len(groups), len(edges)), np.uint8)
+        self._features = np.zeros((len(groups), len(self._starts)), bool)
+        self._states = np.zeros(len(groups), np.int64)
+        self._directions: dict[tuple[int, ...], int] = {}
+        self._direction = np.full(len(groups), -1)
+        self._with_gate: dict[Gate, set[int]] = {}
+        self._used = 0
+
+    def put(self, place: int, group: Group) -> None:
+        """Note which group is at a place."""
+        self._edges[place] = self._row(group)
+        self._features[place] = self._looks_at(group)
+        self._states[place] = group.states
+        self._direction[place] = self._number(group)
+        self._used = max(self._used, place + 1)
+        for gate in group.gates:
+            self._with_gate.setdefault(gate, set()).add(place)
+
+    def near(self, group: Group, most_states: int) -> list[int]:
+        """Return places of groups that may fit, that of the most in common among them."""
+        direction = self._number(group)
+        if direction < 0:
+            return []
+        used = slice(self._used)
+        sharing = {place for gate in group.gates for place in self._with_gate.get(gate, ())}
+        found = [place for place in sharing if self._direction[place] == direction]
+        union = self._edges[used] | self._row(group)
+        both = np.add.reduceat(union, self._starts, axis=1, dtype=np.int64)
+        states = (both + 1).prod(axis=1, dtype=float)
+        fits = (states <= most_states) & (self._direction[used] == direction)
+        fits &= (self._features[used] & self._looks_at(group)).any(axis=1)
+        shared = np.where(fits, self._states[used] / states, 0)
+        if fits.any():
+            found.append(int(shared.argmax()))
+        return sorted(set(found))
+
+    def _row(self, group: Group) -> np.ndarray:
+        row = np.zeros(self._edges.shape[1], np.uint8)
+        row[[self._columns[edge] for edge in group.edges]] = 1
+        return row
+
+    def _looks_at(self, group: Group) -> np.ndarray:
+        """Return for each feature whether a group looks at it."""
+        looks: np.ndarray = np.maximum.reduceat(self._row(group), self._starts) > 0
+        return looks
+
+    def _number(self, group: Group) -> int:
+        """Return the number of the direction of a group; -1 if it has none."""
+        if group.direction is None:
+            return -1
+        return self._directions.setdefault(group.direction, len(self._directions))

@@ -90,6 +90,12 @@ class Group:
         """The features that the group looks at."""
         return frozenset(self.cuts) | {feature for feature, _, _ in self.gates}
 
+    @cached_property
+    def edges(self) -> frozenset[tuple[int, int]]:
+        """The edges that the group looks at, as pairs of feature and edge."""
+        cuts = _with_gates(self.cuts, self.gates)
+        return frozenset((f, edge) for f, mask in cuts.items() for edge in edges_of(mask))
+
     @property
     def source(self) -> int | None:
         """The tree that all fragments come from; None if there are several."""
@@ -193,6 +199,8 @@ def factored(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         that many rows, or columns, generate all with integer coefficients, and never more
         than different rows or columns.
     """
+    if values.shape[1] == 1 and values.any():
+        return values, np.ones((1, 1), np.int64)
     rows = _generators(values)
     columns = _generators(values.T)
     if len(rows[0]) <= len(columns[0]):

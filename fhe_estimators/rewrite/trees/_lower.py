@@ -19,6 +19,9 @@ from fhe_estimators.rewrite.trees._inputs import Bits
 from fhe_estimators.rewrite.trees._narrow import additive_part
 from fhe_estimators.rewrite.trees._tree import ANY, Tree
 
+#: Leaf values that are tried as the constant of a tree.
+_CONSTANTS = 16
+
 
 class Lowered(NamedTuple):
     """An integer graph, and what its results lack.
@@ -111,18 +114,20 @@ class TableSum:
         """
         most_states = 1 << table_bits
         sizes = sorted({min(size, most_states) for size in (4, 8, most_states)})
-        cuts = (cls.unmerged(trees, bits, size) for size in reversed(sizes))
+        cuts = (cls.unmerged(trees, bits, size, _CONSTANTS) for size in reversed(sizes))
         sums = (
             replace(cut, groups=merge(cut.groups, most_states), narrow=True) for cut in cuts
         )
         return min(sums, key=lambda merged: merged.n_tables)
 
     @classmethod
-    def unmerged(cls, trees: Sequence[Tree], bits: Bits, most_states: int) -> TableSum:
-        """Cover simplified trees, each by itself."""
+    def unmerged(
+        cls, trees: Sequence[Tree], bits: Bits, most_states: int, n_constants: int = 1
+    ) -> TableSum:
+        """Cover simplified trees, each by itself; see `cover`."""
         constants, groups = [], []
         for source, tree in enumerate(trees):
-            constant, covering = cover(tree, source, most_states)
+            constant, covering = cover(tree, source, most_states, n_constants)
             constants.append(constant)
             groups += covering
         # What is free is set aside first: merged with others it would fill tables.
