@@ -122,9 +122,5 @@ class Graph:
                 return known
         return self.values.get(name, Value(name))
 
-    def producers(self) -> dict[str, Node]:
-        """Map each computed value to the node that computes it."""
-        return {output: node for node in self.nodes for output in node.outputs}
-
     def __iter__(self) -> Iterator[Node]:
         return iter(self.nodes)

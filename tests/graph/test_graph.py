@@ -80,7 +80,6 @@ def test_what_is_known_of_values():
     assert graph.value("y") is Y
     assert graph.value("h").shape == (None, 2)
     assert graph.value("other") == Value("other")
-    assert graph.producers() == {"h": first, "y": second}
     assert list(graph) == [first, second]
     assert str(first) == "Relu (x) -> h"
 
