@@ -21,4 +21,6 @@ MODULE_OF = {
     "tree_accuracy": "accuracy",
     "tree_growth": "growth",
     "tree_exactness": "trees",
+    "convolution": "deep",
+    "large_input": "deep",
 }
