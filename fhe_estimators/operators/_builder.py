@@ -268,11 +268,6 @@ class IntegerBuilder:
         others = self._summed_with.get(result, ())
         return next((self.steps[name] for name in others if name in self.steps), None)
 
-    def reads_exactly(self, tensor: Encrypted, result: str) -> bool:
-        """Tell whether a table of `tensor` that computes `result` reads all its bits."""
-        low, high = int(tensor.low.min()), int(tensor.high.max())
-        return self._rounding.index(low, high, result)[1] == 0
-
     def calibrated(
         self,
         names: Sequence[str],
@@ -338,7 +333,8 @@ class IntegerBuilder:
             high=tensor.high - start,
         )
         low, high = int(counted.low.min()), int(counted.high.max())
-        first, lsbs, size = self._rounding.index(low, high, result)
+        rounding = Rounding() if tensor.whole else self._rounding
+        first, lsbs, size = rounding.index(low, high, result)
         bits = (size - 1).bit_length() + lsbs
         if bits > MAXIMUM_TABLE_BITS:
             raise BitWidthError(
@@ -350,7 +346,7 @@ class IntegerBuilder:
         width, n_elements = high - low + 1, start.size
         if lsbs and width * n_elements <= _MOST_ENTRIES:
             # The last index may be as large as its bits allow.
-            spare = int(self._rounding.approximate)
+            spare = int(rounding.approximate)
             room = (1 << bits) - 1 - (high - first) - (1 << lsbs >> 1) - (spare << lsbs)
             seen = self.samples[tensor.name] - start - low
             shift, table = align(
@@ -374,7 +370,7 @@ class IntegerBuilder:
         ends = table.min(axis=0, keepdims=True), table.max(axis=0, keepdims=True)
         attributes: dict[str, Any] = {"first": first}
         if lsbs:
-            attributes |= {"lsbs": lsbs, "approximate": int(self._rounding.approximate)}
+            attributes |= {"lsbs": lsbs, "approximate": int(rounding.approximate)}
         name = self.emit(
             "TableLookup",
             (

@@ -79,6 +79,9 @@ class Encrypted:
     low, high : ndarray of int64 of shape (1, ...)
         Smallest and largest integer that each element can ever hold.
     function : callable or None
+    whole : bool, default=False
+        Whether a table has to read every bit: the integers are an index, or each of them
+        counts.
     """
 
     name: str
@@ -87,6 +90,7 @@ class Encrypted:
     low: np.ndarray
     high: np.ndarray
     function: RealFunction | None = None
+    whole: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -184,15 +184,18 @@ def largest_of(
     """
     shift = np.rint((a.offset - b.offset) / a.scale).astype(np.int64)
     difference = subtracted(builder, a, b, f"{result}.difference")
-    whole = np.ones(1), np.zeros(1)
-    plain = replace(
-        difference, scale=np.ones(shift.shape), offset=shift.astype(float)
-    ).then(lambda real: np.maximum(real, 0))
-    excess = builder.materialize(plain, f"{result}.excess", grid=Grid(*whole))
-    low, high = b.low + excess.low, b.high + excess.high
-    if builder.reads_exactly(difference, f"{result}.excess"):
-        # Not more than the larger one, which the sum of two ranges does not tell.
-        low, high = np.maximum(a.low + shift, b.low), np.maximum(a.high + shift, b.high)
+    excess = builder.materialize(
+        replace(
+            difference,
+            scale=np.ones(shift.shape),
+            offset=shift.astype(float),
+            whole=True,
+        ).then(lambda real: np.maximum(real, 0)),
+        f"{result}.excess",
+        grid=Grid(np.ones(1), np.zeros(1)),
+    )
+    # Not more than the larger one, which the sum of two ranges does not tell.
+    low, high = np.maximum(a.low + shift, b.low), np.maximum(a.high + shift, b.high)
     name = builder.emit("Add", (b.name, excess.name), low, high, result=result)
     shape = low.shape
     scale, offset = np.broadcast_to(b.scale, shape), np.broadcast_to(b.offset, shape)
@@ -312,7 +315,8 @@ def joint(
             arguments.append(x.apply(x.scale * q + x.offset))
         return function(*arguments)
 
-    return replace(index, offset=np.zeros(index.shape), function=decoded)
+    zero = np.zeros(index.shape)
+    return replace(index, offset=zero, function=decoded, whole=True)
 
 
 def narrow_width(

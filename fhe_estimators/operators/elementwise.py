@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -87,14 +88,7 @@ class Elementwise(QuantizedOp):
             arguments = [x.apply(real) if isinstance(x, Encrypted) else x for x in operands]
             return self(*arguments)
 
-        return Encrypted(
-            first.name,
-            first.scale,
-            first.offset,
-            first.low,
-            first.high,
-            function,
-        )
+        return replace(first, function=function)
 
     def combine(self, operands: Sequence[Operand], builder: IntegerBuilder) -> Encrypted:
         """Return the result for several encrypted tensors: one table of all of them."""

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from fhe_estimators.exceptions import BitWidthError
 from fhe_estimators.graph import Node
 from fhe_estimators.numpy_module import NumpyModule
-from fhe_estimators.operators import ONNX_OPS_TO_NUMPY_IMPL
+from fhe_estimators.operators import ONNX_OPS_TO_NUMPY_IMPL, Rounding
 from tests.operators.tools import (
     bits,
     check_ranges,
@@ -274,3 +274,14 @@ def test_broadcasting(n_bits, seed):
     np.testing.assert_allclose(result, expected, atol=1e-9)
     assert count_tables(module) == 0
     check_ranges(module, seed)
+
+
+@pytest.mark.parametrize("op", ["Max", "Div"])
+def test_no_bit_of_an_index_is_rounded_away(op):
+    """Nor of a difference that is added again."""
+    graph = two(op, Node("Exp", ("b",), ("c",)), inputs=("a", "c" if op == "Div" else "b"))
+    rows = rows_of(0)
+    plain = whole(graph, rows, 5)
+    rounded = whole(graph, rows, 5, rounding=Rounding(bits=2))
+    np.testing.assert_array_equal(rounded.scores(rows), plain.scores(rows))
+    check_ranges(rounded, 0)

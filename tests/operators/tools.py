@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from fhe_estimators.engine import ClearEngine, run_clear
 from fhe_estimators.graph import FLOAT, Graph, Value, check
 from fhe_estimators.numpy_module import NumpyModule
-from fhe_estimators.operators import BitWidths, supported
+from fhe_estimators.operators import BitWidths, Rounding, supported
 from fhe_estimators.quantization import QuantizedModule, quantize
 from fhe_estimators.rewrite import cut
 
@@ -36,9 +36,10 @@ def quantized(graph, rows, n_bits, weight_bits=None):
     return QuantizedModule(*module, NumpyModule(clear))
 
 
-def whole(graph, rows, n_bits, weight_bits=None):
+def whole(graph, rows, n_bits, weight_bits=None, rounding=Rounding()):  # noqa: B008
     """Return all of a graph as a quantized module: nothing stays with the client."""
-    integers = quantize(graph, [rows], BitWidths(n_bits, weight_bits or n_bits))
+    bit_widths = BitWidths(n_bits, weight_bits or n_bits)
+    integers = quantize(graph, [rows], bit_widths, rounding=rounding)
     last = replace(graph, nodes=(), inputs=graph.outputs, constants={}, values={})
     return QuantizedModule(*integers, NumpyModule(last))
 
