@@ -127,6 +127,17 @@ class TreeMixin(FHEMixin):
             edges[at] = padded[n_left]
         return edges
 
+    def _nearest_edges(self, feature: np.ndarray, threshold: np.ndarray) -> np.ndarray:
+        """Return the edges that are nearest to thresholds."""
+        assert self._grid is not None
+        edges = threshold.copy()
+        for column in np.unique(feature[feature >= 0]).tolist():
+            at = (feature == column) & np.isfinite(threshold)
+            # Where there is no edge every row lies below.
+            padded = np.append(self._grid.edges[column], np.inf)
+            edges[at] = padded[self._grid.nearest(column, threshold[at])]
+        return edges
+
     def _quantize(self, X: np.ndarray, sample_weight: Any = None) -> None:
         """Lower the fitted model to integers, on the grid if there is one."""
         if sample_weight is not None:
@@ -179,7 +190,8 @@ class TreeMixin(FHEMixin):
         n_bits : int, optional
             By default the grid consists of the model's own thresholds: predictions do not
             change, and the client sees the thresholds. With `n_bits` it is the grid that
-            `fit` would use, and every threshold moves to the nearest edge.
+            `fit` would use, and every threshold of the twin moves to the nearest edge: all
+            of its methods, ``apply`` too, see the bins only, as after `fit`.
         binning : {'quantile', 'uniform'}, default='quantile'
             The grid, if `n_bits` is given.
 
@@ -202,6 +214,9 @@ class TreeMixin(FHEMixin):
             twin.set_params(n_bits=n_bits, binning=binning)
             twin._check_fhe_parameters()
             twin._grid = Grid.of(X, twin._bit_widths().op_inputs, binning)
+            twin._representatives = twin._grid.representatives(X)
+            for feature, threshold in twin._comparisons():
+                threshold[:] = twin._nearest_edges(feature, threshold)
         twin._quantize(X)
         return twin
 

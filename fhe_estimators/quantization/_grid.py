@@ -84,6 +84,27 @@ class Grid:
             bins[:, feature] = np.searchsorted(edges, X[:, feature], side="left")
         return bins
 
+    def nearest(self, feature: int, values: np.ndarray) -> np.ndarray:
+        """Return the place of the nearest edge to each value.
+
+        Parameters
+        ----------
+        feature : int
+        values : ndarray of float of shape (n_values,)
+
+        Returns
+        -------
+        places : ndarray of int64 of shape (n_values,)
+            -1 if the feature has no edge.
+        """
+        edges = self.edges[feature]
+        if not len(edges):
+            return np.full(len(values), -1)
+        after = np.clip(np.searchsorted(edges, values), 0, len(edges) - 1)
+        before = np.maximum(after - 1, 0)
+        closer = values - edges[before] < edges[after] - values
+        return np.where(closer, before, after)
+
     def representatives(self, X: np.ndarray) -> list[np.ndarray]:
         """Return a value for each bin of each feature: the middle of those seen.
 

@@ -39,7 +39,7 @@ class IntegerTrees(NamedTuple):
 def on_grid(ensemble: Ensemble, grid: Grid) -> list[Tree]:
     """Return the trees with edges of `grid`, the nearest ones to their thresholds."""
     edges = {
-        feature: _nearest(grid.edges[feature], thresholds)
+        feature: grid.nearest(feature, thresholds)
         for feature, thresholds in ensemble.thresholds.items()
     }
 
@@ -56,16 +56,6 @@ def on_grid(ensemble: Ensemble, grid: Grid) -> list[Tree]:
         return below if decided else Split(tree.feature, edge, below, above)
 
     return [simplified(moved(tree)) for tree in ensemble.trees]
-
-
-def _nearest(edges: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
-    """Return the place of the nearest edge to each threshold; -1 if there is none."""
-    if not len(edges):
-        return np.full(len(thresholds), -1)
-    after = np.clip(np.searchsorted(edges, thresholds), 0, len(edges) - 1)
-    before = np.maximum(after - 1, 0)
-    closer = thresholds - edges[before] < edges[after] - thresholds
-    return np.where(closer, before, after)
 
 
 def with_integer_leaves(

@@ -1,6 +1,7 @@
 """Trees and ensembles against the parents fitted on the same grid, on real data."""
 
 import inspect
+import pickle
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import train_test_split
 
 import fhe_estimators as fe
+from fhe_estimators._config import IN_FIT, local_mode
 from fhe_estimators.base import parent_of
 
 CLASSIFIERS = (
@@ -430,3 +432,25 @@ def test_encrypted_rows(wine, name):
     model = getattr(fe, name)(**few(name, 2), **shallow).fit(X, y)
     predict = model.predict_proba if is_classifier(model) else model.score_samples
     np.testing.assert_array_equal(predict(X[::80], fhe="execute"), predict(X[::80]))
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_twin_on_a_grid_is_what_its_circuit_computes(name, breast_cancer):
+    """Its thresholds are moved, and only its own."""
+    X, y = breast_cancer
+    cls = getattr(fe, name)
+    model = parent_of(cls)(**few(name, 5)).fit(X, y)
+    before = pickle.dumps(model)
+    twin = cls.from_sklearn_model(model, X, n_bits=2)
+    assert pickle.dumps(model) == before
+    found = raw(twin, X)
+    # What the trees themselves give, as scikit-learn has them.
+    with local_mode(IN_FIT):
+        own = raw(twin, X)
+    error = np.sqrt(np.mean((found - own) ** 2))
+    assert error <= 0.01 * own.std()
+    # Another model than the one that was given, of at most four bins a feature.
+    assert not np.allclose(own, raw(model, X))
+    for feature, threshold in twin._comparisons():
+        for column in np.unique(feature[feature >= 0]):
+            assert np.isin(threshold[feature == column], twin._grid.edges[column]).all()
