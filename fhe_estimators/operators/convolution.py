@@ -16,6 +16,8 @@ from fhe_estimators.operators.linear import Linear, laid_out
 
 #: At most so many numbers are held in windows at a time.
 _MOST_NUMBERS = 1 << 24
+#: Below this, integers are numbers of double precision, and so are their sums.
+_EXACT = 2.0**53
 
 
 def patches(x, axes, group=1):
@@ -39,11 +41,20 @@ def convolved(x, w, axes, group):
     shape = (n_filters, *(axis.n_windows for axis in axes))
     numbers = int(np.prod(shape[1:])) * group * weights.shape[1]
     step = max(1, _MOST_NUMBERS // max(1, numbers))
+    dtype = np.result_type(x, w)
+    largest = weights.shape[1] * _magnitude(x) * _magnitude(w)
+    if dtype.kind in "iu" and largest < _EXACT:
+        # Products of floating-point numbers are much faster, and as exact.
+        x, weights = x.astype(np.float64), weights.astype(np.float64)
     parts = [
         (patches(x[start : start + step], axes, group) @ weights).swapaxes(2, 3)
         for start in range(0, len(x), step)
     ]
-    return np.concatenate(parts).reshape(len(x), *shape)
+    return np.concatenate(parts).reshape(len(x), *shape).astype(dtype, copy=False)
+
+
+def _magnitude(array):
+    return max(abs(float(array.min(initial=0))), abs(float(array.max(initial=0))))
 
 
 @register("Conv", since=11)
