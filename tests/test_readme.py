@@ -1,5 +1,6 @@
 """The README: its code runs, its commands exist, its tables and links are complete."""
 
+import inspect
 import re
 from pathlib import Path
 
@@ -9,6 +10,11 @@ import pytest
 import fhe_estimators
 from benchmarks import MODULE_OF
 from fhe_estimators._tree_based import TreeMixin
+from fhe_estimators.neural_network import SkorchClassifier, SkorchRegressor
+from fhe_estimators.quantization import (
+    ONNX_OPS_TO_NUMPY_IMPL,
+    ONNX_OPS_TO_QUANTIZED_IMPL,
+)
 from fhe_estimators.testing import all_estimators
 
 ROOT = Path(__file__).parents[1]
@@ -66,16 +72,38 @@ def test_table_lists_all_estimators():
 def test_what_it_says_of_estimators():
     """All are importable from the package; n_bits and p_error have these defaults."""
     assert {name for name, _ in all_estimators()} <= set(dir(fhe_estimators))
-    models = {name: cls() for name, cls in all_estimators()}
+    models = {
+        name: cls()
+        for name, cls in all_estimators()
+        if "net" not in inspect.signature(cls).parameters
+    }
     assert {model.p_error for model in models.values()} == {2**-64}
     expected = {
-        name: 4 if isinstance(model, TreeMixin) else 8 for name, model in models.items()
+        name: 4 if isinstance(model, TreeMixin) else 8
+        for name, model in models.items()
+        if hasattr(model, "n_bits")
     }
-    assert {name: m.n_bits for name, m in models.items()} == {
+    assert {name: models[name].n_bits for name in expected} == {
         **expected,
         "NearestCentroid": 12,
     }
-    assert "(8 by default, 12 for `NearestCentroid`, 4 for trees)" in README
+    for cls in (SkorchClassifier, SkorchRegressor):
+        assert inspect.signature(cls).parameters["n_bits"].default == 6
+    said = " ".join(README.split())
+    assert (
+        "(8 by default, 12 for `NearestCentroid`, 4 for trees, 6 for `SkorchClassifier` "
+        "and `SkorchRegressor`)"
+    ) in said
+
+
+def test_number_of_operators():
+    encrypted, all_of_them = len(ONNX_OPS_TO_QUANTIZED_IMPL), len(ONNX_OPS_TO_NUMPY_IMPL)
+    assert all_of_them - encrypted == 7
+    said = " ".join(README.split())
+    assert (
+        f"All {encrypted} operators that have an encrypted form, and the other seven"
+        in said
+    )
 
 
 def test_links_and_files_exist():
