@@ -33,7 +33,7 @@ class Elementwise(QuantizedOp):
         """Extend the pending function of one integer tensor, or combine several."""
         shape = self._shape(operands)
         if not self.can_fuse(operands):
-            return self.combine(operands, builder)
+            return self.combine(self._covering(operands, shape, builder), builder)
         narrow = [x for x in operands if isinstance(x, Encrypted) and x.shape != shape]
         if narrow and len(narrow) > 1:
             raise self.unsupported(
@@ -59,6 +59,17 @@ class Elementwise(QuantizedOp):
                 "holds rows"
             )
         return shape
+
+    def _covering(
+        self, operands: Sequence[Operand], shape: tuple[int, ...], builder: IntegerBuilder
+    ) -> list[Operand]:
+        """Return the operands, one of them expanded if a clear one has more elements."""
+        covering = list(operands)
+        encrypted = [(k, x) for k, x in enumerate(operands) if isinstance(x, Encrypted)]
+        if np.broadcast_shapes(*(x.shape for _, x in encrypted)) != shape:
+            place, x = encrypted[0]
+            covering[place] = self._expanded(place, x, shape, builder)
+        return covering
 
     def _expanded(
         self, place: int, x: Encrypted, shape: tuple[int, ...], builder: IntegerBuilder

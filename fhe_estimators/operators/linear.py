@@ -179,6 +179,8 @@ class MatMul(Linear):
         assert isinstance(x, Encrypted)
         assert not isinstance(weights, Encrypted)
         on_left, shape = x is a, np.shape(as_array(weights))
+        if len(shape) == 1 and on_left:
+            return self._by_vector(x, weights, builder)
         if len(x.shape) < (2 if on_left else 3) or len(shape) < 2:
             raise self.unsupported(
                 f"an encrypted tensor of shape {x.shape} "
@@ -211,6 +213,18 @@ class MatMul(Linear):
             _turned(np.asarray(builder.real[result])),
         )
         return moved(builder, product, "Transpose", [], result, perm=order)
+
+    def _by_vector(
+        self, x: Encrypted, weights: np.ndarray | ClearIntegers, builder: IntegerBuilder
+    ) -> Encrypted:
+        """Multiply by one column, and drop its axis."""
+        x = builder.materialize(x, self.node.inputs[0], units_along=(-1,))
+        result = self.node.outputs[0]
+        column = laid_out(weights, lambda array: array[:, np.newaxis])
+        real = np.asarray(builder.real[result])[..., np.newaxis]
+        product = self.product(x, column, np.zeros(1), builder, real)
+        axes = np.array([len(product.shape) - 1])
+        return moved(builder, product, "Squeeze", [axes], f"{result}.squeezed")
 
     def _both(self, a: Encrypted, b: Encrypted, builder: IntegerBuilder) -> Encrypted:
         """Multiply two encrypted tensors: two tables for each pair of numbers."""

@@ -256,23 +256,54 @@ def test_many_operands(op, n_bits, seed):
     check_ranges(module, seed)
 
 
-@given(n_bits=bits, seed=seeds)
+@pytest.mark.parametrize("op", ["Sub", "Max", "Min", "Mul", "Div", "Greater"])
+@given(n_bits=st.integers(3, 5), seed=seeds)
 @examples
-def test_broadcasting(n_bits, seed):
+def test_broadcasting(op, n_bits, seed):
     """A column of one and a row of the other."""
     nodes = [
         SPLIT,
         Node("Unsqueeze", ("a", "last"), ("column",)),
         Node("Unsqueeze", ("b", "middle"), ("row",)),
-        Node("Sub", ("column", "row"), ("y",)),
+        Node(op, ("column", "row"), ("y",)),
     ]
     constants = {"last": np.array([2]), "middle": np.array([1])}
     graph = float_graph(nodes, constants, (6,))
-    module = whole(graph, rows_of(seed), n_bits)
-    result, expected = compared(module, graph, rows_of(seed + 1))
+    rows = 3.5 + rows_of(seed)
+    module = whole(graph, rows, n_bits)
+    result, expected = compared(module, graph, rows)
     assert result.shape[1:] == (3, 3)
-    np.testing.assert_allclose(result, expected, atol=1e-9)
-    assert count_tables(module) == 0
+    if op == "Mul":
+        # One step of the largest square of half a sum, and a range that is exceeded.
+        bound = 1.1 * np.square(rows).max() / (2**n_bits - 1)
+    elif op == "Div":
+        bound = module.output_quantizers[0].scale.max() / 2
+        expected = np.clip(expected, *np.quantile(NumpyModule(graph)(rows), [0, 1]))
+    else:
+        bound = 0.0
+    assert np.abs(result - expected).max() <= bound + 1e-9
+    check_ranges(module, seed)
+
+
+@pytest.mark.parametrize("op", ["Sum", "Max"])
+@given(n_bits=bits, seed=seeds)
+@examples
+def test_clear_operand_of_more_elements(op, n_bits, seed):
+    nodes = [
+        SPLIT,
+        Node("Unsqueeze", ("a", "middle"), ("c",)),
+        Node("Unsqueeze", ("b", "middle"), ("d",)),
+        Node(op, ("c", "d", "column"), ("y",)),
+    ]
+    constants = {"middle": np.array([1]), "column": np.array([[0.1], [0.7]])}
+    graph = float_graph(nodes, constants, (6,))
+    rows = rows_of(seed)
+    module = whole(graph, rows, n_bits)
+    assert module.scores(rows).shape[1:] == (2, 3)
+    if op == "Sum":
+        np.testing.assert_allclose(*compared(module, graph, rows), atol=1e-9)
+    else:
+        check_last_table(module, graph, rows)
     check_ranges(module, seed)
 
 

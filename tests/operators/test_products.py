@@ -106,6 +106,8 @@ def test_channels_have_units_of_their_own():
 #: Shape of a row, shape of the weights, whether these are on the right.
 MATRICES = [
     ((4,), (4, 3), True),
+    ((4,), (4,), True),
+    ((3, 4), (4,), True),
     ((3, 4), (4, 2), True),
     ((2, 3, 4), (4, 2), True),
     ((2, 3, 4), (2, 4, 5), True),

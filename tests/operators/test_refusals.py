@@ -128,9 +128,9 @@ def test_invalid_model():
             id="product",
         ),
         pytest.param(
-            [layer("MatMul", ["x", "vector"], "y", "scores")],
+            [layer("MatMul", ["row", "x"], "y", "scores")],
             "served are matrices and stacks of them",
-            id="vector",
+            id="weights of rows",
         ),
         pytest.param(
             [
@@ -235,7 +235,7 @@ def test_no_encrypted_form_for_such_operands(nodes, message):
         "two": np.array([2]),
         "ones": np.ones((3, 1), np.float32),
         "three": np.array(3),
-        "vector": np.ones(3, np.float32),
+        "row": np.ones((1, 3), np.float32),
         "each": np.ones((3, 1, 2), np.float32),
         "r3": np.ones((3, 2), np.float32),
         "r3_pair": np.ones(2, np.float32),
