@@ -4,7 +4,11 @@ import brevitas.nn as qnn
 import numpy as np
 import pytest
 import torch
-from brevitas.quant import Int8WeightPerChannelFloat, Int8WeightPerTensorFixedPoint
+from brevitas.quant import (
+    Int8ActPerTensorFloat,
+    Int8WeightPerChannelFloat,
+    Int8WeightPerTensorFixedPoint,
+)
 from torch import nn
 
 from fhe_estimators import NotCompiledError, UnsupportedOperatorError
@@ -219,7 +223,77 @@ class ReLUs(nn.Module):
         return self.layers(x)
 
 
+def convolution(n_in, n_out, size, **options):
+    return qnn.QuantConv2d(
+        n_in,
+        n_out,
+        size,
+        weight_bit_width=3,
+        weight_quant=Int8WeightPerChannelFloat,
+        **options,
+    )
+
+
+class Pictures(nn.Module):
+    """Takes rows of four numbers as pictures of 6 x 6."""
+
+    def __init__(self):
+        super().__init__()
+        self.enter = identity(3)
+        self.register_buffer("spread", torch.linspace(-1, 1, 36).reshape(6, 6))
+
+    def forward(self, x):
+        pictures = x[:, :1, None, None] * self.spread + x[:, 1:2, None, None]
+        return self.body(self.enter(pictures)).flatten(1)
+
+
+class Convolutional(Pictures):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(
+            convolution(1, 4, 3, stride=2, padding=1, bias=True),
+            nn.BatchNorm2d(4),
+            qnn.QuantReLU(bit_width=3, return_quant_tensor=True),
+            convolution(4, 4, 2, groups=2),
+            nn.Sigmoid(),
+            identity(2),
+            convolution(4, 2, 2, bias=False),
+        )
+
+
+class Averaged(Pictures):
+    """An average of quantized numbers, truncated to fewer bits."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(
+            convolution(1, 3, 3, bias=False),
+            qnn.QuantReLU(bit_width=3, return_quant_tensor=True),
+            qnn.TruncAvgPool2d(2, stride=2, bit_width=3, return_quant_tensor=True),
+            convolution(3, 2, 2, bias=True),
+        )
+
+
+class Residual(Pictures):
+    """What a layer adds to its input, on a common grid."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = convolution(1, 1, 3, padding=1, bias=True)
+        self.relu = qnn.QuantReLU(bit_width=3, return_quant_tensor=True)
+        self.add = qnn.QuantEltwiseAdd(
+            input_quant=Int8ActPerTensorFloat, output_quant=None, input_bit_width=4
+        )
+        self.last = convolution(1, 2, 4, bias=True)
+
+    def body(self, x):
+        return self.last(self.add(x, self.relu(self.layer(x))))
+
+
 NETS = {
+    "convolutions": Convolutional,
+    "average": Averaged,
+    "residual": Residual,
     "relu": lambda: Dense(nn.ReLU()),
     "sigmoid": lambda: Dense(nn.Sigmoid()),
     "tanh": lambda: Dense(nn.Tanh()),
@@ -257,8 +331,9 @@ def test_brevitas_is_reproduced(name):
     np.testing.assert_allclose(module(X), expected, atol=1e-5)
     # Beyond what the quantizers were trained on, too.
     np.testing.assert_allclose(module(5 * X), output_of(net, 5 * X), atol=1e-5)
-    assert sum(layer.operator == "TableLookup" for layer in module.layers) == (
-        2 if name == "quantized relus" else 1
+    n_tables = {"convolutions": 2, "quantized relus": 2, "average": 2, "residual": 3}
+    assert sum(layer.operator == "TableLookup" for layer in module.layers) == n_tables.get(
+        name, 1
     )
 
 
