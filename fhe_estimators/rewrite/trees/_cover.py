@@ -113,9 +113,11 @@ def merge(groups: Sequence[Group], most_states: int) -> list[Group]:
         best: tuple[float, int, Group] | None = None
         for place in states.near(group, most_states):
             other = merged[place]
-            both = other.merged(group)
+            both = other.merged(group, most_states)
+            if both is None:
+                continue
             shared = other.states * group.states / both.states
-            if both.states <= most_states and (best is None or shared > best[0]):
+            if best is None or shared > best[0]:
                 best = shared, place, both
         if best is None:
             states.put(len(merged), group)

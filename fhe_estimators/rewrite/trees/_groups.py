@@ -110,13 +110,17 @@ class Group:
         found = {tuple(_primitive(value).tolist()) for value in values if value.any()}
         return found.pop() if len(found) == 1 else None
 
-    def merged(self, other: Group) -> Group:
-        """Return the group of the fragments of both."""
+    def merged(self, other: Group, most_states: int) -> Group | None:
+        """Return the group of the fragments of both, if it has no more states."""
         common = self.gates & other.gates
         cuts = dict(_with_gates(self.cuts, self.gates - common))
         for feature, edges in _with_gates(other.cuts, other.gates - common).items():
             cuts[feature] = cuts.get(feature, 0) | edges
-        return Group.of(common, cuts, self.fragments + other.fragments)
+        # Whatever becomes of the gates.
+        if _states((), cuts) > most_states:
+            return None
+        group = Group.of(common, cuts, self.fragments + other.fragments)
+        return group if group.states <= most_states else None
 
     def evaluate(self, bins: np.ndarray) -> np.ndarray:
         """Return the values of rows given by their bins."""
