@@ -88,7 +88,9 @@ class _Wrapped(NetEstimator):
 
     def _forward(self, X: np.ndarray) -> Tensor:
         x = to_tensor(X, dtype=precision(self.net_.module_))
-        outputs = self.net_.forward(x)
+        # torch's data loader draws a number that nobody uses.
+        with torch.random.fork_rng(devices=[]):
+            outputs = self.net_.forward(x)
         # Only the first of several outputs is predicted from, as in skorch.
         first: Tensor = outputs[0] if isinstance(outputs, tuple) else outputs
         return first.reshape(len(X), -1)

@@ -1,6 +1,5 @@
 """Modules and callbacks of skorch that the tests share."""
 
-import numpy as np
 import torch
 from brevitas import nn as qnn
 from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier, NeuralNetRegressor
@@ -39,13 +38,12 @@ class ShapeSetter(Callback):
     """Build the module for the shapes of the training data."""
 
     def on_train_begin(self, net, X, y, **kwargs):
-        classes = y.is_floating_point() is False if torch.is_tensor(y) else y.ndim == 1
-        n_outputs = len(np.unique(y)) if classes else y.shape[1]
+        n_outputs = y.shape[1] if y.is_floating_point() else len(y.unique())
         net.set_params(module__n_inputs=X.shape[1], module__n_outputs=n_outputs)
 
 
-def classifier(module=Perceptron, **parameters):
-    return NeuralNetClassifier(module, criterion=nn.CrossEntropyLoss, **options(parameters))
+def classifier(module=Perceptron, criterion=nn.CrossEntropyLoss, **parameters):
+    return NeuralNetClassifier(module, criterion=criterion, **options(parameters))
 
 
 def binary_classifier(module=Perceptron, **parameters):

@@ -264,7 +264,7 @@ def test_grid_search(split):
         "neuralnetclassifier__neuron_sparsity": [0.0, 0.5],
     }
     pipe = make_pipeline(StandardScaler(), quick())
-    search = GridSearchCV(pipe, grid, cv=2, n_jobs=2).fit(X, y)
+    search = GridSearchCV(pipe, grid, cv=2).fit(X, y)
     assert search.best_score_ > 0.9
     best = search.best_params_["neuralnetclassifier__n_w_bits"]
     net = search.best_estimator_[-1].net_
