@@ -113,6 +113,7 @@ class Step(NamedTuple):
     Parameters
     ----------
     scale : ndarray of float64 of shape (1, ...)
+        Zero where there is but one integer: its scale does not matter.
     of_weights : bool, default=False
         Whether weights were rounded to multiples of it: something that is added does not
         have to be finer. The results of tables are multiplied by weights; they were rounded

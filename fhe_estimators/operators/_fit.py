@@ -154,10 +154,10 @@ def fit_weights(
     # A column of zeros takes the unit 1.
     scale = np.where(unit > 0, unit, 1.0)
     if step is not None:
-        scale = np.maximum(scale, np.abs(step.scale)) if step.of_weights else scale
-        ratio = np.abs(step.scale) / scale
-        divisor, multiple = np.floor(ratio), np.ceil(1 / ratio)
-        scale = scale * ratio * np.where(ratio >= 1, 1 / np.maximum(divisor, 1), multiple)
+        other = np.where(step.scale, np.abs(step.scale), scale)
+        scale = np.maximum(scale, other) if step.of_weights else scale
+        divisor, multiple = np.floor(other / scale), np.ceil(scale / other)
+        scale = np.where(divisor > 0, other / np.maximum(divisor, 1), other * multiple)
     exact = weights / scale
     integers = np.rint(exact) if inverse is None else _round_in_turn(exact, inverse, limit)
     shift = mean_target - mean_q @ (scale * integers)

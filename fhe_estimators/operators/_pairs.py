@@ -121,21 +121,33 @@ def on_one_scale(
 def _multiples(
     tensors: Sequence[Encrypted], n_bits: int | None
 ) -> tuple[np.ndarray, list[np.ndarray]] | None:
-    """Return the largest unit that all scales are multiples of, and by what factors."""
+    """Return the largest unit that all scales are multiples of, and by what factors.
+
+    None if there is no such unit, or if a table is needed for another reason.
+    """
     alike = all(_uniform(x.scale) or x.shape == tensors[0].shape for x in tensors)
     wide = n_bits is not None and any(width(x) > n_bits for x in tensors)
     if not alike or wide or any(x.function is not None for x in tensors):
         return None
-    scales = [x.scale.reshape(-1)[:1] if _uniform(x.scale) else x.scale for x in tensors]
+    # The scale of nothing but zeros does not matter.
+    nothing = [(x.low == 0) & (x.high == 0) for x in tensors]
+    scales = [
+        np.where(none, np.inf, x.scale) if np.any(none) else x.scale
+        for x, none in zip(tensors, nothing, strict=True)
+    ]
+    scales = [scale.reshape(-1)[:1] if _uniform(scale) else scale for scale in scales]
     unit = functools.reduce(np.minimum, scales)
-    ratios = [scale / unit for scale in scales]
-    if any(np.any(np.abs(r - np.rint(r)) > _TOLERANCE * r) for r in ratios):
-        return None
+    unit = np.where(np.isinf(unit), 1.0, unit)
     if any(unit.size > 1 and unit.shape != x.shape for x in tensors):
         return None
-    factors = (np.rint(ratio).astype(np.int64) for ratio in ratios)
-    pairs = zip(factors, tensors, strict=True)
-    return unit, [np.broadcast_to(factor, x.shape) for factor, x in pairs]
+    factors = []
+    for x, scale in zip(tensors, scales, strict=True):
+        ratio = np.where(np.isinf(scale), 1.0, scale / unit)
+        factor = np.rint(ratio)
+        if np.any(np.abs(ratio - factor) > _TOLERANCE * ratio):
+            return None
+        factors.append(np.broadcast_to(factor.astype(np.int64), x.shape))
+    return unit, factors
 
 
 def _onto(

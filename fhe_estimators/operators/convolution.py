@@ -122,7 +122,9 @@ class Conv(Linear):
         )
         offset = np.broadcast_to(self._exact(x, w, b, axes) + shift, low.shape)
         scale = np.broadcast_to(scale, low.shape)
-        builder.steps[result] = Step(scale, of_weights=True)
+        used = integers.reshape(len(integers), -1).any(axis=1)
+        used = scale * used.reshape(-1, *[1] * len(axes))
+        builder.steps[result] = Step(np.broadcast_to(used, low.shape), of_weights=True)
         return _one_offset_a_filter(builder, Encrypted(name, scale, offset, low, high))
 
     def _exact(

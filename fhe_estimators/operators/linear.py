@@ -96,7 +96,8 @@ class Linear(QuantizedOp):
             high,
             result=result,
         )
-        builder.steps[result] = Step(np.broadcast_to(scale, low.shape), of_weights=True)
+        used = scale * integers.any(axis=-2, keepdims=True)
+        builder.steps[result] = Step(np.broadcast_to(used, low.shape), of_weights=True)
         return Encrypted(
             name,
             np.broadcast_to(scale, low.shape),
