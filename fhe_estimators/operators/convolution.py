@@ -100,6 +100,10 @@ class Conv(Linear):
             raise self.unsupported("x must be encrypted and w clear")
         if isinstance(b, Encrypted):
             raise self.unsupported("b must be clear")
+        if not 3 <= len(x.shape) <= 5:
+            raise self.unsupported(
+                f"x has {len(x.shape) - 2} spatial axes; served are one, two and three"
+            )
         result, group = self.node.outputs[0], self.attributes.get("group", 1)
         x = builder.materialize(x, self.node.inputs[0], units_along=(1,))
         axes = spatial(self, x.shape, np.shape(as_array(w))[2:])

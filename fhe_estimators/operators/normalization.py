@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fhe_estimators.exceptions import UnsupportedOperatorError
+from fhe_estimators.graph import Node
 from fhe_estimators.operators._base import Operand, register
 from fhe_estimators.operators._builder import IntegerBuilder
 from fhe_estimators.operators._encrypted import Encrypted
@@ -43,11 +44,18 @@ class BatchNormalization(Univariate):
 class BatchNormalization14(BatchNormalization):
     """The same, at inference only."""
 
+    def __init__(self, node: Node) -> None:
+        super().__init__(node)
+        if node.attributes.get("training_mode"):
+            raise UnsupportedOperatorError(
+                f"Node {node} is not supported in training mode: export the model for "
+                "inference."
+            )
+
     def f(x, scale, shift, mean, variance, *, epsilon=1e-5, momentum=0.9, training_mode=0):
         if training_mode:
             raise UnsupportedOperatorError(
-                "BatchNormalization is not supported in training mode: export the model "
-                "for inference."
+                "BatchNormalization is not supported in training mode."
             )
         return BatchNormalization.f(x, scale, shift, mean, variance, epsilon=epsilon)
 

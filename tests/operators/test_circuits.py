@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
+from fhe_estimators.circuit._bounds import extremes
+from fhe_estimators.engine import ConcreteEngine
 from fhe_estimators.graph import Node
+from fhe_estimators.operators import supported
 from tests.operators.test_pairs import SPLIT
 from tests.operators.test_pieces import STEPS
 from tests.operators.tools import float_graph, whole
@@ -96,6 +99,8 @@ CIRCUITS = {
         {"axes": i64(2), "row": weights(1, 1, 3)},
         (2,),
     ),
+    "flat": ([node("Flatten", "x")], {}, (2, 3)),
+    "reshaped": ([node("Reshape", "x shape")], {"shape": i64(0, 3, -1)}, (2, 3)),
     **{
         f"{op} {place}": (
             [
@@ -114,27 +119,36 @@ CIRCUITS = {
 }
 
 
-def compiled(name, n_rows):
+def module_of(name):
     nodes, constants, shape = CIRCUITS[name]
     read = {source for node in nodes for source in node.inputs}
     graph = float_graph(nodes, {k: v for k, v in constants.items() if k in read}, shape)
     rows = np.random.default_rng(1).normal(size=(40, *shape))
     module = whole(graph, rows, 3)
-    module.compile(p_error=2**-20)
-    return module, module.quantize_input(rows[:n_rows])
+    return module, module.quantize_input(rows)
+
+
+def test_every_integer_operator_is_compiled_below():
+    used = {node.op for name in CIRCUITS for node in module_of(name)[0].graph}
+    # The bits of sums of trees are tested with trees.
+    assert used == set(supported(integer=True)) - {"ExtractBits"}
 
 
 @pytest.mark.simulate
 @pytest.mark.parametrize("name", CIRCUITS)
 def test_simulated(name):
-    module, q = compiled(name, 3)
-    expected = module.quantized_forward(q)
-    np.testing.assert_array_equal(module.quantized_forward(q, fhe="simulate"), expected)
+    """Two rows at a time."""
+    module, q = module_of(name)
+    corners = extremes(module.graph)
+    program = ConcreteEngine().compile(module.graph, 2, corners, p_error=2**-20)
+    (result,) = program.simulate(q[:2])
+    np.testing.assert_array_equal(result, module.quantized_forward(q[:2]))
 
 
 @pytest.mark.fhe
 @pytest.mark.parametrize("name", ["conv 2d", "max pool"])
 def test_encrypted(name):
-    module, q = compiled(name, 1)
-    expected = module.quantized_forward(q)
-    np.testing.assert_array_equal(module.quantized_forward(q, fhe="execute"), expected)
+    module, q = module_of(name)
+    module.compile(p_error=2**-20)
+    expected = module.quantized_forward(q[:1])
+    np.testing.assert_array_equal(module.quantized_forward(q[:1], fhe="execute"), expected)
