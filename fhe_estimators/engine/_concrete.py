@@ -232,7 +232,7 @@ def _traced(graph: Graph, fhe: Any) -> Callable[[Node], Callable[..., Any]]:
             tables[:] = [fhe.LookupTable(column.tolist()) for column in columns]
             shaped = tables.reshape(1, *table.shape[1:])
             # The engine wants one table for each element (it does not broadcast).
-            return fhe.LookupTable(np.repeat(shaped, x.shape[0], axis=0))[index]
+            return fhe.LookupTable(np.broadcast_to(shaped, x.shape).copy())[index]
 
         return apply
 

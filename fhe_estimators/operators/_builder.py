@@ -366,8 +366,6 @@ class IntegerBuilder:
             middle = first + (np.arange(size) << lsbs) - 0.5 * (lsbs > 0)
             table = _entries(counted, grid, np.clip(middle, low, high))
         name = self._moved(tensor, shift - start, result)
-        columns = table.reshape(len(table), -1)
-        uniform = bool((columns == columns[:, :1]).all())
         ends = table.min(axis=0, keepdims=True), table.max(axis=0, keepdims=True)
         attributes: dict[str, Any] = {"first": first}
         if lsbs:
@@ -376,7 +374,7 @@ class IntegerBuilder:
             "TableLookup",
             (
                 name,
-                self.constant(f"{result}.table", columns[:, 0] if uniform else table),
+                self.constant(f"{result}.table", _compact(table)),
             ),
             *ends,
             result=result,
@@ -418,6 +416,14 @@ class IntegerBuilder:
             for number in range(1, len(taken) + 2)
             if (candidate := f"{name}.{number}") not in taken
         )
+
+
+def _compact(table: np.ndarray) -> np.ndarray:
+    """Return a table with one element along axes whose elements share their tables."""
+    for axis in range(1, table.ndim):
+        one = table.take([0], axis)
+        table = one if np.array_equal(np.broadcast_to(one, table.shape), table) else table
+    return table if table[0].size > 1 else table.ravel()
 
 
 def _starts(tensor: Encrypted) -> np.ndarray:

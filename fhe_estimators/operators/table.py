@@ -16,10 +16,10 @@ class TableLookup(QuantizedOp):
     """``table[(x - first + 2**lsbs // 2) >> lsbs]``, element by element.
 
     A table of shape (size,) serves every element; one of shape (size, ...) holds a table
-    for each element of a row. The `lsbs` lowest bits are rounded away first. Computed on
-    encrypted integers, that is exact and takes a bootstrap for each of them; if
-    `approximate`, it takes none, and an integer that lies between two entries may get
-    either.
+    for each element of a row, where an axis of size one stands for all along it. The
+    `lsbs` lowest bits are rounded away first. Computed on encrypted integers, that is
+    exact and takes a bootstrap for each of them; if `approximate`, it takes none, and an
+    integer that lies between two entries may get either.
     """
 
     integer = True

@@ -60,8 +60,7 @@ def test_numbers_of_one_filter_share_a_table():
     module = whole(graph, rows, 6, 6)
     assert [n.op for n in module.graph] == ["Pad", "Conv", "Add", "TableLookup"]
     table = module.graph.constants[module.graph.nodes[-1].inputs[1]]
-    columns = table.reshape(len(table), 3, 25)
-    np.testing.assert_array_equal(columns, columns[:, :, :1].repeat(25, axis=2))
+    assert table.shape[1:] == (3, 1, 1)
     result, expected = compared(module, graph, rows)
     assert_close(result, expected, 0.1)
 
