@@ -72,6 +72,20 @@ def test_refused_attribute_comes_with_the_reason():
         lookup("Constant", 17)(node)
 
 
+@pytest.mark.parametrize(
+    ("op", "attributes", "outputs", "message"),
+    [
+        ("BatchNormalization", {"training_mode": 1}, ("y",), "in training mode"),
+        ("MaxPool", {"storage_order": 1}, ("y",), "it orders the second result"),
+        ("MaxPool", {}, ("y", "indices"), "its second result"),
+    ],
+)
+def test_refused_node(op, attributes, outputs, message):
+    with pytest.raises(UnsupportedOperatorError, match=message) as error:
+        lookup(op, 17)(Node(op, ("x",), outputs, attributes, "mine"))
+    assert f"Node {op} 'mine' (x) -> y" in str(error.value)
+
+
 @pytest.mark.parametrize("opset", [12, 19])
 def test_opset_out_of_range(opset):
     with pytest.raises(UnsupportedOperatorError) as error:
@@ -177,6 +191,14 @@ def test_invalid_model():
         ),
         pytest.param(
             [
+                layer("Unsqueeze", ["x", "axes"], "image"),
+                layer("Conv", ["image", "kernel"], "y", "four"),
+            ],
+            "x has 4 spatial axes; served are one, two and three",
+            id="spatial axes",
+        ),
+        pytest.param(
+            [
                 layer("Unsqueeze", ["x", "one"], "image"),
                 layer("Conv", ["image", "image"], "y", "self"),
             ],
@@ -235,6 +257,8 @@ def test_no_encrypted_form_for_such_operands(nodes, message):
         "two": np.array([2]),
         "ones": np.ones((3, 1), np.float32),
         "three": np.array(3),
+        "axes": np.arange(2, 6),
+        "kernel": np.ones((1, 3, 1, 1, 1, 1), np.float32),
         "row": np.ones((1, 3), np.float32),
         "each": np.ones((3, 1, 2), np.float32),
         "r3": np.ones((3, 2), np.float32),
