@@ -9,7 +9,7 @@ import torch
 from brevitas.proxy.quant_proxy import QuantProxyFromInjector
 from sklearn.utils._param_validation import StrOptions
 
-from fhe_estimators.base import FHE_CONSTRAINTS, FHEMixin
+from fhe_estimators.base import FHE_CONSTRAINTS, FHEMixin, Tags
 from fhe_estimators.neural_network._encrypted import (
     EncryptedClassifierMixin,
     EncryptedRegressorMixin,
@@ -39,6 +39,11 @@ class _SkorchMixin(FHEMixin):
     n_features_in_: int
     rounding: Any
     rounding_bits: Any
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.fhe_tags.exact = self.rounding != "approximate"
+        return tags
 
     def _to_onnx(self) -> ModelProto:
         # Exporting to ONNX changes modules for a while.

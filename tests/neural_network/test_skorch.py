@@ -9,6 +9,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import get_tags
 from torch import nn
 
 from fhe_estimators import SkorchClassifier, SkorchRegressor
@@ -178,3 +179,9 @@ def test_wrong_parameters(rows, parameters, error, words):
     model = wrapped(classifier()).set_params(**parameters)
     with pytest.raises(error, match=words):
         model.fit(*rows)
+
+
+def test_approximate_rounding_is_not_exact():
+    for rounding in ("exact", None, "approximate"):
+        tags = get_tags(wrapped(classifier(), rounding=rounding))
+        assert tags.fhe_tags.exact == (rounding != "approximate")
