@@ -4,12 +4,7 @@ import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from fhe_estimators._tree_based import TreeMixin
-from fhe_estimators.neural_network import (
-    NeuralNetClassifier,
-    NeuralNetRegressor,
-    SkorchClassifier,
-    SkorchRegressor,
-)
+from fhe_estimators.neural_network import SkorchClassifier, SkorchRegressor
 from fhe_estimators.testing import (
     all_estimators,
     expected_failed_checks,
@@ -27,24 +22,15 @@ FEW_TREES = {
     "n_jobs": 1,
 }
 
-#: Networks that are cheap to encrypt for, and nets of skorch, which have no default.
-NETWORKS = {
-    NeuralNetClassifier: {"n_accum_bits": 4},
-    NeuralNetRegressor: {"n_accum_bits": 4},
-    SkorchClassifier: {"net": classifier, "n_bits": 3, "rounding_bits": 4},
-    SkorchRegressor: {"net": regressor, "n_bits": 3, "rounding_bits": 4},
-}
+#: Nets for the estimators that have no default one.
+NETS = {SkorchClassifier: classifier, SkorchRegressor: regressor}
 
 
 def instance(cls):
-    """Return an estimator with its default parameters, but few trees or small nets."""
-    if cls in NETWORKS:
-        parameters = dict(NETWORKS[cls])
-        if "net" in parameters:
-            parameters["net"] = parameters["net"](
-                callbacks=[ShapeSetter()], module__n_neurons=5
-            )
-        return cls(**parameters)
+    """Return an estimator with its default parameters, but few trees or a small net."""
+    if cls in NETS:
+        net = NETS[cls](callbacks=[ShapeSetter()], module__n_neurons=5)
+        return cls(net, n_bits=3, rounding_bits=4)
     if not issubclass(cls, TreeMixin):
         return cls()
     boosted = "max_iter" in cls().get_params()

@@ -72,9 +72,12 @@ class NeuralNetClassifier(_ReadyMadeMixin, EncryptedClassifierMixin, ReadyMadeCl
         Bits of a quantized activation, from 2 to 16.
     n_in_bits : int or None, default=None
         Bits of a quantized feature, from 2 to 16; None is `n_a_bits`.
-    n_accum_bits : int, default=5
+    n_accum_bits : int, default=4
         Bits of every sum of products, from 2 to 32. Up to 4, tables are cheapest; a further
-        bit doubles the time of a neuron.
+        bit doubles the time of a neuron and the size of keys.
+    n_out_accum_bits : int or None, default=None
+        Bits of the sums that are the scores, which no table reads; None is `n_accum_bits`.
+        Two bits more are often more accurate, and take no longer.
     activation : str or type, default='ReLU'
         A class of ``torch.nn`` that applies a function to each number, or its name.
     neuron_sparsity : float, default=0.0
@@ -88,7 +91,7 @@ class NeuralNetClassifier(_ReadyMadeMixin, EncryptedClassifierMixin, ReadyMadeCl
         Rows of a training step.
     optimizer : str or type, default='Adam'
         A class of ``torch.optim`` or its name.
-    weight_decay : float, default=0.0
+    weight_decay : float, default=0.001
         How fast weights shrink, as the optimizer defines it.
     callbacks : list or None, default=None
         Callbacks of skorch that training calls, too.
@@ -175,9 +178,12 @@ class NeuralNetRegressor(_ReadyMadeMixin, EncryptedRegressorMixin, ReadyMadeRegr
         Bits of a quantized activation, from 2 to 16.
     n_in_bits : int or None, default=None
         Bits of a quantized feature, from 2 to 16; None is `n_a_bits`.
-    n_accum_bits : int, default=5
+    n_accum_bits : int, default=4
         Bits of every sum of products, from 2 to 32. Up to 4, tables are cheapest; a further
-        bit doubles the time of a neuron.
+        bit doubles the time of a neuron and the size of keys.
+    n_out_accum_bits : int or None, default=None
+        Bits of the sums that are the scores, which no table reads; None is `n_accum_bits`.
+        Two bits more are often more accurate, and take no longer.
     activation : str or type, default='ReLU'
         A class of ``torch.nn`` that applies a function to each number, or its name.
     neuron_sparsity : float, default=0.0
@@ -191,7 +197,7 @@ class NeuralNetRegressor(_ReadyMadeMixin, EncryptedRegressorMixin, ReadyMadeRegr
         Rows of a training step.
     optimizer : str or type, default='Adam'
         A class of ``torch.optim`` or its name.
-    weight_decay : float, default=0.0
+    weight_decay : float, default=0.001
         How fast weights shrink, as the optimizer defines it.
     callbacks : list or None, default=None
         Callbacks of skorch that training calls, too.

@@ -52,6 +52,7 @@ _MODULE_PARAMETERS = (
     "n_a_bits",
     "n_in_bits",
     "n_accum_bits",
+    "n_out_accum_bits",
     "activation",
 )
 
@@ -71,6 +72,7 @@ class _ReadyMade(NetEstimator):
         "n_a_bits": [_BITS],
         "n_in_bits": [_BITS, None],
         "n_accum_bits": [Interval(Integral, 2, 32, closed="both")],
+        "n_out_accum_bits": [Interval(Integral, 2, 32, closed="both"), None],
         "activation": [str, type],
         "neuron_sparsity": [Interval(Real, 0, 1, closed="left")],
         "max_epochs": [_POSITIVE],
@@ -98,14 +100,15 @@ class _ReadyMade(NetEstimator):
         n_w_bits=3,
         n_a_bits=2,
         n_in_bits=None,
-        n_accum_bits=5,
+        n_accum_bits=4,
+        n_out_accum_bits=None,
         activation="ReLU",
         neuron_sparsity=0.0,
         max_epochs=100,
         lr=0.02,
         batch_size=64,
         optimizer="Adam",
-        weight_decay=0.0,
+        weight_decay=1e-3,
         callbacks=None,
         early_stopping=False,
         validation_fraction=0.1,
@@ -123,6 +126,7 @@ class _ReadyMade(NetEstimator):
         self.n_a_bits = n_a_bits
         self.n_in_bits = n_in_bits
         self.n_accum_bits = n_accum_bits
+        self.n_out_accum_bits = n_out_accum_bits
         self.activation = activation
         self.neuron_sparsity = neuron_sparsity
         self.max_epochs = max_epochs

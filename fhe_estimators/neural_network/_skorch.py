@@ -137,6 +137,7 @@ class SkorchClassifier(_SkorchMixin, EncryptedClassifierMixin, WrappedClassifier
     ...     SparseQuantNeuralNetwork,
     ...     module__n_inputs=4,
     ...     module__n_outputs=3,
+    ...     module__n_accum_bits=6,
     ...     module__seed=0,
     ...     criterion=torch.nn.CrossEntropyLoss,
     ...     optimizer=torch.optim.Adam,

@@ -44,7 +44,7 @@ def split(breast_cancer):
     "parameters",
     [
         {},
-        {"n_accum_bits": 4, "n_w_bits": 2},
+        {"n_accum_bits": 5, "n_w_bits": 2, "n_out_accum_bits": 7},
         {"n_w_bits": 4, "n_a_bits": 4, "n_accum_bits": 8},
         {"n_layers": 3, "activation": torch.nn.Tanh, "neuron_sparsity": 0.5},
         {"n_layers": 1, "n_in_bits": 4},
@@ -71,7 +71,7 @@ def test_outputs_of_a_regressor_are_in_the_unit_of_the_target(diabetes):
 @pytest.mark.fhe
 def test_encrypted_predictions(wine):
     X, y = wine
-    model = quick(n_accum_bits=4, max_epochs=30).fit(X, y)
+    model = quick(max_epochs=30).fit(X, y)
     model.compile(p_error=2**-40)
     np.testing.assert_array_equal(
         model.predict_proba(X[::60], fhe="execute"), model.predict_proba(X[::60])
@@ -83,7 +83,7 @@ def test_encrypted_predictions(wine):
 
 @pytest.mark.parametrize(
     ("parameters", "accuracy"),
-    [({}, 0.94), ({"n_accum_bits": 4}, 0.93), ({"neuron_sparsity": 0.5}, 0.93)],
+    [({}, 0.93), ({"n_accum_bits": 5}, 0.94), ({"neuron_sparsity": 0.5}, 0.93)],
 )
 def test_accuracy(split, parameters, accuracy):
     X, X_test, y, y_test = split
@@ -103,7 +103,9 @@ def test_units_of_features_make_no_difference(split):
 
 def test_neurons_are_tables(split):
     X, _, y, _ = split
-    dense, sparse = (quick(neuron_sparsity=part).fit(X, y) for part in (0.0, 0.8))
+    dense, sparse = (
+        quick(neuron_sparsity=part, n_out_accum_bits=6).fit(X, y) for part in (0.0, 0.8)
+    )
     n_dense, n_sparse = (
         sum(layer.tables for layer in model.quantized_module_.layers)
         for model in (dense, sparse)
@@ -115,7 +117,7 @@ def test_neurons_are_tables(split):
 @pytest.mark.simulate
 def test_fewer_bits_cost_less(split):
     X, _, y, _ = split
-    cheap = quick(n_accum_bits=4, neuron_sparsity=0.8).fit(X, y)
+    cheap = quick(neuron_sparsity=0.8).fit(X, y)
     dear = quick(n_accum_bits=5).fit(X, y)
     assert cost(cheap).complexity < cost(dear).complexity / 3
 
@@ -150,7 +152,7 @@ def test_early_stopping(split):
     best = 179 + np.argmin(losses[179:])
     assert len(losses) < 300
     assert len(losses) == best + 4
-    assert model.score(X_test, y_test) > 0.93
+    assert model.score(X_test, y_test) > 0.9
     assert model.partial_fit(X, y).score(X_test, y_test) > 0.9
 
 
@@ -288,7 +290,7 @@ def test_probabilities(fitted, wine):
     [
         ({"n_w_bits": 1}, "'n_w_bits'"),
         ({"n_accum_bits": 33}, "'n_accum_bits'"),
-        ({"n_a_bits": 7}, "n_accum_bits=5"),
+        ({"n_a_bits": 7}, "n_accum_bits=4"),
         ({"activation": "relu"}, "'activation'"),
         ({"optimizer": "adam"}, "'optimizer' .* got 'adam'"),
         ({"optimizer": torch.nn.ReLU}, "'optimizer'"),

@@ -73,6 +73,18 @@ def test_accumulators_are_bounded(n_w, n_a, n_in, n_accum, scale, seed):
         assert np.abs(weights).max() <= 2 ** (n_w - 1) - 1
 
 
+def test_scores_may_be_wider():
+    net = network(n_out_accum_bits=7)
+    with torch.no_grad():
+        for layer in net.linears:
+            layer.weight.fill_(1)
+    hidden, output = (np.abs(weights).sum(axis=1) for weights in net.integer_weights())
+    assert hidden.max() <= (2**4 - 1) // 3
+    assert (2**4 - 1) // 3 < output.max() <= (2**7 - 1) // 3
+    small = net.compressed()
+    np.testing.assert_array_equal(scores(small.eval()), scores(net.eval()))
+
+
 @pytest.mark.parametrize("n_accum_bits", [4, 5, 8])
 def test_tables_read_no_more_bits(n_accum_bits):
     """The bound holds in the circuit: of the exported integers, after training."""
@@ -226,8 +238,13 @@ def test_sizes():
     [
         ({"n_w_bits": 1}, "'n_w_bits' must be from 2 to 16; got 1"),
         ({"n_accum_bits": 40}, "'n_accum_bits' must be from 2 to 32; got 40"),
-        ({"n_a_bits": 6}, "n_accum_bits=5 .* n_in_bits=6"),
-        ({"n_in_bits": 2, "n_a_bits": 6}, "n_accum_bits=5 .* n_a_bits=6"),
+        ({"n_a_bits": 6}, "n_accum_bits=4 .* n_in_bits=6"),
+        ({"n_in_bits": 2, "n_a_bits": 6}, "n_accum_bits=4 .* n_a_bits=6"),
+        ({"n_out_accum_bits": 1}, "'n_out_accum_bits' must be from 2 to 32; got 1"),
+        (
+            {"n_accum_bits": 8, "n_a_bits": 4, "n_out_accum_bits": 3},
+            "n_out_accum_bits=3 .* n_a_bits=4",
+        ),
         ({"activation": "relu"}, "'activation' .* got 'relu'"),
         ({"activation": "functional"}, "'activation' .* got 'functional'"),
         ({"activation": len}, "'activation'"),
