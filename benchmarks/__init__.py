@@ -21,6 +21,8 @@ MODULE_OF = {
     "tree_accuracy": "accuracy",
     "tree_growth": "growth",
     "tree_exactness": "trees",
+    "networks": "networks",
+    "network_exactness": "networks",
     "convolution": "deep",
     "large_input": "deep",
 }

@@ -15,6 +15,7 @@ import traceback
 from importlib.metadata import version
 
 import numpy as np
+import torch
 import xgboost
 from concrete.ml import sklearn as encrypted
 from sklearn import ensemble, linear_model, svm, tree
@@ -82,6 +83,40 @@ def prepare_trees(X, y, name, parameters, n_bits, p_error):
         "keys": len(circuit.client.evaluation_keys.serialize()),
         "tables": circuit.programmable_bootstrap_count,
     }
+
+
+def network(X, y, parameters, seed):
+    """Return a fitted network; features are scaled, labels count from zero."""
+    torch.manual_seed(seed)
+    model = encrypted.NeuralNetClassifier(verbose=0, **parameters)
+    scaler = StandardScaler().fit(np.array(X))
+    rows = scaler.transform(np.array(X)).astype(np.float32)
+    return model.fit(rows, np.array(y)), scaler
+
+
+def prepare_network(X, y, parameters, p_error):
+    """Fit, compile and make keys; return what that costs."""
+    global MODEL, ROWS
+    MODEL, scaler = network(X, y, parameters, 0)
+    ROWS = scaler.transform(np.array(X)).astype(np.float32)
+    compiling = seconds(lambda: MODEL.compile(ROWS, p_error=p_error))
+    circuit = MODEL.fhe_circuit
+    return {
+        "compile": compiling,
+        "keygen": seconds(circuit.keygen),
+        "keys": len(circuit.client.evaluation_keys.serialize()),
+        "tables": circuit.programmable_bootstrap_count,
+    }
+
+
+def network_scores(splits, parameters):
+    """Return the accuracy on the test rows of each split, the network's seed its number."""
+    found = []
+    for seed, (X, y, X_test, y_test) in enumerate(splits):
+        model, scaler = network(X, y, parameters, seed)
+        rows = scaler.transform(np.array(X_test)).astype(np.float32)
+        found.append(float(np.mean(model.predict(rows) == np.array(y_test))))
+    return found
 
 
 def one_row():

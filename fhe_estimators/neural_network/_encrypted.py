@@ -8,7 +8,13 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from fhe_estimators.base import FHEClassifierMixin, FHEMixin, FHERegressorMixin, parent_of
+from fhe_estimators.base import (
+    FHEClassifierMixin,
+    FHEMixin,
+    FHERegressorMixin,
+    Tags,
+    parent_of,
+)
 from fhe_estimators.lowering import to_quantized_module
 from fhe_estimators.quantization import RoundingOptions
 
@@ -18,14 +24,26 @@ __all__ = ["EncryptedClassifierMixin", "EncryptedRegressorMixin"]
 class _EncryptedNetMixin(FHEMixin):
     """Outputs come from the integer graph; stands left of the class in clear."""
 
+    rounding: Any
+    rounding_bits: Any
+
     def _outputs(self, X: Any) -> np.ndarray:
         scores = self._scores(X, super()._outputs)  # type: ignore[misc]
         outputs: Any = self.quantized_module_.clear_module(scores)
         return outputs
 
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.fhe_tags.exact = self.rounding != "approximate"
+        return tags
+
+    def _check_fhe_parameters(self) -> None:
+        super()._check_fhe_parameters()
+        self._rounding()
+
     def _rounding(self) -> RoundingOptions:
-        """Return how accumulators are rounded in front of tables (hook)."""
-        raise NotImplementedError
+        """Return how accumulators are rounded in front of tables."""
+        return RoundingOptions(self.rounding, self.rounding_bits)
 
     def _calibration(self) -> str:
         """Return how ranges of results of tables are chosen (hook)."""

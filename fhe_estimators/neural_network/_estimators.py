@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from sklearn.utils._param_validation import StrOptions
 
 from fhe_estimators.base import FHE_CONSTRAINTS, FHEMixin
 from fhe_estimators.neural_network._encrypted import (
@@ -15,7 +16,7 @@ from fhe_estimators.neural_network._ready_made import (
     ReadyMadeClassifier,
     ReadyMadeRegressor,
 )
-from fhe_estimators.quantization import RoundingOptions, resolve_n_bits
+from fhe_estimators.quantization import ROUNDINGS, resolve_n_bits
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -29,7 +30,8 @@ class _ReadyMadeMixin(FHEMixin):
     """The integers of training are those of the circuit."""
 
     _fhe_constraints: ClassVar[dict[str, list[Any]]] = {
-        "p_error": FHE_CONSTRAINTS["p_error"]
+        "p_error": FHE_CONSTRAINTS["p_error"],
+        "rounding": [StrOptions(set(ROUNDINGS)), None],
     }
 
     net_: Any
@@ -44,10 +46,6 @@ class _ReadyMadeMixin(FHEMixin):
     def _bit_widths(self) -> BitWidths:
         # All bits are those of the network's quantizers.
         return resolve_n_bits(8)
-
-    def _rounding(self) -> RoundingOptions:
-        # Accumulators are as narrow as they should be.
-        return RoundingOptions(None)
 
 
 class NeuralNetClassifier(_ReadyMadeMixin, EncryptedClassifierMixin, ReadyMadeClassifier):
@@ -77,7 +75,8 @@ class NeuralNetClassifier(_ReadyMadeMixin, EncryptedClassifierMixin, ReadyMadeCl
         bit doubles the time of a neuron and the size of keys.
     n_out_accum_bits : int or None, default=None
         Bits of the sums that are the scores, which no table reads; None is `n_accum_bits`.
-        Two bits more are often more accurate, and take no longer.
+        Two bits more are often more accurate; a table takes no longer, but more neurons
+        have an effect.
     activation : str or type, default='ReLU'
         A class of ``torch.nn`` that applies a function to each number, or its name.
     neuron_sparsity : float, default=0.0
@@ -111,6 +110,15 @@ class NeuralNetClassifier(_ReadyMadeMixin, EncryptedClassifierMixin, ReadyMadeCl
         Whether skorch prints a line for each epoch.
     random_state : int, RandomState instance or None, default=None
         Seed of the first weights and of the order of rows.
+    rounding : {'exact', 'approximate'} or None, default=None
+        How sums are rounded in front of tables, which pays where they have more than 5
+        bits. None keeps the integers of training. ``"exact"`` gives the same integers in
+        clear and encrypted; ``"approximate"`` is faster: a sum near the border between two
+        multiples may go to either when encrypted.
+    rounding_bits : int, dict or 'auto', default='auto'
+        Bits that are kept of the sums: of all, or by layer (the names that
+        ``quantized_module_.layers`` reports). ``"auto"`` takes the cheapest that is nearly
+        as accurate as all bits on the training rows.
     p_error : float, default=2**-64
         Probability that a table look-up is wrong. Smaller is slower; see the README.
 
@@ -183,7 +191,8 @@ class NeuralNetRegressor(_ReadyMadeMixin, EncryptedRegressorMixin, ReadyMadeRegr
         bit doubles the time of a neuron and the size of keys.
     n_out_accum_bits : int or None, default=None
         Bits of the sums that are the scores, which no table reads; None is `n_accum_bits`.
-        Two bits more are often more accurate, and take no longer.
+        Two bits more are often more accurate; a table takes no longer, but more neurons
+        have an effect.
     activation : str or type, default='ReLU'
         A class of ``torch.nn`` that applies a function to each number, or its name.
     neuron_sparsity : float, default=0.0
@@ -217,6 +226,15 @@ class NeuralNetRegressor(_ReadyMadeMixin, EncryptedRegressorMixin, ReadyMadeRegr
         Whether skorch prints a line for each epoch.
     random_state : int, RandomState instance or None, default=None
         Seed of the first weights and of the order of rows.
+    rounding : {'exact', 'approximate'} or None, default=None
+        How sums are rounded in front of tables, which pays where they have more than 5
+        bits. None keeps the integers of training. ``"exact"`` gives the same integers in
+        clear and encrypted; ``"approximate"`` is faster: a sum near the border between two
+        multiples may go to either when encrypted.
+    rounding_bits : int, dict or 'auto', default='auto'
+        Bits that are kept of the sums: of all, or by layer (the names that
+        ``quantized_module_.layers`` reports). ``"auto"`` takes the cheapest that is nearly
+        as accurate as all bits on the training rows.
     p_error : float, default=2**-64
         Probability that a table look-up is wrong. Smaller is slower; see the README.
 

@@ -181,7 +181,8 @@ class SparseQuantNeuralNetwork(nn.Module):
         Bits of every sum of products, from 2 to 32.
     n_out_accum_bits : int, optional
         Bits of the sums that are the scores, which no table reads; `n_accum_bits` by
-        default. Two bits more are often more accurate, and take no longer.
+        default. Two bits more are often more accurate; a table takes no longer, but more
+        neurons have an effect.
     activation : str or type, default='ReLU'
         A class of ``torch.nn`` that applies a function to each number, or its name.
     seed : int, optional

@@ -88,6 +88,8 @@ class _ReadyMade(NetEstimator):
         "device": [str],
         "verbose": ["verbose"],
         "random_state": ["random_state"],
+        "rounding": [str, None],
+        "rounding_bits": [Integral, dict, str],
         "p_error": [Interval(Real, 0, 1, closed="neither")],
     }
 
@@ -117,6 +119,8 @@ class _ReadyMade(NetEstimator):
         device="cpu",
         verbose=0,
         random_state=None,
+        rounding=None,
+        rounding_bits="auto",
         p_error=2**-64,
     ):
         self.n_layers = n_layers
@@ -142,6 +146,8 @@ class _ReadyMade(NetEstimator):
         self.device = device
         self.verbose = verbose
         self.random_state = random_state
+        self.rounding = rounding
+        self.rounding_bits = rounding_bits
         self.p_error = p_error
 
     # Hooks of classifier and regressor -----------------------------------------------

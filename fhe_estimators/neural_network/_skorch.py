@@ -9,7 +9,7 @@ import torch
 from brevitas.proxy.quant_proxy import QuantProxyFromInjector
 from sklearn.utils._param_validation import StrOptions
 
-from fhe_estimators.base import FHE_CONSTRAINTS, FHEMixin, Tags
+from fhe_estimators.base import FHE_CONSTRAINTS, FHEMixin
 from fhe_estimators.neural_network._encrypted import (
     EncryptedClassifierMixin,
     EncryptedRegressorMixin,
@@ -19,7 +19,7 @@ from fhe_estimators.neural_network._wrapped import (
     WrappedRegressor,
     precision,
 )
-from fhe_estimators.quantization import RoundingOptions
+from fhe_estimators.quantization import ROUNDINGS
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -32,18 +32,11 @@ class _SkorchMixin(FHEMixin):
 
     _fhe_constraints: ClassVar[dict[str, list[Any]]] = {
         **FHE_CONSTRAINTS,
-        "rounding": [StrOptions({"exact", "approximate"}), None],
+        "rounding": [StrOptions(set(ROUNDINGS)), None],
     }
 
     net_: Any
     n_features_in_: int
-    rounding: Any
-    rounding_bits: Any
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.fhe_tags.exact = self.rounding != "approximate"
-        return tags
 
     def _to_onnx(self) -> ModelProto:
         # Exporting to ONNX changes modules for a while.
@@ -56,13 +49,6 @@ class _SkorchMixin(FHEMixin):
         from fhe_estimators.export.torch import export_torch
 
         return export_torch(module, [example])
-
-    def _check_fhe_parameters(self) -> None:
-        super()._check_fhe_parameters()
-        self._rounding()
-
-    def _rounding(self) -> RoundingOptions:
-        return RoundingOptions(self.rounding, self.rounding_bits)
 
     def _calibration(self) -> str:
         return "least_error"
