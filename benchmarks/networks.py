@@ -70,7 +70,7 @@ _NETWORKS = (
 
 
 def networks(setup: Setup) -> list[Row]:
-    """One encrypted row, and the mean accuracy of five splits, for equal shapes and bits."""
+    """One encrypted row and the mean accuracy of five splits, for equal shape and bits."""
     rows: list[Row] = []
     for network in _NETWORKS:
         found = _compared(setup, network)
