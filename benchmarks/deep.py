@@ -22,14 +22,16 @@ from fhe_estimators.neural_network import NeuralNetClassifier
 from fhe_estimators.quantization import QuantizedModule
 from fhe_estimators.torch import compile_brevitas_qat_model
 
-_N_ROWS, _N_PICTURES = 100, 20
+_N_ROWS, _N_PICTURES = 100, 10
+_CHANNELS, _N_WEIGHTS = 20, 10
 _EPOCHS, _BATCH, _LR = 80, 64, 0.02
 
 
 class Convolutional(nn.Module):
-    """One convolution and one product for pictures of 8 x 8: 144 activations.
+    """One convolution and one product for pictures of 8 x 8: 180 activations.
 
-    Inputs and weights of the convolution have 2 bits, so that its sums have 6.
+    Inputs and weights of the convolution have 2 bits. `prune` leaves each of its filters
+    ten weights, so that its sums have 5 bits.
     """
 
     def __init__(self) -> None:
@@ -39,15 +41,31 @@ class Convolutional(nn.Module):
             bit_width=2, act_quant=Uint8ActPerTensorFloat, return_quant_tensor=True
         )
         self.convolution = qnn.QuantConv2d(
-            1, 16, 4, stride=2, bias=False, weight_bit_width=2, **weights
+            1, _CHANNELS, 4, stride=2, bias=False, weight_bit_width=2, **weights
         )
-        self.norm = nn.BatchNorm2d(16)
+        self.register_buffer("kept", torch.ones_like(self.convolution.weight))
+        self.norm = nn.BatchNorm2d(_CHANNELS)
         self.relu = qnn.QuantReLU(bit_width=3, return_quant_tensor=True)
-        self.product = qnn.QuantLinear(144, 10, bias=True, weight_bit_width=4, **weights)
+        self.product = qnn.QuantLinear(
+            9 * _CHANNELS, 10, bias=True, weight_bit_width=4, **weights
+        )
 
     def forward(self, x: Any) -> Any:
         x = self.relu(self.norm(self.convolution(self.enter(x))))
         return self.product(torch.flatten(x, 1))
+
+    @torch.no_grad()
+    def prune(self, n_weights: int) -> None:
+        """Keep the largest weights of each filter."""
+        magnitudes = self.convolution.weight.flatten(1).abs()
+        largest = magnitudes.topk(n_weights, dim=1).indices
+        kept = torch.zeros_like(magnitudes).scatter(1, largest, 1.0)
+        self.kept = kept.reshape(self.kept.shape)
+
+    @torch.no_grad()
+    def mask(self) -> None:
+        """Set the weights to zero that are not kept."""
+        self.convolution.weight *= self.kept
 
 
 def convolution(setup: Setup) -> list[Row]:
@@ -63,7 +81,7 @@ def convolution(setup: Setup) -> list[Row]:
         rows: list[Row] = [{"what": "trained network", "accuracy": accuracy}]
         for rounding in ("exact", "approximate"):
             module = compile_brevitas_qat_model(
-                net, X, rounding=rounding, rounding_bits=5, p_error=P_ERROR
+                net, X, rounding=rounding, rounding_bits=4, p_error=P_ERROR
             )
             accuracy = _accuracy(module(X_test), y_test)
             row = {
@@ -105,12 +123,15 @@ def _trained(X: np.ndarray, y: np.ndarray) -> nn.Module:
             optimizer, _LR, epochs=_EPOCHS, steps_per_epoch=steps
         )
         rows, labels = torch.from_numpy(X), torch.from_numpy(y)
-        for _ in range(_EPOCHS):
+        for epoch in range(_EPOCHS):
+            if epoch == _EPOCHS // 3:
+                net.prune(_N_WEIGHTS)
             for batch in torch.randperm(len(X)).split(_BATCH):
                 optimizer.zero_grad()
                 nn.functional.cross_entropy(net(rows[batch]), labels[batch]).backward()
                 optimizer.step()
                 schedule.step()
+                net.mask()
     return net.eval()
 
 
@@ -124,6 +145,8 @@ def _costs(setup: Setup, module: QuantizedModule, X: np.ndarray) -> Row:
     keygen = seconds(circuit.keygen)
     integers = module.quantize_input(X)
     clear = module.quantized_forward(integers)
+    # The first call also brings the keys into place.
+    circuit.encrypt_run_decrypt(integers[:1])
     (one,) = setup.alternate(
         lambda: {"seconds": seconds(lambda: circuit.encrypt_run_decrypt(integers[:1]))}
     )

@@ -111,11 +111,13 @@ def _fitted(estimator: Any, **parameters: Any) -> tuple[Any, np.ndarray, np.ndar
 def _most_bits(estimator: Any) -> tuple[dict[str, Any], float]:
     """Return parameters with which an estimator is precise, and how much it is."""
     parameters = estimator.get_params()
+    if "n_bits" not in parameters:
+        # The integers are those of training.
+        return {}, 1e-3
     if "rounding" in parameters:
         # Tables read whole sums, which are as wide as all bits together.
         return {"n_bits": 6, "rounding": None}, 0.1
-    bits = {"n_bits": {"op_inputs": 16, "op_weights": 16}}
-    return {key: value for key, value in bits.items() if key in parameters}, 1e-3
+    return {"n_bits": {"op_inputs": 16, "op_weights": 16}}, 1e-3
 
 
 def _methods(model: Any) -> list[str]:

@@ -42,7 +42,7 @@ def trained_proba(model, X):
 
 def test_float_module_is_quantized(rows):
     X, y = rows
-    model = wrapped(classifier(), n_bits=6, rounding=None).fit(X, y)
+    model = wrapped(classifier(), n_bits=6, rounding=None, random_state=0).fit(X, y)
     assert model.score(X, y) > 0.85
     np.testing.assert_allclose(model.predict_proba(X), trained_proba(model, X), atol=0.1)
     assert set(model.predict(X)) == {"a", "b", "c"}
@@ -52,7 +52,7 @@ def test_float_module_is_quantized(rows):
 def test_trained_integers_are_used(rows, module):
     X, y = rows
     net = classifier(module, module__n_inputs=4, module__n_outputs=3)
-    model = wrapped(net, rounding=None).fit(X, y)
+    model = wrapped(net, rounding=None, random_state=0).fit(X, y)
     assert model.score(X, y) > 0.75
     # In single precision a few numbers may be rounded to the other side.
     far = np.abs(model.predict_proba(X) - trained_proba(model, X)).max(axis=1) > 1e-5
