@@ -187,6 +187,7 @@ class SparseQuantNeuralNetwork(nn.Module):
         A class of ``torch.nn`` that applies a function to each number, or its name.
     seed : int, optional
         Seed of the first weights, which are drawn from a generator of the network's own.
+        None draws the seed from torch's generator, as other modules draw their weights.
 
     Attributes
     ----------
@@ -304,11 +305,9 @@ class SparseQuantNeuralNetwork(nn.Module):
     @torch.no_grad()
     def _draw(self, seed: int | None) -> None:
         """Draw the first weights."""
-        generator = torch.Generator()
         if seed is None:
-            generator.seed()
-        else:
-            generator.manual_seed(seed)
+            seed = int(torch.randint(2**31, ()))
+        generator = torch.Generator().manual_seed(seed)
         for layer in self.linears:
             nn.init.kaiming_uniform_(layer.weight, generator=generator)
             nn.init.zeros_(layer.bias)

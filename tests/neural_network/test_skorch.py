@@ -140,11 +140,13 @@ def test_callbacks_may_set_the_shape(rows):
     assert model.net_.module_.layers[0].in_features == 4
 
 
-def test_seed(rows):
+@pytest.mark.parametrize("module", [Perceptron, SparseQuantNeuralNetwork])
+def test_seed(rows, module):
     X, y = rows
+    net = classifier(module, module__n_inputs=4, module__n_outputs=3)
     state = torch.get_rng_state()
     models = [
-        wrapped(classifier(), random_state=seed, rounding=None, n_bits=3).fit(X, y)
+        wrapped(net, random_state=seed, rounding=None, n_bits=3).fit(X, y)
         for seed in (0, 0, 1)
     ]
     one, two, three = (trained_proba(model, X) for model in models)
