@@ -16,7 +16,7 @@ from torch import nn
 from benchmarks import data
 from benchmarks.ensembles import P_ERROR
 from benchmarks.report import Row, at_least, table
-from benchmarks.tools import Setup, progress, seconds
+from benchmarks.tools import Setup, peak_memory, progress, seconds
 from fhe_estimators.circuit import Circuit
 from fhe_estimators.neural_network import NeuralNetClassifier
 from fhe_estimators.quantization import QuantizedModule
@@ -156,6 +156,7 @@ def _costs(setup: Setup, module: QuantizedModule, X: np.ndarray) -> Row:
         "seconds a row": one["seconds"],
         "keys (MB)": circuit.evaluation_key_bytes / 1e6,
         "keygen (s)": keygen,
+        "memory (MB)": peak_memory() / 1e6,
         "rows": len(clear),
         "equal": int(np.all(found == clear, axis=1).sum()),
         "same label": int((found.argmax(axis=1) == clear.argmax(axis=1)).sum()),
