@@ -7,6 +7,7 @@ Each stage is a function of its own: export (`fhe_estimators.export`), the float
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -116,10 +117,10 @@ def to_quantized_module(
         return QuantizedModule(*parts, end, prologue=start)
 
     # Fewer bits in front of the tables, as few as accuracy allows.
-    exact = NumpyModule(encrypted)
+    exact = functools.cache(lambda: NumpyModule(encrypted)(*calibration))
     return fewest_bits(
         quantized,
         rounding,
-        lambda module: deviation(module.scores(*given), exact(*calibration)),
+        lambda module: deviation(module.scores(*given), exact()),
         lambda module: Circuit(module.graph, p_error=p_error).complexity,
     )

@@ -98,8 +98,8 @@ def compile_torch_model(
 
     inputs = _arrays(torch_inputset)
     model = export_torch(torch_model, _examples(torch_model, inputs))
-    options = _Options(calibration, rounding, rounding_bits, p_error, configuration)
-    return options.compiled(model, inputs, n_bits)
+    options = RoundingOptions(rounding, rounding_bits)
+    return _compiled(model, inputs, n_bits, calibration, options, p_error, configuration)
 
 
 def compile_brevitas_qat_model(
@@ -153,8 +153,8 @@ def compile_brevitas_qat_model(
 
     inputs = _arrays(torch_inputset)
     model = export_brevitas(torch_model, _examples(torch_model, inputs))
-    options = _Options("minmax", rounding, rounding_bits, p_error, configuration)
-    return options.compiled(model, inputs, n_bits)
+    options = RoundingOptions(rounding, rounding_bits)
+    return _compiled(model, inputs, n_bits, "minmax", options, p_error, configuration)
 
 
 def compile_onnx_model(
@@ -202,8 +202,10 @@ def compile_onnx_model(
     CompilationError
         If there are no cryptographic parameters for integers that wide.
     """
-    options = _Options(calibration, rounding, rounding_bits, p_error, configuration)
-    return options.compiled(onnx_model, _arrays(torch_inputset), n_bits)
+    inputs, options = _arrays(torch_inputset), RoundingOptions(rounding, rounding_bits)
+    return _compiled(
+        onnx_model, inputs, n_bits, calibration, options, p_error, configuration
+    )
 
 
 def to_numpy_module(torch_model: nn.Module, torch_inputset: Any) -> NumpyModule:
@@ -231,44 +233,32 @@ def to_numpy_module(torch_model: nn.Module, torch_inputset: Any) -> NumpyModule:
     )
 
 
-class _Options:
-    """How a model is quantized and compiled."""
-
-    def __init__(
-        self,
-        calibration: str,
-        rounding: str | None,
-        rounding_bits: int | str | Mapping[str, int],
-        p_error: float,
-        configuration: Any,
-    ) -> None:
-        if calibration not in CALIBRATIONS:
-            raise ValueError(
-                f"The parameter 'calibration' must be one of {sorted(CALIBRATIONS)}; "
-                f"got {calibration!r}."
-            )
-        if not 0 < p_error < 1:
-            raise ValueError(f"The parameter 'p_error' must be in (0, 1); got {p_error!r}.")
-        self._calibration = calibration
-        self._rounding = RoundingOptions(rounding, rounding_bits)
-        self._p_error, self._configuration = p_error, configuration
-
-    def compiled(
-        self,
-        model: ModelProto,
-        inputs: tuple[np.ndarray, ...],
-        n_bits: int | Mapping[str, int],
-    ) -> QuantizedModule:
-        module = to_quantized_module(
-            model,
-            inputs,
-            resolve_n_bits(n_bits),
-            calibration_method=self._calibration,
-            rounding=self._rounding,
-            p_error=self._p_error,
+def _compiled(
+    model: ModelProto,
+    inputs: tuple[np.ndarray, ...],
+    n_bits: int | Mapping[str, int],
+    calibration: str,
+    rounding: RoundingOptions,
+    p_error: float,
+    configuration: Any,
+) -> QuantizedModule:
+    if calibration not in CALIBRATIONS:
+        raise ValueError(
+            f"The parameter 'calibration' must be one of {sorted(CALIBRATIONS)}; "
+            f"got {calibration!r}."
         )
-        module.compile(p_error=self._p_error, configuration=self._configuration)
-        return module
+    if not 0 < p_error < 1:
+        raise ValueError(f"The parameter 'p_error' must be in (0, 1); got {p_error!r}.")
+    module = to_quantized_module(
+        model,
+        inputs,
+        resolve_n_bits(n_bits),
+        calibration_method=calibration,
+        rounding=rounding,
+        p_error=p_error,
+    )
+    module.compile(p_error=p_error, configuration=configuration)
+    return module
 
 
 def _arrays(inputset: Any) -> tuple[np.ndarray, ...]:

@@ -26,7 +26,7 @@ from fhe_estimators.engine._program import Facts, Integers
 from fhe_estimators.engine._selection import Selection
 from fhe_estimators.engine._spatial import convolution, padding
 from fhe_estimators.exceptions import CompilationError
-from fhe_estimators.graph import Graph, Node, evaluate
+from fhe_estimators.graph import Graph, Node, as_tuple, evaluate
 from fhe_estimators.operators import BOOTSTRAPPED, operators_of
 
 logger = logging.getLogger(__name__)
@@ -330,7 +330,7 @@ class ConcreteProgram:
         results = self._server.run(
             *ciphertexts, evaluation_keys=self._client.evaluation_keys
         )
-        return results if isinstance(results, tuple) else (results,)
+        return as_tuple(results)
 
     def decrypt(self, ciphertexts: Any) -> Integers:
         """Return the integers of the results.
@@ -365,8 +365,7 @@ class ConcreteProgram:
         if self.selection is not None:
             inputs = tuple(map(self.selection.chosen, inputs))
         arrays = [np.ascontiguousarray(array, dtype=np.int64) for array in inputs]
-        results = self._compiled.simulate(*arrays)
-        results = results if isinstance(results, tuple) else (results,)
+        results = as_tuple(self._compiled.simulate(*arrays))
         return tuple(np.asarray(result, dtype=np.int64) for result in results)
 
     def ciphertext_bytes(self, ciphertexts: Any) -> int:

@@ -6,7 +6,7 @@ graph every value carries its range.
 """
 
 from fhe_estimators.graph._graph import Graph, Node, Value, bits_of_range
-from fhe_estimators.graph._interpret import evaluate
+from fhe_estimators.graph._interpret import as_tuple, evaluate
 from fhe_estimators.graph._show import show
 from fhe_estimators.graph._spec import FLOAT, INTEGER, Spec, check
 
@@ -17,6 +17,7 @@ __all__ = [
     "Node",
     "Spec",
     "Value",
+    "as_tuple",
     "bits_of_range",
     "check",
     "evaluate",

@@ -36,9 +36,12 @@ def evaluate(
     results: dict[str, Any] = {**graph.constants, **inputs}
     for node in graph:
         arguments = [results[name] if name else None for name in node.inputs]
-        outputs = implementation(node)(*arguments)
-        if not isinstance(outputs, tuple):
-            outputs = (outputs,)
+        outputs = as_tuple(implementation(node)(*arguments))
         for name, output in zip(node.outputs, outputs, strict=True):
             results[name] = output if observe is None else observe(node, name, output)
     return results
+
+
+def as_tuple(results: Any) -> tuple[Any, ...]:
+    """Return what a function gave as a tuple, also if it gave one thing."""
+    return results if isinstance(results, tuple) else (results,)

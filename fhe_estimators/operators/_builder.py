@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -293,14 +294,8 @@ class IntegerBuilder:
         for axis in kept:
             shape[axis] = first.shape[axis]
         for name in names:
-            seen = np.asarray(self.real[name])
-            columns.append(
-                np.moveaxis(seen, kept, range(-len(kept), 0)).reshape(
-                    -1, int(np.prod(shape))
-                )
-                if kept
-                else seen.reshape(-1, 1)
-            )
+            seen = np.moveaxis(self.real[name], kept, range(-len(kept), 0))
+            columns.append(seen.reshape(-1, math.prod(shape)))
         if first.dtype == bool:
             # Both are in range, whether or not calibration saw them.
             return Grid(np.ones(shape), np.zeros(shape), 0, 1)

@@ -14,7 +14,7 @@ from fhe_estimators._config import check_fhe_mode
 from fhe_estimators.circuit import Circuit
 from fhe_estimators.engine import Integers, run_clear
 from fhe_estimators.exceptions import NotCompiledError
-from fhe_estimators.graph import INTEGER, Graph, check, show
+from fhe_estimators.graph import INTEGER, Graph, as_tuple, check, show
 from fhe_estimators.numpy_module import NumpyModule
 from fhe_estimators.operators import supported
 from fhe_estimators.quantization._layers import LayerReport
@@ -184,15 +184,17 @@ class QuantizedModule:
         scores : ndarray of float64 of shape (n_samples, ...), or a tuple of them
         """
         if fhe != "disable":
-            q_inputs = _tuple(self.quantize_input(*inputs))
-            q_outputs = _tuple(self.quantized_forward(*q_inputs, fhe=fhe))
+            q_inputs = as_tuple(self.quantize_input(*inputs))
+            q_outputs = as_tuple(self.quantized_forward(*q_inputs, fhe=fhe))
             return self.dequantize_output(*q_outputs)
         prepared = self._prepare(inputs)
         n_rows = len(prepared[0])
         # Some rows at a time, so that the steps in between stay in the cache.
         step = max(1, _BLOCK * n_rows // max(1, sum(map(np.size, prepared))))
         blocks = [
-            _tuple(self._clear_scores(*(array[start : start + step] for array in prepared)))
+            as_tuple(
+                self._clear_scores(*(array[start : start + step] for array in prepared))
+            )
             for start in range(0, max(1, n_rows), step)
         ]
         outputs = tuple(np.concatenate(parts) for parts in zip(*blocks, strict=True))
@@ -217,7 +219,7 @@ class QuantizedModule:
         -------
         outputs : ndarray of shape (n_samples, ...), or a tuple of them
         """
-        return self.clear_module(*_tuple(self.scores(*inputs, fhe=fhe)))
+        return self.clear_module(*as_tuple(self.scores(*inputs, fhe=fhe)))
 
     __call__ = forward
 
@@ -304,7 +306,3 @@ class QuantizedModule:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._lock = RLock()
-
-
-def _tuple(arrays: Any) -> tuple[np.ndarray, ...]:
-    return arrays if isinstance(arrays, tuple) else (arrays,)

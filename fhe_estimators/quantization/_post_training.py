@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fhe_estimators.exceptions import UnsupportedOperatorError
-from fhe_estimators.graph import Graph, Node, bits_of_range
+from fhe_estimators.graph import Graph, Node, as_tuple, bits_of_range
 from fhe_estimators.numpy_module import NumpyModule
 from fhe_estimators.operators import (
     BitWidths,
@@ -121,9 +121,7 @@ def quantize(
             if not operator.uses_integers:
                 operands = [as_array(operand) for operand in operands]
             results = operator.quantize(operands, builder)
-        if not isinstance(results, tuple):
-            results = (results,)
-        tensors.update(zip(node.outputs, results, strict=True))
+        tensors.update(zip(node.outputs, as_tuple(results), strict=True))
 
     names, outputs = [], []
     for value in graph.outputs:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fhe_estimators.exceptions import BitWidthError, CompilationError
+from fhe_estimators.graph import as_tuple
 from fhe_estimators.operators import Rounding
 from fhe_estimators.quantization._module import QuantizedModule
 
@@ -135,16 +136,12 @@ def deviation(
     outputs, exact : ndarray or tuple of ndarray
         Of a quantized module, and of the float one.
     """
-    pairs = zip(_tuple(outputs), _tuple(exact), strict=True)
+    pairs = zip(as_tuple(outputs), as_tuple(exact), strict=True)
     squares = [
         np.mean((found - meant) ** 2) / max(float(np.var(meant)), np.finfo(float).tiny)
         for found, meant in pairs
     ]
     return float(np.sqrt(max(squares)))
-
-
-def _tuple(arrays: np.ndarray | Sequence[np.ndarray]) -> Sequence[np.ndarray]:
-    return (arrays,) if isinstance(arrays, np.ndarray) else arrays
 
 
 def _unless_too_wide(

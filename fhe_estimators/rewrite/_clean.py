@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from fhe_estimators.graph import Graph
+from fhe_estimators.graph import Graph, as_tuple
 from fhe_estimators.operators import operators_of
 from fhe_estimators.rewrite._shapes import fold_shapes
 
@@ -25,9 +25,7 @@ def _fold(graph: Graph) -> Graph:
         known = all(name in constants or not name for name in node.inputs)
         if known and operator.folds:
             arguments = [constants[name] if name else None for name in node.inputs]
-            results = operator(*arguments)
-            if not isinstance(results, tuple):
-                results = (results,)
+            results = as_tuple(operator(*arguments))
             constants.update(zip(node.outputs, map(np.asarray, results), strict=True))
         else:
             nodes.append(node)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from fhe_estimators.graph import Graph, Node
+from fhe_estimators.graph import Graph, Node, as_tuple
 from fhe_estimators.operators import QuantizedOp, lookup, operators_of
 from fhe_estimators.operators.layout import (
     Cast,
@@ -142,8 +142,7 @@ def _row_by_row(
         ]
         # A function of numbers that it is not defined for: nan, for one row as for many.
         with np.errstate(all="ignore"):
-            found = operator(*arrays)
-        return found if isinstance(found, tuple) else (found,)
+            return as_tuple(operator(*arrays))
 
     together = results(slice(None))
     each = [results(slice(row, row + 1)) for row in range(_N_ROWS)]
