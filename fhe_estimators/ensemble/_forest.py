@@ -19,7 +19,8 @@ class RandomForestClassifier(ForestClassifierMixin, ensemble.RandomForestClassif
     Fitted by scikit-learn, in clear, on a grid of values. With ``fhe="execute"`` the client
     encrypts which edges of the grid a row lies below; the server looks the leaves up in
     encrypted tables and adds the probabilities that they stand for, rounded, over all
-    trees.
+    trees. Where there are several classes, and tables to look up, it returns the number of
+    the leaf of each tree instead, and the client adds the exact probabilities.
 
     Parameters
     ----------

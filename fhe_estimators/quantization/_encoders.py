@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +11,9 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from fhe_estimators.quantization._grid import Grid
 from fhe_estimators.quantization._uniform import check_finite
+
+#: Digits of sums of leaves.
+_DIGITS = 12
 
 
 class BinEncoder:
@@ -163,24 +168,28 @@ class SumDecoder:
 
 
 class LeafDecoder:
-    """The value of the leaf of a single tree, from the number of that value.
+    """The sum of the values of the leaves of trees, from the numbers of these values.
 
     Parameters
     ----------
-    values : ndarray of float64 of shape (n_values, n_outputs)
+    values : sequence of ndarray of float64 of shape (n_values, n_outputs)
+        Of each tree.
     columns : Columns
-        What the results of the circuit have to do with that number.
+        What the results of the circuit have to do with the numbers, one for each tree.
     """
 
-    def __init__(self, values: np.ndarray, columns: Columns) -> None:
+    def __init__(self, values: Sequence[np.ndarray], columns: Columns) -> None:
         self.values, self.columns = values, columns
+        size = max(float(np.abs(found).max()) for found in values)
+        # Sums of equal values in another order are equal to so many decimals.
+        self._decimals = _DIGITS - math.ceil(math.log10(size)) if size else 0
 
     def reading(self, columns: Columns) -> LeafDecoder:
         """Return the decoder of the same numbers, divided among other columns."""
         return LeafDecoder(self.values, columns)
 
     def dequant(self, q: ArrayLike) -> np.ndarray:
-        """Return the values of leaves.
+        """Return sums of values of leaves.
 
         Parameters
         ----------
@@ -189,10 +198,13 @@ class LeafDecoder:
         Returns
         -------
         values : ndarray of float64 of shape (n_samples, n_outputs)
+            Of a single tree, the very values; of several, sums to 12 digits.
         """
-        numbers = self.columns.added(q)[:, 0].astype(np.int64)
-        values: np.ndarray = self.values[numbers]
-        return values
+        numbers = self.columns.added(q).astype(np.int64)
+        found: np.ndarray = sum(
+            values[number] for values, number in zip(self.values, numbers.T, strict=True)
+        )
+        return found if len(self.values) == 1 else np.round(found, self._decimals)
 
     def __repr__(self) -> str:
-        return f"LeafDecoder({len(self.values)} values)"
+        return f"LeafDecoder({[len(values) for values in self.values]} values)"

@@ -58,7 +58,34 @@ def on_grid(ensemble: Ensemble, grid: Grid) -> list[Tree]:
     return [simplified(moved(tree)) for tree in ensemble.trees]
 
 
-def with_integer_leaves(
+def numbered_leaves(trees: list[Tree]) -> IntegerTrees:
+    """Replace the different values of each tree's leaves by their numbers.
+
+    Values come back exactly. Every tree has an output of its own, a number of few bits
+    however many outputs its values have.
+
+    Parameters
+    ----------
+    trees : list of Tree
+        On a grid, simplified.
+
+    Returns
+    -------
+    integer_trees : IntegerTrees
+    """
+    values, numbered = [], []
+    for output, tree in enumerate(trees):
+        different, numbers = np.unique(
+            [leaf.value for leaf in leaves(tree)], axis=0, return_inverse=True
+        )
+        rows = np.zeros((numbers.size, len(trees)), np.int64)
+        rows[:, output] = numbers.ravel()
+        values.append(different)
+        numbered.append(simplified(_with_leaves(tree, rows)))
+    return IntegerTrees(numbered, LeafDecoder(values, Columns.whole(len(trees))))
+
+
+def rounded_leaves(
     trees: list[Tree],
     bins: np.ndarray,
     weights: np.ndarray,
@@ -66,10 +93,9 @@ def with_integer_leaves(
     tolerance: float,
     wide_tolerance: float | None = None,
 ) -> IntegerTrees:
-    """Quantize the leaves of trees.
+    """Quantize the leaves of trees, so that their sums are those of the values.
 
-    The leaves of a single tree are numbered: its values come back exactly. Those of
-    several are rounded in one unit, each by itself, so that the error on the calibration
+    They are rounded in one unit, each by itself, so that the error on the calibration
     rows is that on others. If the outputs add up to a constant, as probabilities do, the
     last one is left to the client.
 
@@ -88,8 +114,6 @@ def with_integer_leaves(
     -------
     integer_trees : IntegerTrees
     """
-    if len(trees) == 1:
-        return _numbered(trees[0])
     values = [np.array([leaf.value for leaf in leaves(tree)]) for tree in trees]
     sums = [found.sum(axis=1) for found in values]
     size = max(float(np.abs(found).max()) for found in values)
@@ -133,25 +157,17 @@ def with_integer_leaves(
     decoder = SumDecoder(unit, base, total, Columns.whole(n_outputs))
     return IntegerTrees(
         [
-            simplified(_with_leaves(tree, np.rint(found / unit)))
+            simplified(_with_leaves(tree, np.rint(found / unit).astype(np.int64)))
             for tree, found in zip(trees, values, strict=True)
         ],
         decoder,
     )
 
 
-def _numbered(tree: Tree) -> IntegerTrees:
-    values = np.array([leaf.value for leaf in leaves(tree)])
-    different, numbers = np.unique(values, axis=0, return_inverse=True)
-    numbered = _with_leaves(tree, numbers.reshape(-1, 1))
-    decoder = LeafDecoder(different, Columns.whole(1))
-    return IntegerTrees([simplified(numbered)], decoder)
-
-
 def _with_leaves(tree: Tree, values: np.ndarray) -> Tree:
     """Return the tree with other values of its leaves, in their order."""
     rows = iter(values)
-    return mapped(tree, lambda _: Leaf(next(rows).astype(np.int64)))
+    return mapped(tree, lambda _: Leaf(next(rows)))
 
 
 def _variances(scores: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -21,8 +21,20 @@ from fhe_estimators.quantization._encoders import (
     ThermometerEncoder,
 )
 from fhe_estimators.quantization._grid import Grid
-from fhe_estimators.quantization._leaves import on_grid, with_integer_leaves
-from fhe_estimators.rewrite.trees import Bits, Column, Ensemble, TableSum, splits
+from fhe_estimators.quantization._leaves import (
+    IntegerTrees,
+    numbered_leaves,
+    on_grid,
+    rounded_leaves,
+)
+from fhe_estimators.rewrite.trees import (
+    Bits,
+    Column,
+    Ensemble,
+    TableSum,
+    leaves,
+    splits,
+)
 
 _ENCODERS = {"integer": BinEncoder, "thermometer": ThermometerEncoder}
 #: Up to so many bins, a table that compares with an edge is cheap.
@@ -44,6 +56,8 @@ _AS_GOOD = 1.03
 _PER_KEY_BYTE, _PER_COLUMN = 20, 15e6
 #: Estimated seconds a row that are worth a warning, and that are refused.
 _SLOW, _HOPELESS = 60, 3600
+#: Trees that are enough to see how many tables all take.
+_SAMPLE = 16
 #: Rows that the error of rounded leaves is measured on.
 _ROWS = 5_000
 
@@ -59,7 +73,8 @@ class TreeOptions:
         then nothing is lost, and the client sees the thresholds. Thresholds that are not
         edges of a given grid move to the nearest edge.
     leaf_bits : int, optional
-        Bits of the values of one tree's leaves. By default as few as keep `tolerance`.
+        Bits of the values of one tree's leaves where these are rounded. By default as few
+        as keep `tolerance`.
     tolerance : float, default=0.005
         Root mean square of what rounding the leaves may change in the scores of the
         calibration rows, relative to the standard deviation of the scores.
@@ -89,6 +104,11 @@ _Built = TypeVar("_Built", bound=_HasCost)
 
 class TreeGraphs:
     """The integer graphs of an ensemble: all compute the same, at different costs.
+
+    They compute the rounded sums of the trees, or the number of the leaf of each tree:
+    always of a single tree, and of several whose leaves have several values, the
+    probabilities of classes, where that takes fewer tables. Numbers lose nothing, and tell
+    the client what each tree gave instead of the sum.
 
     Parameters
     ----------
@@ -123,13 +143,21 @@ class TreeGraphs:
         X, weights = X[weights > 0], weights[weights > 0]
         step = -(-len(X) // _ROWS)
         real = on_grid(ensemble, grid)
-        self.trees, self._decoder = with_integer_leaves(
-            real,
-            grid.bins(X[::step]),
-            weights[::step],
-            options.leaf_bits,
-            options.tolerance,
-            options.wide_tolerance,
+        candidates = [numbered_leaves(real)]
+        if len(real) > 1:
+            rounded = rounded_leaves(
+                real,
+                grid.bins(X[::step]),
+                weights[::step],
+                options.leaf_bits,
+                options.tolerance,
+                options.wide_tolerance,
+            )
+            # Numbers save tables only where leaves have several values.
+            one_output = len(next(leaves(rounded.trees[0])).value) == 1
+            candidates = [rounded] if one_output else [rounded, *candidates]
+        self.trees, self._decoder = min(
+            candidates, key=lambda found: _expected(found, grid)
         )
         used = {split.feature for tree in self.trees for split in splits(tree)}
         self.encoder = _ENCODERS[options.encoding](*_sent(grid, used))
@@ -266,6 +294,18 @@ class TreeGraphs:
         good = price(_ROOMS[0]) * _AS_GOOD
         bisect_left(_ROOMS, True, key=lambda room: price(room) > good)
         return list(found.values())
+
+
+def _expected(integer_trees: IntegerTrees, grid: Grid) -> float:
+    """Return about what trees cost, as long as none is merged with another."""
+    features = tuple(range(len(grid.edges)))
+    bits = Bits(features, tuple(map(len, grid.edges)))
+    # Some of the trees tell what all of them take.
+    trees = integer_trees.trees
+    sample = trees[:: -(-len(trees) // _SAMPLE)]
+    sums = TableSum.unmerged(sample, bits, _STATES_IN_CLEAR)
+    n_tables = sums.n_tables * len(trees) / len(sample)
+    return n_tables * _OPERATIONS[4] + _PER_COLUMN * len(sums.constant)
 
 
 def _sent(grid: Grid, used: set[int]) -> tuple[Grid, tuple[int, ...]]:

@@ -10,7 +10,7 @@ from fhe_estimators.export.trees import TreeArrays
 from fhe_estimators.lowering import to_quantized_module
 from fhe_estimators.operators import BitWidths
 from fhe_estimators.quantization import Grid, TreeOptions
-from fhe_estimators.quantization._leaves import on_grid, with_integer_leaves
+from fhe_estimators.quantization._leaves import numbered_leaves, on_grid, rounded_leaves
 from fhe_estimators.rewrite.trees import Ensemble, Leaf, Split, evaluate_tree, leaves
 
 
@@ -51,18 +51,33 @@ def test_thresholds_move_to_the_nearest_edge():
     assert tree.value == 0.0
 
 
-def test_one_tree_is_exact():
-    (tree,), bins = random_trees(0, 1, n_outputs=3)
-    integer, decoder = with_integer_leaves([tree], bins, np.ones(len(bins)), None, 0.01)
-    found = decoder.dequant(evaluate_tree(integer[0], bins))
-    np.testing.assert_array_equal(found, evaluate_tree(tree, bins))
+@pytest.mark.parametrize("n_trees", [1, 6])
+def test_numbered_leaves_are_exact(n_trees):
+    trees, bins = random_trees(0, n_trees, n_outputs=3)
+    trees[-1] = leaf(0.5, 1.0, 2.0) if n_trees > 1 else trees[-1]
+    integer, decoder = numbered_leaves(trees)
+    numbers = sum(evaluate_tree(tree, bins) for tree in integer)
+    assert numbers.shape == (len(bins), n_trees)
+    assert numbers.max() == 2
+    exact = sum(evaluate_tree(tree, bins) for tree in trees)
+    np.testing.assert_allclose(decoder.dequant(numbers), exact, rtol=0, atol=1e-11)
+    if n_trees == 1:
+        np.testing.assert_array_equal(decoder.dequant(numbers), exact)
+
+
+def test_ties_do_not_depend_on_the_order_of_trees():
+    trees = [leaf(0.1, 0.3), leaf(0.2, 0.2), leaf(0.3, 0.1)]
+    assert 0.1 + 0.2 + 0.3 != 0.3 + 0.2 + 0.1
+    _, decoder = numbered_leaves(trees)
+    ((first, second),) = decoder.dequant(np.zeros((1, 3), int))
+    assert first == second == 0.6
 
 
 @pytest.mark.parametrize("tolerance", [0.05, 0.005, 2**-12])
 def test_error_is_within_the_tolerance(tolerance):
     trees, bins = random_trees(1, 30)
     weights = np.random.default_rng(0).uniform(size=len(bins))
-    integer, decoder = with_integer_leaves(trees, bins, weights, None, tolerance)
+    integer, decoder = rounded_leaves(trees, bins, weights, None, tolerance)
     exact = sum(evaluate_tree(tree, bins) for tree in trees)[:, 0]
     error = decoder.dequant(sum(evaluate_tree(tree, bins) for tree in integer))[:, 0]
     error = error - exact
@@ -81,7 +96,7 @@ def test_wide_leaves_are_rounded_no_more_than_to_seven_bits():
         exact = sum(evaluate_tree(tree, bins) for tree in trees)
         found = []
         for wide in (0.005, 0.01):
-            integer, decoder = with_integer_leaves(
+            integer, decoder = rounded_leaves(
                 trees, bins, np.ones(len(bins)), None, 0.005, wide
             )
             spans = [np.ptp([leaf.value for leaf in leaves(tree)]) for tree in integer]
@@ -98,7 +113,7 @@ def test_wide_leaves_are_rounded_no_more_than_to_seven_bits():
 def test_bits_of_leaves(leaf_bits):
     """No tree's integers span more than these bits, and one's do."""
     trees, bins = random_trees(2, 10)
-    integer, decoder = with_integer_leaves(trees, bins, np.ones(len(bins)), leaf_bits, 0.01)
+    integer, decoder = rounded_leaves(trees, bins, np.ones(len(bins)), leaf_bits, 0.01)
     widths = [np.ptp([leaf.value for leaf in leaves(tree)]) for tree in integer]
     assert max(widths) in (2**leaf_bits - 1, 2**leaf_bits)
     exact = sum(evaluate_tree(tree, bins) for tree in trees)
@@ -112,7 +127,7 @@ def test_constants_are_exact(leaf_bits):
     stump = split(3, leaf(0.1, 5.0), leaf(0.3, 5.0))
     for trees in ([leaf(0.37, 2.0)] * 3, [stump, stump]):
         bins = np.zeros((4, 1), np.int64)
-        integer, decoder = with_integer_leaves(trees, bins, np.ones(4), leaf_bits, 0.01)
+        integer, decoder = rounded_leaves(trees, bins, np.ones(4), leaf_bits, 0.01)
         found = decoder.dequant(sum(evaluate_tree(tree, bins) for tree in integer))
         exact = sum(evaluate_tree(tree, bins) for tree in trees)
         np.testing.assert_allclose(found, exact, atol=1e-12 if leaf_bits else 1e-3)
@@ -122,7 +137,7 @@ def test_error_is_the_same_on_other_rows():
     """Rounding that is fitted to the rows it is judged by would not tell."""
     trees, bins = random_trees(3, 40)
     seen, unseen = bins[:20], bins[20:]
-    integer, decoder = with_integer_leaves(trees, seen, np.ones(20), None, 0.01)
+    integer, decoder = rounded_leaves(trees, seen, np.ones(20), None, 0.01)
     exact = sum(evaluate_tree(tree, unseen) for tree in trees)
     found = decoder.dequant(sum(evaluate_tree(tree, unseen) for tree in integer))
     assert np.std(found - exact) < 2 * 0.01 * np.std(exact)
@@ -137,9 +152,11 @@ def test_infinite_thresholds_decide():
         assert tree.value == expected
 
 
-def test_probabilities_add_up_to_one():
+def wine_forest(max_depth):
+    """Return a forest of seven trees, what it exports to, and rows."""
     X, y = load_wine(return_X_y=True)
-    model = RandomForestClassifier(7, max_depth=3, random_state=0).fit(X, y)
+    X = X.astype(np.float32)
+    model = RandomForestClassifier(7, max_depth=max_depth, random_state=0).fit(X, y)
     trees = [estimator.tree_ for estimator in model.estimators_]
     arrays = [
         TreeArrays(
@@ -151,13 +168,24 @@ def test_probabilities_add_up_to_one():
         )
         for tree in trees
     ]
-    exported = export_trees(arrays, X.shape[1], np.zeros(3))
-    module = to_quantized_module(
-        exported, [X.astype(np.float32)], BitWidths(), trees=TreeOptions(leaf_bits=3)
-    )
+    return model, export_trees(arrays, X.shape[1], np.zeros(3)), X
+
+
+def test_probabilities_add_up_to_one():
+    """Those of stumps, which need no tables, are summed encrypted."""
+    _, exported, X = wine_forest(max_depth=1)
+    module = to_quantized_module(exported, [X], BitWidths(), trees=TreeOptions(leaf_bits=3))
     # The last class is left to the client.
     assert module.graph.outputs[0].shape == (None, 2)
-    np.testing.assert_allclose(module(X.astype(np.float32)).sum(axis=1), 1)
+    np.testing.assert_allclose(module(X).sum(axis=1), 1)
+
+
+def test_probabilities_of_deep_trees_are_exact():
+    """A table for each class would cost more than the number of the leaf of each tree."""
+    model, exported, X = wine_forest(max_depth=3)
+    module = to_quantized_module(exported, [X], BitWidths())
+    assert module.graph.outputs[0].shape == (None, len(model.estimators_))
+    np.testing.assert_allclose(module(X), model.predict_proba(X), rtol=0, atol=1e-11)
 
 
 def test_rows_without_weight_do_not_count():
