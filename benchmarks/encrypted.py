@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 
+from benchmarks.costs import P_ERROR
 from benchmarks.data import breast_cancer_scaled
 from benchmarks.report import Row, at_least
 from benchmarks.tools import Setup, against, peak_memory, seconds
@@ -13,7 +14,6 @@ from fhe_estimators import CompilationError, LogisticRegression
 
 N_ROWS = 64
 N_BITS = 8
-P_ERROR = 2**-40
 
 
 class Encrypted:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-import time
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from sklearn.model_selection import train_test_split
 
 import fhe_estimators
 from benchmarks import data
-from benchmarks.tools import median, seconds
+from benchmarks.costs import P_ERROR
 
-P_ERROR = 2**-40
 #: Bits that the peer is measured with; ours are measured with their default.
 PEER_BITS = (6, 4)
 
@@ -105,42 +102,3 @@ def training_rows(case: Case) -> data.Data:
     X, y = case.load()
     X, _, y, _ = train_test_split(X, y, train_size=0.6, random_state=0)
     return X, y
-
-
-class Encrypted:
-    """A model of ours that is fitted and compiled and has keys."""
-
-    #: Rows of which the median is taken.
-    _TIMES = 3
-
-    def __init__(self, model: Any, X: np.ndarray, y: np.ndarray) -> None:
-        self.model, self._row = model.fit(X, y), X[:1]
-        compiling = seconds(self.model.compile)
-        self.circuit = self.model.fhe_circuit
-        self.facts = {
-            "compile": compiling,
-            "keygen": seconds(self.circuit.keygen),
-            "keys": self.circuit.evaluation_key_bytes,
-            "tables": self.circuit.programmable_bootstrap_count,
-        }
-        self._once()
-
-    def one_row(self) -> dict[str, float]:
-        """Predict a row; return seconds, the server's and all, and bytes up and down."""
-        taken: dict[str, float] = median([self._once() for _ in range(self._TIMES)])
-        return taken
-
-    def _once(self) -> dict[str, float]:
-        circuit = self.circuit
-        start = time.perf_counter()
-        sent = circuit.encrypt(self.model.quantize_input(self._row))
-        served = time.perf_counter()
-        results = circuit.run(sent)
-        done = time.perf_counter()
-        self.model.dequantize_output(*circuit.decrypt(results))
-        return {
-            "server": done - served,
-            "total": time.perf_counter() - start,
-            "up": circuit.ciphertext_bytes(sent),
-            "down": circuit.ciphertext_bytes(results),
-        }

@@ -7,7 +7,7 @@ from typing import Any
 
 from sklearn.datasets import make_classification
 
-from benchmarks.ensembles import P_ERROR, Encrypted
+from benchmarks.costs import P_ERROR, Encrypted
 from benchmarks.report import Row
 from benchmarks.tools import Setup, progress
 from fhe_estimators import CompilationError, GradientBoostingClassifier

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from benchmarks import data
-from benchmarks.ensembles import P_ERROR, Encrypted
+from benchmarks.costs import P_ERROR, Encrypted, costs, exactness
 from benchmarks.report import Row, at_least, table
 from benchmarks.tools import Setup, progress
 from fhe_estimators.neural_network import NeuralNetClassifier
@@ -94,7 +94,7 @@ def _compared(setup: Setup, network: Network) -> list[Row]:
     here = {**about, "side": "ours", "accuracy": float(accuracy)}
     if setup.peer is None:
         (taken,) = setup.alternate(ours.one_row)
-        return [_costs(here, ours.facts, taken)]
+        return [costs(here, ours.facts, taken)]
     parameters = network.peer_parameters(X.shape[1])
     scores = setup.ask("network_scores", splits=splits, parameters=parameters)
     facts = setup.ask(
@@ -107,9 +107,9 @@ def _compared(setup: Setup, network: Network) -> list[Row]:
     setup.ask("one_row")
     taken, theirs = setup.alternate(ours.one_row, partial(setup.ask, "one_row"))
     there = {**about, "side": "peer", "accuracy": float(np.mean(scores))}
-    there = _costs(there, facts, theirs, taken)
+    there = costs(there, facts, theirs, taken)
     there["goal"] = at_least(4, there["total ratio"], "x")
-    return [_costs(here, ours.facts, taken), there]
+    return [costs(here, ours.facts, taken), there]
 
 
 def _data(network: Network) -> Callable[[], data.Data]:
@@ -122,20 +122,6 @@ def _split(X: np.ndarray, y: np.ndarray, seed: int) -> tuple[np.ndarray, ...]:
     return X, y, X_test, y_test
 
 
-def _costs(
-    about: Row, facts: dict[str, Any], taken: dict[str, Any], ours: Any = None
-) -> Row:
-    return {
-        **about,
-        "total (s)": taken["total"],
-        "total ratio": taken["total"] / ours["total"] if ours else None,
-        "tables": facts["tables"],
-        "keys (MB)": facts["keys"] / 1e6,
-        "keygen (s)": facts["keygen"],
-        "compile (s)": facts["compile"],
-    }
-
-
 def network_exactness(setup: Setup) -> list[Row]:
     """Encrypted rows whose results are the clear integers, for each rounding."""
     X, y = data.breast_cancer()
@@ -143,23 +129,14 @@ def network_exactness(setup: Setup) -> list[Row]:
     for rounding in (None, "exact", "approximate"):
         options = {"n_accum_bits": 8 if rounding else 4, "rounding": rounding}
         model = Network("breast_cancer", 16, 3, 3, options).estimator(0).fit(X, y)
-        model.compile()
-        integers = model.quantize_input(X[:_N_ROWS])
-        clear = model.quantized_module_.quantized_forward(integers)
-        found = model.fhe_circuit_.encrypt_run_decrypt(integers)
-        equal = int(np.all(found == clear, axis=1).sum())
-        raw = model.dequantize_output
-        labels = (raw(scores).argmax(axis=1) for scores in (found, clear))
-        same = int(np.equal(*labels).sum())
-        goal = at_least(99, same) if rounding == "approximate" else at_least(100, equal)
-        row: Row = {
-            "rounding": str(rounding),
-            "bootstraps": model.fhe_circuit_.programmable_bootstrap_count,
-            "rows": _N_ROWS,
-            "equal": equal,
-            "same label": same,
-            "goal": goal,
-        }
+        model.compile().keygen()
+        row = exactness(model.quantized_module_, X[:_N_ROWS], labels=True)
+        row = {"rounding": str(rounding), **row}
+        row["goal"] = (
+            at_least(99, row["same label"])
+            if rounding == "approximate"
+            else at_least(_N_ROWS, row["equal"])
+        )
         progress(table([row]))
         rows.append(row)
     return rows

@@ -70,11 +70,8 @@ def prepare(X, y, name, n_bits, p_error):
     MODEL.predict(ROWS[:1], fhe="execute")
 
 
-def prepare_trees(X, y, name, parameters, n_bits, p_error):
-    """Fit, compile and make keys; return what that costs."""
-    global MODEL, ROWS
-    MODEL, ROWS = twins(name, parameters, n_bits)[0], np.array(X)
-    MODEL.fit(ROWS, np.array(y))
+def compiled(p_error):
+    """Compile the model and make keys; return what that costs."""
     compiling = seconds(lambda: MODEL.compile(ROWS, p_error=p_error))
     circuit = MODEL.fhe_circuit
     return {
@@ -83,6 +80,14 @@ def prepare_trees(X, y, name, parameters, n_bits, p_error):
         "keys": len(circuit.client.evaluation_keys.serialize()),
         "tables": circuit.programmable_bootstrap_count,
     }
+
+
+def prepare_trees(X, y, name, parameters, n_bits, p_error):
+    """Fit, compile and make keys; return what that costs."""
+    global MODEL, ROWS
+    MODEL, ROWS = twins(name, parameters, n_bits)[0], np.array(X)
+    MODEL.fit(ROWS, np.array(y))
+    return compiled(p_error)
 
 
 def network(X, y, parameters, seed):
@@ -99,14 +104,7 @@ def prepare_network(X, y, parameters, p_error):
     global MODEL, ROWS
     MODEL, scaler = network(X, y, parameters, 0)
     ROWS = scaler.transform(np.array(X)).astype(np.float32)
-    compiling = seconds(lambda: MODEL.compile(ROWS, p_error=p_error))
-    circuit = MODEL.fhe_circuit
-    return {
-        "compile": compiling,
-        "keygen": seconds(circuit.keygen),
-        "keys": len(circuit.client.evaluation_keys.serialize()),
-        "tables": circuit.programmable_bootstrap_count,
-    }
+    return compiled(p_error)
 
 
 def network_scores(splits, parameters):

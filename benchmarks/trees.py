@@ -8,20 +8,12 @@ from functools import partial
 from statistics import geometric_mean
 from typing import Any
 
-import numpy as np
-
 import fhe_estimators
 from benchmarks import data
-from benchmarks.ensembles import (
-    P_ERROR,
-    PEER_BITS,
-    Case,
-    Encrypted,
-    cases,
-    training_rows,
-)
+from benchmarks.costs import P_ERROR, Encrypted, costs, exactness
+from benchmarks.ensembles import PEER_BITS, Case, cases, training_rows
 from benchmarks.report import Row, at_least, at_most, table
-from benchmarks.tools import Setup, against, progress, seconds
+from benchmarks.tools import Setup, against, progress
 from fhe_estimators import CompilationError
 
 #: Seconds that rounds of the peer may take. A row that takes longer is measured once.
@@ -61,7 +53,7 @@ def _compared(setup: Setup, case: Case) -> list[Row]:
     rows: list[Row] = []
     if setup.peer is None:
         (taken,) = setup.alternate(ours.one_row)
-        return [_costs({**about, "side": "ours"}, ours.facts, taken)]
+        return [costs({**about, "side": "ours"}, ours.facts, taken)]
     for n_bits in PEER_BITS:
         there: Row = {**about, "side": f"peer, {n_bits} bits"}
         try:
@@ -78,8 +70,8 @@ def _compared(setup: Setup, case: Case) -> list[Row]:
         except RuntimeError as error:
             rows.append({**there, "note": _last_line(error)})
             continue
-        here = _costs({**about, "side": f"ours, beside {n_bits} bits"}, ours.facts, taken)
-        rows += [here, _costs(there, facts, theirs, taken)]
+        here = costs({**about, "side": f"ours, beside {n_bits} bits"}, ours.facts, taken)
+        rows += [here, costs(there, facts, theirs, taken)]
     return rows
 
 
@@ -94,25 +86,6 @@ def _in_turns(
         return ours(), first
     here, there = replace(setup, repeat=rounds).alternate(ours, theirs)
     return here, there
-
-
-def _costs(
-    about: Row, facts: dict[str, Any], taken: dict[str, Any], ours: Any = None
-) -> Row:
-    """Return a row of costs, with their ratio to `ours` if given."""
-    return {
-        **about,
-        "server (s)": taken["server"],
-        "ratio": taken["server"] / ours["server"] if ours else None,
-        "total (s)": taken["total"],
-        "total ratio": taken["total"] / ours["total"] if ours else None,
-        "tables": facts["tables"],
-        "bytes up": int(taken["up"]),
-        "bytes down": int(taken["down"]),
-        "keys (MB)": facts["keys"] / 1e6,
-        "keygen (s)": facts["keygen"],
-        "compile (s)": facts["compile"],
-    }
 
 
 def _last_line(error: Exception) -> str:
@@ -192,17 +165,6 @@ def _equal_rows(name: str, parameters: dict[str, Any]) -> Row:
     except ImportError as error:
         return {"note": _last_line(error)}
     model = estimator(p_error=P_ERROR, random_state=0, **parameters).fit(X, y)
-    circuit = model.compile()
-    circuit.keygen()
-    integers = model.quantize_input(X[:_N_ROWS])
-    clear = model.quantized_module.quantized_forward(integers)
-    encrypted: list[Any] = []
-    taken = seconds(lambda: encrypted.append(circuit.encrypt_run_decrypt(integers)))
-    equal = int(np.all(encrypted[0] == clear, axis=1).sum())
-    return {
-        "tables": circuit.programmable_bootstrap_count,
-        "seconds a row": taken / _N_ROWS,
-        "rows": _N_ROWS,
-        "equal": equal,
-        "goal": at_least(_N_ROWS, equal),
-    }
+    model.compile().keygen()
+    row = exactness(model.quantized_module, X[:_N_ROWS])
+    return {**row, "goal": at_least(_N_ROWS, row["equal"])}
