@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import warnings
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -168,17 +168,6 @@ class TreeGraphs:
             else (options.encoding,)
         )
         self._bits = Bits(self.encoder.features, self.encoder.sizes)
-        self._sums: dict[int, TableSum] = {}
-
-    def table_sum(self, table_bits: int) -> TableSum:
-        """Return the trees as a sum of tables of at most so many bits if possible."""
-        if table_bits not in self._sums:
-            self._sums[table_bits] = TableSum.of(self.trees, self._bits, table_bits)
-        return self._sums[table_bits]
-
-    def __getstate__(self) -> dict[str, Any]:
-        # Sums are found again from the trees, and are many times larger.
-        return {**self.__dict__, "_sums": {}}
 
     def default(self) -> tuple[Graph, Decoder]:
         """Return a graph for clear integers, found at once, not the cheapest one."""
@@ -212,26 +201,32 @@ class TreeGraphs:
         CostWarning
             If a row would take minutes.
         """
+        sums: dict[int, TableSum] = {}
         estimates: dict[int, float] = {}
-        for bits in _TABLE_BITS:
-            estimates[bits] = self._estimate(bits)
+        for bits, found in zip(
+            _TABLE_BITS,
+            TableSum.of_sizes(self.trees, self._bits, _TABLE_BITS),
+            strict=True,
+        ):
+            sums[bits], estimates[bits] = found, _estimate(found)
             if estimates[bits] > min(estimates.values()):
                 break
-        self._check_cost(estimates)
-        found: list[tuple[float, _Built, Decoder]] = []
+        ranked = sorted(estimates, key=lambda bits: estimates[bits])
+        self._check_cost(sums[ranked[0]])
+        priced: list[tuple[float, _Built, Decoder]] = []
         failure = None
-        for bits in sorted(estimates, key=lambda bits: estimates[bits]):
-            if found and estimates[bits] >= min(price for price, *_ in found):
+        for bits in ranked:
+            if priced and estimates[bits] >= min(price for price, *_ in priced):
                 break
             for encoding in self._encodings:
                 try:
-                    found += self._with_columns(bits, encoding, build)
+                    priced += self._with_columns(sums[bits], encoding, build)
                 except CompilationError as error:
                     failure = error
-        if not found:
+        if not priced:
             assert failure is not None
             raise failure
-        _, built, decoder = min(found, key=lambda entry: entry[0])
+        _, built, decoder = min(priced, key=lambda entry: entry[0])
         return built, decoder
 
     def _graph(
@@ -240,23 +235,12 @@ class TreeGraphs:
         graph, offset, scales = sums.lowered(columns, encoding)
         return graph, self._decoder.reading(Columns(scales, offset))
 
-    def _estimate(self, table_bits: int) -> float:
-        """Return a price that no circuit with tables of so many bits falls below."""
-        least = min(self.table_sum(table_bits).table_bits, max(_KEY_BYTES))
-        return self._work(table_bits) + _PER_KEY_BYTE * _KEY_BYTES[least]
-
-    def _work(self, table_bits: int) -> float:
-        """Return a complexity that no circuit with tables of so many bits falls below."""
-        sums = self.table_sum(table_bits)
-        return sums.n_tables * _OPERATIONS[min(sums.table_bits, max(_OPERATIONS))]
-
-    def _check_cost(self, estimates: Mapping[int, float]) -> None:
-        best = min(estimates, key=lambda bits: estimates[bits])
-        seconds = estimated_seconds(self._work(best))
+    def _check_cost(self, sums: TableSum) -> None:
+        seconds = estimated_seconds(_work(sums))
         if seconds < _SLOW:
             return
         message = (
-            f"{len(self.trees)} trees take {self.table_sum(best).n_tables} table look-ups: "
+            f"{len(self.trees)} trees take {sums.n_tables} table look-ups: "
             f"about {seconds:,.0f} s for each encrypted row on this machine. Use fewer or "
             "smaller trees (n_estimators, max_depth, max_leaf_nodes), or fewer bins "
             "(n_bits)."
@@ -266,10 +250,9 @@ class TreeGraphs:
         warnings.warn(message, CostWarning, stacklevel=2)
 
     def _with_columns(
-        self, table_bits: int, encoding: str, build: Callable[[Graph], _Built]
+        self, sums: TableSum, encoding: str, build: Callable[[Graph], _Built]
     ) -> list[tuple[float, _Built, Decoder]]:
         """Return the price of what is built with several numbers of columns, and it."""
-        sums = self.table_sum(table_bits)
         found: dict[int, tuple[float, _Built, Decoder]] = {}
         prices: dict[int, float] = {}
 
@@ -294,6 +277,16 @@ class TreeGraphs:
         good = price(_ROOMS[0]) * _AS_GOOD
         bisect_left(_ROOMS, True, key=lambda room: price(room) > good)
         return list(found.values())
+
+
+def _estimate(sums: TableSum) -> float:
+    """Return a price that no circuit with these tables falls below."""
+    return _work(sums) + _PER_KEY_BYTE * _KEY_BYTES[min(sums.table_bits, max(_KEY_BYTES))]
+
+
+def _work(sums: TableSum) -> float:
+    """Return a complexity that no circuit with these tables falls below."""
+    return sums.n_tables * _OPERATIONS[min(sums.table_bits, max(_OPERATIONS))]
 
 
 def _expected(integer_trees: IntegerTrees, grid: Grid) -> float:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,23 +12,21 @@ from fhe_estimators.rewrite.trees._groups import Fragment, Gate, Group, gates_of
 from fhe_estimators.rewrite.trees._tree import (
     Box,
     Leaf,
+    Split,
     Tree,
     leaves,
     mapped,
     sides,
-    simplified,
     splits,
 )
 
 
-def cover(
-    tree: Tree, source: int, most_states: int, n_constants: int
-) -> tuple[np.ndarray, list[Group]]:
+def cover(tree: Tree, source: int, most_states: int) -> tuple[np.ndarray, list[Group]]:
     """Write a tree as a constant and the fewest groups of at most `most_states` states.
 
-    A dynamic program over the nodes: a subtree is one group if it fits, else its two sides
-    are covered each. A subtree that equals the constant needs no group, so the constant is
-    the leaf value that leaves the fewest groups.
+    A subtree is one group if it fits, else its two sides are covered each. A leaf that
+    equals the constant needs no group, so the constant is the value with which most tables
+    are saved.
 
     Parameters
     ----------
@@ -38,35 +37,48 @@ def cover(
     most_states : int
         At least 2. A leaf behind more gates than this allows takes ``gates + 1`` states
         all the same: there is no smaller group.
-    n_constants : int
-        So many values, those of the most leaves, are tried as the constant.
 
     Returns
     -------
     constant : ndarray of int64 of shape (n_outputs,)
     groups : list of Group
     """
+    pieces = list(_pieces(tree, {}, source, most_states))
+    # Tables, then states: singles are free, small groups are easier to merge.
+    tables: Counter[tuple[int, ...]] = Counter()
+    states: Counter[tuple[int, ...]] = Counter()
+    for _, piece, group in pieces:
+        if isinstance(piece, Leaf) and len(group.features) > 1:
+            value = tuple(piece.value.tolist())
+            tables[value] += 1
+            states[value] += group.states
     values = Counter(tuple(leaf.value.tolist()) for leaf in leaves(tree))
-    covers = []
-    for value, _ in values.most_common(n_constants):
-        constant = np.array(value, np.int64)
-        shifted = mapped(tree, lambda leaf, by=constant: Leaf(leaf.value - by))  # type: ignore[misc]
-        covers.append((constant, _groups(simplified(shifted), {}, source, most_states)))
-    return min(covers, key=lambda found: _price(found[1]))
+    found = max(values, key=lambda value: (tables[value], states[value], values[value]))
+    constant = np.array(found, np.int64)
 
+    def less(leaf: Leaf) -> Leaf:
+        return Leaf(leaf.value - constant)
 
-def _groups(tree: Tree, box: Box, source: int, most_states: int) -> list[Group]:
-    if isinstance(tree, Leaf) and not tree.value.any():
-        return []
-    if isinstance(tree, Leaf) or _least_states(tree, most_states) <= most_states:
-        group = Fragment(gates_of(box), tree, source).as_group()
-        if isinstance(tree, Leaf) or group.states <= most_states:
-            return [group]
-    below, above = sides(box, tree)
-    return [
-        *_groups(tree.below, below, source, most_states),
-        *_groups(tree.above, above, source, most_states),
+    return constant, [
+        replace(group, fragments=(Fragment(gates, mapped(piece, less), source),))
+        for gates, piece, group in pieces
+        if isinstance(piece, Split) or not np.array_equal(piece.value, constant)
     ]
+
+
+def _pieces(
+    tree: Tree, box: Box, source: int, most_states: int
+) -> Iterator[tuple[frozenset[Gate], Tree, Group]]:
+    """Yield gates, subtrees and their groups, which do not depend on a constant."""
+    if isinstance(tree, Leaf) or _least_states(tree, most_states) <= most_states:
+        gates = gates_of(box)
+        group = Fragment(gates, tree, source).as_group()
+        if isinstance(tree, Leaf) or group.states <= most_states:
+            yield gates, tree, group
+            return
+    below, above = sides(box, tree)
+    yield from _pieces(tree.below, below, source, most_states)
+    yield from _pieces(tree.above, above, source, most_states)
 
 
 def _least_states(tree: Tree, enough: int) -> int:
@@ -77,12 +89,6 @@ def _least_states(tree: Tree, enough: int) -> int:
         if len(edges) >= enough:
             break
     return len(edges) + 1
-
-
-def _price(groups: Iterable[Group]) -> tuple[int, int]:
-    """Return tables, then states: singles are free, small groups are easier to merge."""
-    several = [group.states for group in groups if len(group.features) > 1]
-    return len(several), sum(several)
 
 
 def merge(groups: Sequence[Group], most_states: int) -> list[Group]:

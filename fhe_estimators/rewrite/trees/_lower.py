@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -18,9 +18,6 @@ from fhe_estimators.rewrite.trees._groups import Group, factored
 from fhe_estimators.rewrite.trees._inputs import Bits
 from fhe_estimators.rewrite.trees._narrow import additive_part
 from fhe_estimators.rewrite.trees._tree import ANY, Tree
-
-#: Leaf values that are tried as the constant of a tree.
-_CONSTANTS = 16
 
 
 class Lowered(NamedTuple):
@@ -107,27 +104,37 @@ class TableSum:
 
     @classmethod
     def of(cls, trees: Sequence[Tree], bits: Bits, table_bits: int) -> TableSum:
-        """Cover simplified trees by tables of at most `table_bits` bits if possible.
+        """Cover simplified trees by tables of at most `table_bits` bits if possible."""
+        return next(cls.of_sizes(trees, bits, [table_bits]))
+
+    @classmethod
+    def of_sizes(
+        cls, trees: Sequence[Tree], bits: Bits, table_bits: Iterable[int]
+    ) -> Iterator[TableSum]:
+        """Yield covers by tables of several sizes, each once it is asked for.
 
         Large pieces of a tree make few tables, small ones find more to be merged with:
         trees are cut in pieces of several sizes, and the fewest tables are taken.
         """
-        most_states = 1 << table_bits
-        sizes = sorted({min(size, most_states) for size in (4, 8, most_states)})
-        cuts = (cls.unmerged(trees, bits, size, _CONSTANTS) for size in reversed(sizes))
-        sums = (
-            replace(cut, groups=merge(cut.groups, most_states), narrow=True) for cut in cuts
-        )
-        return min(sums, key=lambda merged: merged.n_tables)
+
+        @cache
+        def cut(states: int) -> TableSum:
+            return cls.unmerged(trees, bits, states)
+
+        for most_states in (1 << size for size in table_bits):
+            sizes = sorted({min(size, most_states) for size in (4, 8, most_states)})
+            sums = (
+                replace(cut(size), groups=merge(cut(size).groups, most_states), narrow=True)
+                for size in reversed(sizes)
+            )
+            yield min(sums, key=lambda merged: merged.n_tables)
 
     @classmethod
-    def unmerged(
-        cls, trees: Sequence[Tree], bits: Bits, most_states: int, n_constants: int = 1
-    ) -> TableSum:
+    def unmerged(cls, trees: Sequence[Tree], bits: Bits, most_states: int) -> TableSum:
         """Cover simplified trees, each by itself; see `cover`."""
         constants, groups = [], []
         for source, tree in enumerate(trees):
-            constant, covering = cover(tree, source, most_states, n_constants)
+            constant, covering = cover(tree, source, most_states)
             constants.append(constant)
             groups += covering
         # What is free is set aside first: merged with others it would fill tables.
