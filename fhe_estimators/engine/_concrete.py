@@ -22,6 +22,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from fhe_estimators.engine._memory import kept_memory
 from fhe_estimators.engine._program import Facts, Integers
 from fhe_estimators.engine._selection import Selection
 from fhe_estimators.engine._spatial import convolution, padding
@@ -327,10 +328,9 @@ class ConcreteProgram:
             size = self.facts.input_bytes // self.selection.n_parts
             gathered = self.selection.gathered(messages, self.rows, size)
             ciphertexts = (_concrete().Value.deserialize(gathered),)
-        results = self._server.run(
-            *ciphertexts, evaluation_keys=self._client.evaluation_keys
-        )
-        return as_tuple(results)
+        keys = self._client.evaluation_keys
+        with kept_memory():
+            return as_tuple(self._server.run(*ciphertexts, evaluation_keys=keys))
 
     def decrypt(self, ciphertexts: Any) -> Integers:
         """Return the integers of the results.
