@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -15,7 +14,6 @@ from fhe_estimators.rewrite.trees._tree import (
     Split,
     Tree,
     leaves,
-    mapped,
     sides,
     splits,
 )
@@ -47,7 +45,7 @@ def cover(tree: Tree, source: int, most_states: int) -> tuple[np.ndarray, list[G
     # Tables, then states: singles are free, small groups are easier to merge.
     tables: Counter[tuple[int, ...]] = Counter()
     states: Counter[tuple[int, ...]] = Counter()
-    for _, piece, group in pieces:
+    for piece, group in pieces:
         if isinstance(piece, Leaf) and len(group.features) > 1:
             value = tuple(piece.value.tolist())
             tables[value] += 1
@@ -60,21 +58,20 @@ def cover(tree: Tree, source: int, most_states: int) -> tuple[np.ndarray, list[G
         return Leaf(leaf.value - constant)
 
     return constant, [
-        replace(group, fragments=(Fragment(gates, mapped(piece, less), source),))
-        for gates, piece, group in pieces
+        group.mapped(less)
+        for piece, group in pieces
         if isinstance(piece, Split) or not np.array_equal(piece.value, constant)
     ]
 
 
 def _pieces(
     tree: Tree, box: Box, source: int, most_states: int
-) -> Iterator[tuple[frozenset[Gate], Tree, Group]]:
-    """Yield gates, subtrees and their groups, which do not depend on a constant."""
+) -> Iterator[tuple[Tree, Group]]:
+    """Yield subtrees and their groups, whose states do not depend on the values."""
     if isinstance(tree, Leaf) or _least_states(tree, most_states) <= most_states:
-        gates = gates_of(box)
-        group = Fragment(gates, tree, source).as_group()
+        group = Fragment(gates_of(box), tree, source).as_group()
         if isinstance(tree, Leaf) or group.states <= most_states:
-            yield gates, tree, group
+            yield tree, group
             return
     below, above = sides(box, tree)
     yield from _pieces(tree.below, below, source, most_states)

@@ -11,8 +11,8 @@ find it, and one to look it up.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 
@@ -21,9 +21,11 @@ import numpy as np
 from fhe_estimators.rewrite.trees._tree import (
     ANY,
     Box,
+    Leaf,
     Tree,
     evaluate_tree,
     leaves,
+    mapped,
     splits,
 )
 
@@ -109,6 +111,14 @@ class Group:
         values = np.array([leaf.value for tree in trees for leaf in leaves(tree)])
         found = {tuple(_primitive(value).tolist()) for value in values if value.any()}
         return found.pop() if len(found) == 1 else None
+
+    def mapped(self, function: Callable[[Leaf], Leaf]) -> Group:
+        """Return the group of the same fragments with other leaves."""
+        fragments = tuple(
+            replace(fragment, tree=mapped(fragment.tree, function))
+            for fragment in self.fragments
+        )
+        return replace(self, fragments=fragments)
 
     def merged(self, other: Group, most_states: int) -> Group | None:
         """Return the group of the fragments of both, if it has no more states."""
