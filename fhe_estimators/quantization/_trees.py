@@ -32,6 +32,7 @@ from fhe_estimators.rewrite.trees import (
     Column,
     Ensemble,
     TableSum,
+    Tree,
     leaves,
     splits,
 )
@@ -143,21 +144,8 @@ class TreeGraphs:
         X, weights = X[weights > 0], weights[weights > 0]
         step = -(-len(X) // _ROWS)
         real = on_grid(ensemble, grid)
-        candidates = [numbered_leaves(real)]
-        if len(real) > 1:
-            rounded = rounded_leaves(
-                real,
-                grid.bins(X[::step]),
-                weights[::step],
-                options.leaf_bits,
-                options.tolerance,
-                options.wide_tolerance,
-            )
-            # Numbers save tables only where leaves have several values.
-            one_output = len(next(leaves(rounded.trees[0])).value) == 1
-            candidates = [rounded] if one_output else [rounded, *candidates]
-        self.trees, self._decoder = min(
-            candidates, key=lambda found: _expected(found, grid)
+        self.trees, self._decoder = _integer_trees(
+            real, grid, grid.bins(X[::step]), weights[::step], options
         )
         used = {split.feature for tree in self.trees for split in splits(tree)}
         self.encoder = _ENCODERS[options.encoding](*_sent(grid, used))
@@ -287,6 +275,30 @@ def _estimate(sums: TableSum) -> float:
 def _work(sums: TableSum) -> float:
     """Return a complexity that no circuit with these tables falls below."""
     return sums.n_tables * _OPERATIONS[min(sums.table_bits, max(_OPERATIONS))]
+
+
+def _integer_trees(
+    trees: list[Tree],
+    grid: Grid,
+    bins: np.ndarray,
+    weights: np.ndarray,
+    options: TreeOptions,
+) -> IntegerTrees:
+    """Return trees with the numbers of their leaves, or with rounded leaves."""
+    if len(trees) == 1:
+        return numbered_leaves(trees)
+    rounded = rounded_leaves(
+        trees,
+        bins,
+        weights,
+        options.leaf_bits,
+        options.tolerance,
+        options.wide_tolerance,
+    )
+    if len(next(leaves(rounded.trees[0])).value) == 1:
+        # Numbers save tables only where leaves have several values.
+        return rounded
+    return min((rounded, numbered_leaves(trees)), key=lambda found: _expected(found, grid))
 
 
 def _expected(integer_trees: IntegerTrees, grid: Grid) -> float:

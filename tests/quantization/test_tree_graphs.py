@@ -157,8 +157,14 @@ def test_sums_that_were_compared_are_not_kept():
     found.default()
     before = len(pickle.dumps(found))
     found.cheapest(builder(lambda graph: 1.0)[0])
-    # What numbers of bits are looked up by is kept.
     assert len(pickle.dumps(found)) < 1.01 * before
+    assert len(pickle.dumps(sum_of_tables(found, 3))) > before
+    loaded = pickle.loads(pickle.dumps(found))
+    for trees in (found, loaded):
+        assert sum_of_tables(trees, 3).n_tables > 0
+    graph, again = (sum_of_tables(t, 3).lowered().graph for t in (found, loaded))
+    for name, array in graph.constants.items():
+        np.testing.assert_array_equal(array, again.constants[name])
 
 
 def test_only_features_that_are_compared_are_sent():
