@@ -24,9 +24,9 @@ def kept_memory() -> Iterator[None]:
 
     At each call the engine converts the bootstrap key to another form, of about 55 MB, and
     frees it. The GNU C library maps blocks of that size by themselves, so that all their
-    pages are new to the process each time: 14,000 page faults, 20 ms. In this context it
-    takes them from the heap. From the first one on, until the process ends, the heap keeps
-    up to 256 MB that are free [1]_. With another C library nothing changes.
+    pages are new to the process each time: 14,000 page faults, 20 ms of system time. In
+    this context it takes them from the heap. From the first one on, until the process ends,
+    the heap keeps up to 256 MB that are free [1]_. With another C library nothing changes.
 
     References
     ----------
