@@ -85,6 +85,15 @@ def _ciphers(client: Any) -> Any:
     return program.get_client_circuit(name)
 
 
+def _evaluator(server: Any) -> Any:
+    """Return what evaluates the circuit of a server, for the same reason as `_ciphers`."""
+    from concrete.compiler import ServerProgram
+
+    (circuit,) = server.program_info.get_circuits()
+    program = ServerProgram(server._library, False)
+    return program.get_server_circuit(circuit.get_name())
+
+
 class ConcreteEngine:
     """TFHE through concrete-python.
 
@@ -281,6 +290,8 @@ class ConcreteProgram:
         self._compiled = compiled
         self._client = _concrete().Client(server.client_specs)
         self._ciphers: Any = None
+        #: Those that no call is using: each serves one at a time.
+        self._evaluators: list[Any] = []
         self._lock = Lock()
         # The engine leaves its temporary folder behind.
         folder = server._library.get_output_dir_path()
@@ -328,9 +339,16 @@ class ConcreteProgram:
             size = self.facts.input_bytes // self.selection.n_parts
             gathered = self.selection.gathered(messages, self.rows, size)
             ciphertexts = (_concrete().Value.deserialize(gathered),)
-        keys = self._client.evaluation_keys
+        values = [ciphertext._inner for ciphertext in ciphertexts]
+        keys = self._client.evaluation_keys.server_keyset
+        try:
+            evaluator = self._evaluators.pop()
+        except IndexError:
+            evaluator = _evaluator(self._server)
         with kept_memory():
-            return as_tuple(self._server.run(*ciphertexts, evaluation_keys=keys))
+            results = evaluator.call(values, keys)
+        self._evaluators.append(evaluator)
+        return tuple(map(_concrete().Value, results))
 
     def decrypt(self, ciphertexts: Any) -> Integers:
         """Return the integers of the results.
