@@ -89,9 +89,8 @@ def _evaluator(server: Any) -> Any:
     """Return what evaluates the circuit of a server, for the same reason as `_ciphers`."""
     from concrete.compiler import ServerProgram
 
-    (circuit,) = server.program_info.get_circuits()
-    program = ServerProgram(server._library, False)
-    return program.get_server_circuit(circuit.get_name())
+    (name,) = server.program_info.function_list()
+    return ServerProgram(server._library, False).get_server_circuit(name)
 
 
 class ConcreteEngine:
@@ -333,22 +332,35 @@ class ConcreteProgram:
         )
 
     def run(self, ciphertexts: Any) -> Any:
-        """Return ciphertexts of the results."""
+        """Return ciphertexts of the results.
+
+        Raises
+        ------
+        ValueError
+            If something is not a ciphertext.
+        """
+        value = _concrete().Value
+        for place, ciphertext in enumerate(ciphertexts):
+            if not isinstance(ciphertext, value):
+                raise ValueError(
+                    f"ciphertexts[{place}] must be a ciphertext, as encrypt returns it; "
+                    f"got {type(ciphertext).__name__}."
+                )
         if self.selection is not None:
             messages = [ciphertext.serialize() for ciphertext in ciphertexts]
             size = self.facts.input_bytes // self.selection.n_parts
             gathered = self.selection.gathered(messages, self.rows, size)
-            ciphertexts = (_concrete().Value.deserialize(gathered),)
-        values = [ciphertext._inner for ciphertext in ciphertexts]
+            ciphertexts = (value.deserialize(gathered),)
+        inputs = [ciphertext._inner for ciphertext in ciphertexts]
         keys = self._client.evaluation_keys.server_keyset
         try:
             evaluator = self._evaluators.pop()
         except IndexError:
             evaluator = _evaluator(self._server)
         with kept_memory():
-            results = evaluator.call(values, keys)
+            results = evaluator.call(inputs, keys)
         self._evaluators.append(evaluator)
-        return tuple(map(_concrete().Value, results))
+        return tuple(map(value, results))
 
     def decrypt(self, ciphertexts: Any) -> Integers:
         """Return the integers of the results.
