@@ -226,8 +226,17 @@ def _traced(graph: Graph, fhe: Any) -> Callable[[Node], Callable[..., Any]]:
             bits = max(1, (len(table) - 1).bit_length()) + lsbs
             index = fhe.hint(x - first, bit_width=bits)
             if lsbs:
-                index = fhe.round_bit_pattern(
-                    index, lsbs_to_remove=lsbs, exactness=exactness
+                # The engine must not protect from overflows: it takes every difference of
+                # the widths before and behind the rounding for one, and reads the width
+                # behind from examples. It clips approximate results to that width.
+                index = fhe.hint(
+                    fhe.round_bit_pattern(
+                        index,
+                        lsbs_to_remove=lsbs,
+                        overflow_protection=False,
+                        exactness=exactness,
+                    ),
+                    bit_width=bits,
                 )
             if table.ndim == 1:
                 return fhe.univariate(
