@@ -16,6 +16,7 @@ from fhe_estimators._version import __version__
 _MODULE_OF = {
     **dict.fromkeys(
         (
+            "AccuracyWarning",
             "BitWidthError",
             "CompilationError",
             "CostWarning",

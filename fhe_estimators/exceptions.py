@@ -3,6 +3,7 @@
 from sklearn.exceptions import NotFittedError
 
 __all__ = [
+    "AccuracyWarning",
     "BitWidthError",
     "CompilationError",
     "CostWarning",
@@ -34,6 +35,10 @@ class BitWidthError(ValueError):
 
 class CompilationError(RuntimeError):
     """There are no cryptographic parameters for a circuit, or it would take hours."""
+
+
+class AccuracyWarning(UserWarning):
+    """A quantized model is less accurate than its number of bits lets expect."""
 
 
 class CostWarning(UserWarning):

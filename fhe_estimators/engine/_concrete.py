@@ -8,7 +8,6 @@ References
 
 from __future__ import annotations
 
-import functools
 import inspect
 import logging
 import shutil
@@ -16,6 +15,7 @@ import tempfile
 import warnings
 import weakref
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import Any, NoReturn
@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 _SIGNED = "fhe_estimators.signed"
 
 
-@functools.cache
+@cache
 def _signs() -> Any:
     """Return what makes tensors signed that can be negative.
 
@@ -55,7 +55,7 @@ def _signs() -> Any:
     return Signs()
 
 
-@functools.cache
+@cache
 def _concrete() -> Any:
     """Import the engine; it announces at import that its own import style is old."""
     with warnings.catch_warnings():
@@ -238,19 +238,7 @@ def _traced(graph: Graph, fhe: Any) -> Callable[[Node], Callable[..., Any]]:
                     ),
                     bit_width=bits,
                 )
-            if table.ndim == 1:
-                return fhe.univariate(
-                    lambda i: table[np.clip(i >> lsbs, 0, len(table) - 1)]
-                )(index)
-            # The engine rounds, but does not shift: an entry for each integer.
-            missing = (1 << (bits - lsbs)) - len(table)
-            padded = np.concatenate([table, np.repeat(table[-1:], missing, 0)])
-            columns = padded.repeat(1 << lsbs, axis=0).reshape(1 << bits, -1).T
-            tables = np.empty(columns.shape[0], dtype=object)
-            tables[:] = [fhe.LookupTable(column.tolist()) for column in columns]
-            shaped = tables.reshape(1, *table.shape[1:])
-            # The engine wants one table for each element (it does not broadcast).
-            return fhe.LookupTable(np.broadcast_to(shaped, x.shape).copy())[index]
+            return fhe.univariate(lambda i: _entries(table, lsbs, i))(index)
 
         return apply
 
@@ -265,6 +253,15 @@ def _traced(graph: Graph, fhe: Any) -> Callable[[Node], Callable[..., Any]]:
     }
     others = operators_of(graph)
     return lambda node: own.get(node.op, others)(node)
+
+
+def _entries(table: np.ndarray, lsbs: int, index: np.ndarray) -> np.ndarray:
+    """Return the entries at rounded indices, whose lowest bits are zero.
+
+    The engine asks for indices beyond the table, too, which no integer has.
+    """
+    place = np.clip(np.asarray(index) >> lsbs, 0, len(table) - 1)
+    return table[place] if table.ndim == 1 else np.take_along_axis(table, place, axis=0)
 
 
 def _hinted(graph: Graph, fhe: Any) -> Callable[[Node, str, Any], Any]:

@@ -18,7 +18,7 @@ from fhe_estimators.exceptions import (
 from fhe_estimators.graph._graph import Graph
 from fhe_estimators.graph._show import show
 
-#: A table is evaluated on at most this many bits (the scheme's limit).
+#: A table reads at most this many bits, after rounding (the engine's limit).
 MAXIMUM_TABLE_BITS = 16
 
 Complaint = tuple[type[Exception], str]
@@ -95,14 +95,13 @@ def _known_ranges(graph: Graph, operators: Collection[str]) -> Iterator[Complain
 def _small_tables(graph: Graph, operators: Collection[str]) -> Iterator[Complaint]:
     for node in graph:
         if node.op == "TableLookup":
-            entries = len(graph.constants[node.inputs[1]])
-            bits = (entries - 1).bit_length() + node.attributes.get("lsbs", 0)
+            bits = (len(graph.constants[node.inputs[1]]) - 1).bit_length()
             if bits > MAXIMUM_TABLE_BITS:
                 yield (
                     BitWidthError,
-                    f"the table {node} reads an integer of {bits} bits; the limit is "
-                    f"{MAXIMUM_TABLE_BITS}. Use a smaller n_bits, fewer inputs per "
-                    "neuron, or prune weights",
+                    f"the table {node} reads {bits} bits; the limit is "
+                    f"{MAXIMUM_TABLE_BITS}. Round sums to fewer bits, use a smaller "
+                    "n_bits, fewer inputs per neuron, or prune weights",
                 )
 
 

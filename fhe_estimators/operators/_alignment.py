@@ -57,31 +57,34 @@ def align(
     ).reshape(functions.shape)
     counts += np.maximum(counts.sum(axis=0), 1) * _UNSEEN / n_integers
 
+    # Sums over all integers below one: of weights, of entries, and of their squares. Those
+    # over integers that share an entry are differences of two of them.
+    zeros = np.zeros((1, n_functions))
+    below = [
+        np.concatenate([zeros, np.cumsum(counts * functions**power, axis=0)])
+        for power in range(3)
+    ]
+    # What differences of these sums are exact to.
+    noise = below[2][-1] * 1e-12
+
     unit = 1 << lsbs
     front = np.arange(most + 1) + (unit >> 1) - first
     n_entries = (n_integers - 1 + int(front[-1]) >> lsbs) + 1 + spare
     best = np.full(n_functions, np.inf)
     shift, table = np.zeros(n_functions, int), np.zeros((n_entries, n_functions), int)
     for place in np.unique(np.linspace(0, most, _SHIFTS).astype(int)).tolist():
-        before = int(front[place])
-        behind = n_entries * unit - n_integers - before
-        # Of what shares an entry: the weight, the sum and the sum of squares.
-        weight, total, squares = (
-            np.pad(counts * functions**power, ((before, behind), (0, 0)))
-            .reshape(n_entries, unit, n_functions)
-            .sum(axis=1)
-            for power in range(3)
-        )
-        empty = weight == 0
-        mean = total / np.where(empty, 1, weight)
+        borders = np.clip(np.arange(n_entries + 1) * unit - front[place], 0, n_integers)
+        weight, total, squares = (np.diff(sums[borders], axis=0) for sums in below)
+        empty = np.diff(borders) == 0
+        mean = total / np.where(empty[:, np.newaxis], 1, weight)
         error = (squares - weight * mean**2).sum(axis=0)
         entries = np.rint(mean).astype(np.int64)
         # In front of the first integer and behind the last one nothing is ever looked up
         # but what approximate rounding strays to.
         middle = n_entries // 2
-        entries[:middle] = np.where(empty[:middle], functions[0], entries[:middle])
-        entries[middle:] = np.where(empty[middle:], functions[-1], entries[middle:])
-        better = error < best * (1 - 1e-12)
+        entries[:middle][empty[:middle]] = functions[0]
+        entries[middle:][empty[middle:]] = functions[-1]
+        better = error < best - noise
         best = np.where(better, error, best)
         shift[better], table[:, better] = place, entries[:, better]
     return shift[function_of], table[:, function_of]

@@ -331,19 +331,21 @@ class IntegerBuilder:
         low, high = int(counted.low.min()), int(counted.high.max())
         rounding = Rounding() if tensor.whole else self._rounding
         first, lsbs, size = rounding.index(low, high, result)
-        bits = (size - 1).bit_length() + lsbs
-        if bits > MAXIMUM_TABLE_BITS:
+        kept = (size - 1).bit_length()
+        if kept > MAXIMUM_TABLE_BITS:
             raise BitWidthError(
-                f"The table that computes {result!r} reads {tensor.name!r}, an integer "
-                f"of {bits} bits; the limit is {MAXIMUM_TABLE_BITS}. "
-                "Use a smaller n_bits, fewer inputs per neuron, or prune weights."
+                f"The table that computes {result!r} reads {kept} bits of {tensor.name!r}; "
+                f"the limit is {MAXIMUM_TABLE_BITS}. Round sums to fewer bits, use a "
+                "smaller n_bits, fewer inputs per neuron, or prune weights."
             )
         shift = np.zeros_like(start)
         width, n_elements = high - low + 1, start.size
         if lsbs and width * n_elements <= _MOST_ENTRIES:
             # The last index may be as large as its bits allow.
             spare = int(rounding.approximate)
-            room = (1 << bits) - 1 - (high - first) - (1 << lsbs >> 1) - (spare << lsbs)
+            room = (
+                (1 << kept + lsbs) - 1 - (high - first) - (1 << lsbs >> 1) - (spare << lsbs)
+            )
             seen = self.samples[tensor.name] - start - low
             shift, table = align(
                 _entries(counted, grid, np.arange(low, high + 1)).reshape(width, -1),

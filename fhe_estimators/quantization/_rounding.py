@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from fhe_estimators.exceptions import BitWidthError, CompilationError
+from fhe_estimators.exceptions import AccuracyWarning, BitWidthError, CompilationError
 from fhe_estimators.graph import as_tuple
 from fhe_estimators.operators import Rounding
 from fhe_estimators.quantization._module import QuantizedModule
@@ -17,8 +18,8 @@ logger = logging.getLogger(__name__)
 
 #: Bits that may be kept; tables of more take seconds.
 _CANDIDATES = (2, 3, 4, 5, 6, 7, 8)
-#: Of the candidates that are accurate enough, so many are compiled, those of fewest bits: a
-#: further bit doubles the cost of a table.
+#: Of the candidates that are accurate enough, so many that have parameters are compared,
+#: those of fewest bits: a further bit doubles the cost of a table.
 _COMPILED = 3
 
 ROUNDINGS = ("exact", "approximate")
@@ -93,6 +94,11 @@ def fewest_bits(
     ------
     BitWidthError
         If tables would read too wide integers even so.
+
+    Warns
+    -----
+    AccuracyWarning
+        If nothing that is accurate has cryptographic parameters.
     """
     if options.method is None or options.bits != "auto":
         bits = options.bits if options.method else None
@@ -117,11 +123,32 @@ def fewest_bits(
         return modules[0]
     errors = [error(module) for module in modules]
     # More bits are closer; what even the most cannot reach is not asked of fewer.
-    limit = np.hypot(errors[-1], options.tolerance)
+    limit = np.hypot(min(errors), options.tolerance)
     close = [place for place in range(len(modules)) if errors[place] <= limit]
-    costs = {place: _cost(modules[place], complexity) for place in close[:_COMPILED]}
+    costs: dict[int, float] = {}
+    for place in close:
+        if len(costs) == _COMPILED:
+            break
+        cost = _cost(modules[place], complexity)
+        if np.isfinite(cost):
+            costs[place] = cost
     logger.debug("errors %s, costs %s", errors, costs)
-    return modules[min(costs, key=lambda place: costs[place])]
+    if costs:
+        return modules[min(costs, key=lambda place: costs[place])]
+    # None that is accurate has parameters: the most accurate one that has.
+    for place in sorted(set(range(len(modules))) - set(close), key=lambda i: errors[i]):
+        if np.isfinite(_cost(modules[place], complexity)):
+            warnings.warn(
+                "Sums have to be rounded so far, to have cryptographic parameters, that "
+                f"outputs err by {errors[place]:.2f} of their standard deviation on the "
+                f"calibration rows; {min(errors):.2f} without. Use a smaller n_bits, fewer "
+                "inputs per neuron, or quantization-aware training.",
+                AccuracyWarning,
+                stacklevel=2,
+            )
+            return modules[place]
+    # Compiling says why.
+    return modules[close[0]]
 
 
 def deviation(

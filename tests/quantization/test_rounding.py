@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fhe_estimators.engine import ClearEngine, run_clear
-from fhe_estimators.exceptions import BitWidthError
+from fhe_estimators.exceptions import AccuracyWarning, BitWidthError, CompilationError
 from fhe_estimators.graph import Graph, Node, Value
 from fhe_estimators.numpy_module import NumpyModule
 from fhe_estimators.operators import BitWidths, Rounding
@@ -154,9 +154,39 @@ def test_given_bits_and_no_rounding():
     assert whole.rounding == ""
 
 
-def test_accumulator_too_wide_even_to_be_rounded():
-    with pytest.raises(BitWidthError, match=r"reads 'h', an integer of 2. bits"):
-        chosen(RoundingOptions(), bits=12)
+def test_accumulators_wider_than_tables_are_rounded():
+    with pytest.raises(BitWidthError, match=r"reads 2. bits of 'h'; the limit is 16"):
+        chosen(RoundingOptions(None), bits=12)
+    (layer,) = (
+        layer for layer in chosen(RoundingOptions(), bits=12).layers if layer.tables
+    )
+    assert layer.input_bits > 20
+    assert layer.kept_bits <= 8
+
+
+def with_parameters_if(has):
+    """Return a cost for modules that keep so many bits."""
+
+    def cost(module):
+        (kept,) = kept_bits(module)
+        if not has(kept):
+            raise CompilationError("No cryptographic parameters")
+        return float(kept)
+
+    return cost
+
+
+def test_what_is_chosen_has_cryptographic_parameters():
+    options = RoundingOptions(tolerance=0.3)
+    (best,) = kept_bits(chosen(options))
+    more = kept_bits(chosen(options, with_parameters_if(lambda kept: kept > best + 1)))
+    assert more == [best + 2]
+    # No accurate one has: the most accurate one that has, and a warning.
+    with pytest.warns(AccuracyWarning, match=r"outputs err by \d\.\d\d of"):
+        fewer = kept_bits(chosen(options, with_parameters_if(lambda kept: kept < best)))
+    assert fewer == [best - 1]
+    # None at all has: compiling says so.
+    assert chosen(options, with_parameters_if(lambda kept: False)).graph
 
 
 @pytest.mark.parametrize(
