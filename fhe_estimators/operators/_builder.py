@@ -124,6 +124,11 @@ class Step(NamedTuple):
     scale: np.ndarray
     of_weights: bool = False
 
+    @classmethod
+    def of(cls, tensor: Encrypted) -> Step:
+        """Return the step of what a table gave or a client encrypts."""
+        return cls(np.where(tensor.is_constant, 0.0, tensor.scale))
+
 
 class IntegerBuilder:
     """Collects the nodes of an integer graph.
@@ -257,7 +262,7 @@ class IntegerBuilder:
         chosen = grid or self.calibrated([result], axes=apart or ())
         made = self._table(tensor, result, chosen)
         self._tables.setdefault(result, []).append((grid, made))
-        self.steps.setdefault(result, Step(made.scale))
+        self.steps.setdefault(result, Step.of(made))
         return made
 
     def computed(self, tensor: Encrypted, result: str) -> Encrypted:
@@ -277,6 +282,9 @@ class IntegerBuilder:
         axes: tuple[int, ...] = (),
     ) -> Grid:
         """Return a grid for what calibration saw in float tensors.
+
+        Where that is one number the grid has one integer. Any other grid would give it a
+        unit that has nothing to do with the data, beside which weights of others are lost.
 
         Parameters
         ----------
@@ -309,10 +317,18 @@ class IntegerBuilder:
         whole = numbers[finite]
         if np.array_equal(whole, np.rint(whole)) and (high - low).max() <= levels:
             # Signs, rounded numbers.
-            return Grid(np.ones(shape), low.reshape(shape), 0, int((high - low).max()))
-        low, high = self._range_of(numbers, levels)
-        scale = np.where(high > low, (high - low) / levels, 1.0)
-        return Grid(scale.reshape(shape), low.reshape(shape), 0, levels)
+            levels, scale = int((high - low).max()), np.ones(len(low))
+        else:
+            low, high = self._range_of(numbers, levels)
+            scale = np.where(high > low, (high - low) / levels, 1.0)
+        top = np.where(high > low, levels, 0)
+        same = np.all(top == top[0])
+        return Grid(
+            scale.reshape(shape),
+            low.reshape(shape),
+            0,
+            int(top[0]) if same else top.reshape(shape),
+        )
 
     def _table(self, tensor: Encrypted, result: str, grid: Grid) -> Encrypted:
         """Append the table that computes the pending function.

@@ -19,14 +19,16 @@ class Grid(NamedTuple):
     ----------
     scale, offset : ndarray of float64
         Broadcast against a row with a leading 1.
-    low, high : int or None
+    low : int or None
         None: as far as it takes.
+    high : int, ndarray of int64 or None
+        None: as far as it takes. One for each scale where they differ.
     """
 
     scale: np.ndarray
     offset: np.ndarray
     low: int | None = None
-    high: int | None = None
+    high: int | np.ndarray | None = None
 
     def integers(self, real: np.ndarray) -> np.ndarray:
         """Return the nearest integers, of type int64."""
@@ -96,6 +98,11 @@ class Encrypted:
     def shape(self) -> tuple[int, ...]:
         """Shape of one row, with a leading 1."""
         return self.low.shape
+
+    @property
+    def is_constant(self) -> np.ndarray:
+        """Whether each element holds the same integer in every row."""
+        return np.asarray(self.low == self.high)
 
     def apply(self, real: np.ndarray) -> np.ndarray:
         """Apply the pending function."""

@@ -19,6 +19,7 @@ def integer_weights(
     q: np.ndarray,
     target: np.ndarray,
     units: np.ndarray,
+    constant: np.ndarray,
     weights: np.ndarray | ClearIntegers,
     row_weights: np.ndarray,
     builder: IntegerBuilder,
@@ -38,6 +39,9 @@ def integer_weights(
         What the products should be.
     units : ndarray of shape (n_groups, n_features)
         The scale of each feature.
+    constant : ndarray of bool of shape (n_groups, n_features)
+        Features of one integer: the shift of the result holds what they add, and fitted
+        weights of theirs are zero.
     weights : ndarray or ClearIntegers, of shape (n_groups, n_features, n_outputs)
     row_weights : ndarray of shape (n_rows,)
     builder : IntegerBuilder
@@ -69,7 +73,7 @@ def integer_weights(
         fit_weights(
             q[:, group].reshape(-1, n_features)[chosen].astype(float),
             target[:, group].reshape(len(each), -1)[chosen],
-            units[group][:, np.newaxis] * values[group],
+            np.where(constant[group], 0, units[group])[:, np.newaxis] * values[group],
             each[chosen],
             limit,
             magnitude,

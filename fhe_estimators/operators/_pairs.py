@@ -162,7 +162,7 @@ def _onto(
             return replace(scaled, scale=np.broadcast_to(unit, x.shape))
     own = builder.calibrated([name])
     smallest, step = float(own.offset.min()), float(own.scale.max())
-    assert own.high is not None
+    assert isinstance(own.high, int)
     offset = origin + unit * np.floor((smallest - origin) / unit)
     levels = math.ceil(step * own.high / float(unit.min())) + 1
     return builder.materialize(x, name, grid=Grid(unit, offset, 0, levels))
@@ -339,7 +339,7 @@ def narrow_width(
     if x.function is None and width(x) <= limit:
         return width(x)
     top = builder.calibrated([name]).high
-    assert top is not None
+    assert isinstance(top, int)
     after = max(1, top.bit_length())
     return min(after, width(x)) if width(x) <= limit else after
 

@@ -165,6 +165,7 @@ class Conv(Linear):
             patches(builder.samples[x.name][::step], axes, group),
             target.swapaxes(2, 3),
             patches(x.scale, axes, group)[0, :, 0],
+            patches(x.is_constant, axes, group)[0].all(axis=1),
             laid_out(w, of_groups),
             builder.weights[::step],
             builder,

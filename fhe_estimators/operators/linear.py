@@ -77,6 +77,7 @@ class Linear(QuantizedOp):
             grouped(builder.samples[x.name]),
             grouped(real - exact),
             grouped(x.scale)[0, :, 0],
+            grouped(x.is_constant)[0].all(axis=1),
             laid_out(weights, of_groups),
             builder.weights,
             builder,

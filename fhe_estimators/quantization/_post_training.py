@@ -108,7 +108,7 @@ def quantize(
         tensor = _input(value.name, quantizer, (1, *rows.shape[1:]))
         tensors[value.name] = tensor
         builder.samples[value.name] = quantizer.quant(real[value.name])
-        builder.steps[value.name] = Step(tensor.scale)
+        builder.steps[value.name] = Step.of(tensor)
         inputs.append(builder.declare(value.name, tensor.low, tensor.high))
         quantizers.append(quantizer)
     for node in graph:
@@ -163,12 +163,13 @@ def _calibrated(
 
 
 def _input(name: str, quantizer: UniformQuantizer, shape: tuple[int, ...]) -> Encrypted:
+    low, high = quantizer.bounds
     return Encrypted(
         name,
         np.broadcast_to(quantizer.scale, shape),
         np.broadcast_to(-quantizer.scale * quantizer.zero_point, shape),
-        np.full(shape, quantizer.low),
-        np.full(shape, quantizer.high),
+        np.broadcast_to(low, shape),
+        np.broadcast_to(high, shape),
     )
 
 

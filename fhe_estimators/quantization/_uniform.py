@@ -82,6 +82,8 @@ class UniformQuantizer:
         self.n_bits, self.signed, self.symmetric = int(n_bits), signed, symmetric
         self.scale: Any = scale
         self.zero_point: Any = zero_point
+        #: Whether the range (of each feature) is one number.
+        self._single: Any = False
 
     @property
     def low(self) -> int:
@@ -94,6 +96,14 @@ class UniformQuantizer:
     def high(self) -> int:
         """The largest integer."""
         return (1 << (self.n_bits - int(self.signed))) - 1
+
+    @property
+    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        """The smallest and the largest integer, of each feature if it has its own scale.
+
+        A feature whose range is one number has one integer, zero.
+        """
+        return np.where(self._single, 0, self.low), np.where(self._single, 0, self.high)
 
     def fit(self, values: ArrayLike, axis: int | None = None) -> UniformQuantizer:
         """Choose scale and zero point so that `values` fill the integers.
@@ -135,16 +145,18 @@ class UniformQuantizer:
         single = width <= _NARROWEST * magnitude
         scale = np.where(single, np.where(magnitude > 0, magnitude, 1.0), width / levels)
         scale = np.where(scale > 0, scale, 1.0)
+        self._single = single if np.any(single) else False
         if self.symmetric:
             zero_point = np.zeros_like(scale, dtype=np.int64)
         else:
-            zero_point = (self.low - np.rint(smallest / scale)).astype(np.int64)
+            lowest = np.where(single, 0, self.low)
+            zero_point = (lowest - np.rint(smallest / scale)).astype(np.int64)
         self.scale = scale if scale.ndim else float(scale)
         self.zero_point = zero_point if zero_point.ndim else int(zero_point)
         return self
 
     def quant(self, values: ArrayLike, dtype: DTypeLike = np.int64) -> np.ndarray:
-        """Return integers, clipped to the range.
+        """Return integers, clipped to the range that the quantizer was fitted to.
 
         Parameters
         ----------
@@ -169,8 +181,9 @@ class UniformQuantizer:
         q = scaled.reshape(scaled.shape or (1,))
         np.rint(q, out=q)
         q += zero_point
-        np.maximum(q, self.low, out=q)
-        np.minimum(q, self.high, out=q)
+        low, high = self.bounds if np.any(self._single) else (self.low, self.high)
+        np.maximum(q, low, out=q)
+        np.minimum(q, high, out=q)
         return q.reshape(scaled.shape).astype(dtype, copy=False)
 
     def dequant(self, q: ArrayLike) -> np.ndarray:

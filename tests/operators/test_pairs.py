@@ -215,7 +215,7 @@ def test_any_function_of_few_bits(op, n_bits, seed):
 
 
 def test_any_function_of_many_bits():
-    with pytest.raises(BitWidthError, match=r"'y' reads .* 18 bits; the limit is 16"):
+    with pytest.raises(BitWidthError, match=r"'y' reads 18 bits of .*; the limit is 16"):
         whole(two("Div"), rows_of(0), 9)
 
 

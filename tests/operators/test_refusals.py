@@ -14,7 +14,7 @@ from fhe_estimators.graph import Graph, Node, Value
 from fhe_estimators.lowering import to_quantized_module
 from fhe_estimators.numpy_module import NumpyModule
 from fhe_estimators.operators import BitWidths, lookup
-from fhe_estimators.quantization import quantize
+from fhe_estimators.quantization import RoundingOptions, quantize
 
 WEIGHTS = np.array([[1.0, -2.0], [0.5, 3.0], [-1.5, 0.25]], np.float32)
 SQUARE = WEIGHTS[:2]
@@ -44,9 +44,9 @@ def layer(op, inputs, output, name="", **attributes):
     return helper.make_node(op, inputs, [output], name=name, **attributes)
 
 
-def lowered(*nodes, bits=(4, 4), rows=ROWS, constants=None):
+def lowered(*nodes, bits=(4, 4), rows=ROWS, constants=None, **options):
     model = model_of(*nodes, constants=constants)
-    return to_quantized_module(model, [rows], BitWidths(*bits))
+    return to_quantized_module(model, [rows], BitWidths(*bits), **options)
 
 
 def test_unsupported_operator():
@@ -323,9 +323,11 @@ def test_accumulator_too_wide_for_a_table():
         layer("MatMul", ["activation", "v"], "y"),
     ]
     with pytest.raises(BitWidthError) as error:
-        lowered(*nodes, bits=(10, 8))
+        lowered(*nodes, bits=(10, 8), rounding=RoundingOptions(None))
     message = str(error.value)
     assert "'activation'" in message
-    assert "reads 'accumulator', an integer of 18 bits; the limit is 16" in message
+    assert "reads 18 bits of 'accumulator'; the limit is 16" in message
     assert "smaller n_bits" in message
     assert lowered(*nodes, bits=(8, 6)).bit_widths()["accumulator"] <= 16
+    # Rounding comes first.
+    assert lowered(*nodes, bits=(10, 8)).bit_widths()["accumulator"] == 18

@@ -40,7 +40,8 @@ def test_round_trip_within_half_a_step(values, n_bits, kind):
 def test_integers_are_fixed_points(values, n_bits, kind):
     """quant(dequant(q)) is q, for every integer of the range."""
     quantizer = UniformQuantizer(n_bits, signed=kind[0], symmetric=kind[1]).fit(values)
-    q = np.unique(np.linspace(quantizer.low, quantizer.high, 50).astype(np.int64))
+    low, high = quantizer.bounds
+    q = np.unique(np.linspace(low, high, 50).astype(np.int64))
     np.testing.assert_array_equal(quantizer.quant(quantizer.dequant(q)), q)
 
 
@@ -156,3 +157,17 @@ def test_shapes_and_many_numbers():
     many[-1, -1] = np.nan
     with pytest.raises(ValueError, match="nan"):
         quantizer.quant(many)
+
+
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_features_of_one_number_have_one_integer(symmetric):
+    numbers = np.array([[0.0, 5.0, 1.0], [0.0, 5.0, 2.0]])
+    numbers = numbers[:, [0, 2]] if symmetric else numbers
+    quantizer = UniformQuantizer(4, signed=True, symmetric=symmetric).fit(numbers, axis=0)
+    np.testing.assert_allclose(quantizer.dequant(quantizer.quant(numbers)), numbers, 0.15)
+    low, high = quantizer.bounds
+    assert (low[:-1] == 0).all()
+    assert (high[:-1] == 0).all()
+    assert (low[-1], high[-1]) == (quantizer.low, quantizer.high)
+    # Numbers beyond the range are clipped, however narrow it is.
+    assert (quantizer.quant(numbers + 100)[:, :-1] == 0).all()
