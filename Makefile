@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench notebooks clean
+.PHONY: help demo test nightly lint bench notebooks clean
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -24,6 +24,10 @@ demo: $(INSTALLED)  ## Predict on encrypted data, from fit to decryption
 test: export OMP_NUM_THREADS = 1
 test: $(INSTALLED)  ## Run all tests: clear, then simulated, then encrypted
 	$(BIN)/pytest -n $(WORKERS)
+
+nightly: export OMP_NUM_THREADS = 1
+nightly: $(INSTALLED)  ## Run the tests that take long, on top of all others
+	$(BIN)/pytest -n $(WORKERS) -m nightly --nightly
 
 lint: $(INSTALLED)  ## Check style, format and types
 	$(BIN)/ruff check

@@ -176,6 +176,8 @@ class FHEMixin:
         X = self._validated(X)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
+            # Numbers of a row that does not count may be anything.
+            X, sample_weight = X[sample_weight > 0], sample_weight[sample_weight > 0]
         bits = self._bit_widths()
         input_range = self._range_of(X, bits.op_inputs, sample_weight)
         if incremental and hasattr(self, "_input_range"):

@@ -60,7 +60,7 @@ def to_quantized_module(
     input_ranges : sequence of InputRange, optional
         Ranges of the inputs, if known otherwise than from `calibration`.
     sample_weight : ndarray of shape (n_samples,), optional
-        How much each row counts.
+        How much each row counts; one of weight zero is as good as absent.
     trees : TreeOptions, optional
         How a tree ensemble, if the model is one, is quantized.
     calibration_method : {'minmax', 'least_error'}, default='minmax'
@@ -74,6 +74,10 @@ def to_quantized_module(
     -------
     module : QuantizedModule
     """
+    if sample_weight is not None:
+        counts = sample_weight > 0
+        calibration = [rows[counts] for rows in calibration]
+        sample_weight = sample_weight[counts]
     # The model as a float graph, without what needs no computation at all.
     graph = clean(NumpyModule(model).graph)
     # A tree ensemble is a sum of table look-ups.

@@ -18,6 +18,10 @@ class DoctestNames:
         doctest_namespace["np"] = np
 
 
+def pytest_addoption(parser):
+    parser.addoption("--nightly", action="store_true", help="run tests marked nightly, too")
+
+
 def pytest_configure(config):
     config.pluginmanager.register(DoctestNames())
 
@@ -29,7 +33,11 @@ def _tier(item):
     )
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--nightly"):
+        at_night = [item for item in items if item.get_closest_marker("nightly")]
+        config.hook.pytest_deselected(items=at_night)
+        items[:] = [item for item in items if item not in set(at_night)]
     for item in items:
         if item.path.is_relative_to(TESTS) and not _tier(item):
             item.add_marker("clear")

@@ -95,13 +95,13 @@ class _Draw:
             inner = nn.Sequential(nn.Linear(n_inputs, n_inputs), self.activation())
             return [Residual(inner)], n_inputs
         if kind == 1:
-            sizes = self.number(1, 2), self.number(1, 2)
+            sizes = self.number(1, 2), self.number(2, 3)
             parts = [
                 nn.Sequential(nn.Linear(n_inputs, size), self.activation())
                 for size in sizes
             ]
             return [Joined(*parts)], sum(sizes)
-        n_outputs = self.number(1, 4)
+        n_outputs = self.number(2, 4)
         layers: list[nn.Module] = [nn.Linear(n_inputs, n_outputs), self.activation()]
         if kind == 2:
             layers.insert(1, nn.BatchNorm1d(n_outputs))

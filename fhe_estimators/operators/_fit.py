@@ -154,7 +154,9 @@ def fit_weights(
         residual = (target - mean_target) - centred @ weights
         weights = weights + inverse @ ((centred.T * row_weights) @ residual)
     unit = np.abs(weights).max(axis=0, initial=0.0) / limit
-    unit = np.maximum(unit, np.finfo(float).eps * magnitude)
+    # What a weight makes of the largest integer has to be visible.
+    reach = np.abs(q).max(initial=1.0)
+    unit = np.maximum(unit, np.finfo(float).eps * magnitude / reach)
     # A column of zeros takes the unit 1.
     scale = np.where(unit > 0, unit, 1.0)
     if step is not None:
