@@ -18,6 +18,7 @@ _MODULE_OF = {
         (
             "AccuracyWarning",
             "BitWidthError",
+            "ClippingWarning",
             "CompilationError",
             "CostWarning",
             "GraphError",

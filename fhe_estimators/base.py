@@ -120,6 +120,8 @@ class FHEMixin:
     _fhe_constraints: ClassVar[dict[str, list[Any]]] = FHE_CONSTRAINTS
     #: What the parent takes features as.
     _feature_dtype: ClassVar[type] = np.float64
+    #: What to do if rows lie beyond the range of those that the model was fitted on.
+    _CLIPPING_CURE: ClassVar[str] = "Fit on rows that cover the range."
     #: The mirrored class, if it is one of this package.
     _mirrors: ClassVar[type | None] = None
 
@@ -265,6 +267,8 @@ class FHEMixin:
         X = X if validated else self._validated(X)
         if mode != "disable" and not self.quantized_module_.is_compiled:
             self.compile()
+        names = getattr(self, "feature_names_in_", None)
+        self.quantized_module_.warn_of_clipping([X], names, self._CLIPPING_CURE)
         scores: np.ndarray = self.quantized_module_.scores(X, fhe=mode)
         return scores
 

@@ -5,6 +5,7 @@ from sklearn.exceptions import NotFittedError
 __all__ = [
     "AccuracyWarning",
     "BitWidthError",
+    "ClippingWarning",
     "CompilationError",
     "CostWarning",
     "GraphError",
@@ -39,6 +40,10 @@ class CompilationError(RuntimeError):
 
 class AccuracyWarning(UserWarning):
     """A quantized model is less accurate than its number of bits lets expect."""
+
+
+class ClippingWarning(UserWarning):
+    """Rows lie beyond the range of those that a model was fitted on."""
 
 
 class CostWarning(UserWarning):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from functools import partial
 from threading import RLock
@@ -13,16 +14,18 @@ from numpy.typing import ArrayLike, DTypeLike
 from fhe_estimators._config import check_fhe_mode
 from fhe_estimators.circuit import Circuit
 from fhe_estimators.engine import Integers, run_clear
-from fhe_estimators.exceptions import NotCompiledError
+from fhe_estimators.exceptions import ClippingWarning, NotCompiledError
 from fhe_estimators.graph import INTEGER, Graph, as_tuple, check, show
 from fhe_estimators.numpy_module import NumpyModule
 from fhe_estimators.operators import supported
 from fhe_estimators.quantization._layers import LayerReport
 from fhe_estimators.quantization._trees import TreeGraphs
-from fhe_estimators.quantization._uniform import check_finite
+from fhe_estimators.quantization._uniform import UniformQuantizer, check_finite
 
 #: Numbers of the inputs that are computed in clear at a time.
 _BLOCK = 2**16
+#: Features that a warning names.
+_NAMED = 10
 _LARGEST = np.finfo(np.float64).max
 
 
@@ -84,6 +87,7 @@ class QuantizedModule:
         # Integers of up to 52 bits are exact as floats, and BLAS is fast.
         self._exact_as_floats = max(self.bit_widths().values()) <= 52
         self._circuit: Circuit | None = None
+        self._has_warned = False
         self._lock = RLock()
 
     # Numbers and integers ------------------------------------------------------------
@@ -120,6 +124,54 @@ class QuantizedModule:
             prepared = self.prologue.outputs(*finite)
         # What overflows lies beyond every range, hence is clipped as if it did not.
         return [np.clip(array, -_LARGEST, _LARGEST) for array in prepared]
+
+    def warn_of_clipping(
+        self,
+        inputs: Sequence[np.ndarray],
+        names: Sequence[str] | None = None,
+        cure: str = "Calibrate on rows that cover the range.",
+    ) -> None:
+        """Warn, once, if inputs lie beyond the ranges that they were calibrated on.
+
+        They are taken as the ends of the ranges. Bins of trees lose nothing so, and where
+        training has chosen the ranges clipping is part of what was trained.
+
+        Parameters
+        ----------
+        inputs : sequence of ndarray of float of shape (n_samples, ...)
+        names : sequence of str, optional
+            Of the features; their numbers by default.
+        cure : str
+            What to do about it.
+
+        Warns
+        -----
+        ClippingWarning
+            If a number lies more than a step beyond its range.
+        """
+        if self._has_warned:
+            return
+        hits = [
+            quantizer.is_beyond(array).reshape(len(array), -1)
+            for quantizer, array in zip(
+                self.input_quantizers, self._prepare(inputs), strict=True
+            )
+            if isinstance(quantizer, UniformQuantizer)
+        ]
+        count = sum(np.count_nonzero(hit) for hit in hits)
+        if not count:
+            return
+        self._has_warned = True
+        message = (
+            f"{count / sum(hit.size for hit in hits):.2%} of the numbers lie beyond the "
+            "ranges of the rows that the model was fitted on, and are taken as their ends"
+        )
+        if len(hits) == 1 and self.prologue is None:
+            places = np.flatnonzero(hits[0].any(axis=0)).tolist()
+            found = [str(place if names is None else names[place]) for place in places]
+            more = ", ..." if len(found) > _NAMED else ""
+            message += f" (features {', '.join(found[:_NAMED])}{more})"
+        warnings.warn(f"{message}. {cure}", ClippingWarning, stacklevel=2)
 
     def dequantize_output(self, *q_outputs: np.ndarray) -> np.ndarray | Integers:
         """Return the raw scores that results of the circuit stand for.
@@ -218,7 +270,13 @@ class QuantizedModule:
         Returns
         -------
         outputs : ndarray of shape (n_samples, ...), or a tuple of them
+
+        Warns
+        -----
+        ClippingWarning
+            Once, if inputs lie beyond the calibrated ranges.
         """
+        self.warn_of_clipping(inputs)
         return self.clear_module(*as_tuple(self.scores(*inputs, fhe=fhe)))
 
     __call__ = forward

@@ -82,8 +82,8 @@ class UniformQuantizer:
         self.n_bits, self.signed, self.symmetric = int(n_bits), signed, symmetric
         self.scale: Any = scale
         self.zero_point: Any = zero_point
-        #: Whether the range (of each feature) is one number.
-        self._single: Any = False
+        #: Whether the range (of each feature) is one number; None without a range.
+        self._single: Any = None
 
     @property
     def low(self) -> int:
@@ -103,7 +103,8 @@ class UniformQuantizer:
 
         A feature whose range is one number has one integer, zero.
         """
-        return np.where(self._single, 0, self.low), np.where(self._single, 0, self.high)
+        single = self._single is not None and self._single
+        return np.where(single, 0, self.low), np.where(single, 0, self.high)
 
     def fit(self, values: ArrayLike, axis: int | None = None) -> UniformQuantizer:
         """Choose scale and zero point so that `values` fill the integers.
@@ -145,7 +146,7 @@ class UniformQuantizer:
         single = width <= _NARROWEST * magnitude
         scale = np.where(single, np.where(magnitude > 0, magnitude, 1.0), width / levels)
         scale = np.where(scale > 0, scale, 1.0)
-        self._single = single if np.any(single) else False
+        self._single = single
         if self.symmetric:
             zero_point = np.zeros_like(scale, dtype=np.int64)
         else:
@@ -181,7 +182,8 @@ class UniformQuantizer:
         q = scaled.reshape(scaled.shape or (1,))
         np.rint(q, out=q)
         q += zero_point
-        low, high = self.bounds if np.any(self._single) else (self.low, self.high)
+        several = self._single is None or not np.any(self._single)
+        low, high = (self.low, self.high) if several else self.bounds
         np.maximum(q, low, out=q)
         np.minimum(q, high, out=q)
         return q.reshape(scaled.shape).astype(dtype, copy=False)
@@ -199,6 +201,28 @@ class UniformQuantizer:
         """
         scale, zero_point = self._fitted()
         return np.asarray(scale * (np.asarray(q) - zero_point), dtype=np.float64)
+
+    def is_beyond(self, values: ArrayLike) -> np.ndarray:
+        """Tell which numbers lie more than a step beyond the range that was fitted.
+
+        None does if scale and zero point were given: where training has chosen them,
+        clipping is part of what was trained.
+
+        Parameters
+        ----------
+        values : array-like of float
+
+        Returns
+        -------
+        is_beyond : ndarray of bool
+        """
+        array = np.asarray(values)
+        if self._single is None:
+            return np.zeros(array.shape, bool)
+        low, high = map(self.dequant, self.bounds)
+        step = np.where(self._single, _NARROWEST * self.scale, self.scale)
+        beyond: np.ndarray = (array < low - step) | (array > high + step)
+        return beyond
 
     def _fitted(self) -> tuple[Any, Any]:
         if self.scale is None:
