@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from scipy import sparse
 from threadpoolctl import ThreadpoolController
 
+from fhe_estimators._columns import explain_columns
 from fhe_estimators._config import IN_FIT, local_mode
 
 if TYPE_CHECKING:
@@ -27,6 +28,14 @@ def refuse_sparse(X: Any) -> None:
             "Sparse data was passed for X, but dense data is required: every feature of "
             "a row is encrypted. Use '.toarray()' to convert it."
         )
+
+
+def refuse(name: str, value: Any, supported: Sequence[Any]) -> NoReturn:
+    """Raise the error that says what a parameter may be."""
+    raise ValueError(
+        f"The parameter {name!r} must be one of {supported} to predict encrypted; "
+        f"got {value!r}."
+    )
 
 
 @functools.cache
@@ -59,8 +68,8 @@ def lowered_after(fit: Callable[..., Any], *, incremental: bool) -> Callable[...
         refuse_sparse(X)
         # Bits are checked before time is spent on fitting.
         self._check_fhe_parameters()
-        bound.arguments["X"] = self._prepared_for_fit(X, sample_weight)
-        with _few_threads(X):
+        with explain_columns(self, X), _few_threads(X):
+            bound.arguments["X"] = self._prepared_for_fit(X, sample_weight)
             with local_mode(IN_FIT):
                 fit(*bound.args, **bound.kwargs)
             self._lower(X, sample_weight, incremental=incremental)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
+from fhe_estimators._state import within
 from fhe_estimators.base import FHEClassifierMixin, FHEMixin, FHERegressorMixin, Tags
 
 if TYPE_CHECKING:
@@ -76,7 +77,29 @@ class LinearMixin(FHEMixin):
     def _to_onnx(self) -> ModelProto:
         from fhe_estimators.export.torch import export_linear
 
-        return export_linear(*self._linear_map())
+        coef, intercept, link = self._linear_map()
+        n_features = len(self._input_range.low)
+        if coef.shape[1] != n_features:
+            raise ValueError(
+                f"there are {coef.shape[1]} coefficients for {n_features} features."
+            )
+        if not (np.isfinite(coef).all() and np.isfinite(intercept).all()):
+            raise ValueError("coefficients and intercepts must be finite.")
+        return export_linear(coef, intercept, link)
+
+    def _state(self) -> list[Any]:
+        """Return coefficients and intercepts, dense whether sparsified or not."""
+        coef, intercept, _ = self._linear_map()
+        return [np.asarray(coef, np.float64), np.asarray(intercept, np.float64)]
+
+    def _rows_like_fitted(self) -> np.ndarray:
+        """Return rows that take the place of those of `fit`."""
+        return within(self._input_range.low, self._input_range.high)
+
+    def _lower_again(self) -> None:
+        if not hasattr(self, "_input_range"):
+            raise ValueError("the ranges of its features are not known.")
+        self._quantize(self._rows_like_fitted())
 
 
 class LinearRegressorMixin(LinearMixin, FHERegressorMixin):

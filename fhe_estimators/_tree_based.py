@@ -5,21 +5,28 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from sklearn.base import is_classifier
+from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils._set_output import _get_adapter_from_container
 from sklearn.utils.validation import (
     _check_categorical_features,
     _check_sample_weight,
-    _get_feature_names,
 )
 
+from fhe_estimators._columns import (
+    categories_refused,
+    explain_columns,
+    in_container_of,
+    names_of,
+)
 from fhe_estimators._config import IN_FIT, current_mode
+from fhe_estimators._fit import refuse
+from fhe_estimators._state import are_edges, arrays_of, between_thresholds
 from fhe_estimators.base import (
     FHE_CONSTRAINTS,
     FHEClassifierMixin,
@@ -43,7 +50,6 @@ __all__ = [
     "HistGradientBoostingMixin",
     "SklearnTreesMixin",
     "TreeMixin",
-    "refuse",
 ]
 
 #: Constraints of the parameters that every estimator made of trees adds to its parent's.
@@ -52,11 +58,6 @@ TREE_CONSTRAINTS: dict[str, list[Any]] = {
     "binning": [StrOptions(set(BINNINGS))],
     "input_encoding": [StrOptions({"thermometer", "integer"})],
 }
-
-_NO_CATEGORIES = (
-    "{} compares encrypted numbers, not categories: encode categorical features as "
-    "numbers, for example with OneHotEncoder, and leave 'categorical_features' alone."
-)
 
 #: Error that is left in the scores of a model that was fitted elsewhere, relative to their
 #: standard deviation: so small that no label changes.
@@ -96,7 +97,7 @@ class TreeMixin(FHEMixin):
             n_bits = self._bit_widths().op_inputs
             self._grid = Grid.of(array, n_bits, self.binning, sample_weight)
             self._representatives = self._grid.representatives(counted)
-        return _in_container_of(X, self._snapped(array))
+        return in_container_of(X, self._snapped(array))
 
     def _snapped(self, array: np.ndarray) -> np.ndarray:
         assert self._grid is not None
@@ -104,8 +105,9 @@ class TreeMixin(FHEMixin):
 
     def _snapped_like(self, X: Any) -> Any:
         """Return rows to evaluate a fit on, on its grid, in the container they came in."""
-        array = check_array(X, dtype=self._feature_dtype, estimator=self)
-        return _in_container_of(X, self._snapped(array))
+        with explain_columns(self, X):
+            array = check_array(X, dtype=self._feature_dtype, estimator=self)
+        return in_container_of(X, self._snapped(array))
 
     def _lower(
         self, X: Any, sample_weight: Any = None, *, incremental: bool = False
@@ -154,6 +156,16 @@ class TreeMixin(FHEMixin):
         self.quantized_module_ = to_quantized_module(
             self.onnx_model_, [X], bits, None, sample_weight, options
         )
+        self._remember()
+
+    def _lower_again(self) -> None:
+        """Lower on the grid if all thresholds are edges of it; else they are the grid."""
+        comparisons = [(tree.feature, tree.threshold) for tree in self._export()[0]]
+        grid = getattr(self, "_grid", None)
+        if grid is None or not are_edges(comparisons, grid.edges):
+            self._grid = None
+        X = between_thresholds(comparisons, self.n_features_in_)
+        self._quantize(X.astype(self._feature_dtype))
 
     @abstractmethod
     def _comparisons(self) -> Iterable[tuple[np.ndarray, np.ndarray]]:
@@ -221,23 +233,6 @@ class TreeMixin(FHEMixin):
         return twin
 
 
-def refuse(name: str, value: Any, supported: Sequence[Any]) -> NoReturn:
-    """Raise the error that says what a parameter may be."""
-    raise ValueError(
-        f"The parameter {name!r} must be one of {supported} to predict encrypted; "
-        f"got {value!r}."
-    )
-
-
-def _in_container_of(X: Any, array: np.ndarray) -> Any:
-    """Return an array of rows like those of `X`, with the names of its features."""
-    names = _get_feature_names(X)
-    if names is None:
-        return array
-    adapter = _get_adapter_from_container(X)
-    return adapter.create_container(array, X, columns=names)
-
-
 class SklearnTreesMixin(TreeMixin):
     """For parents made of scikit-learn's decision trees."""
 
@@ -254,6 +249,9 @@ class SklearnTreesMixin(TreeMixin):
     def _comparisons(self) -> list[tuple[np.ndarray, np.ndarray]]:
         thresholds = [tree.threshold for tree in self._trees()]
         return list(zip(self._features(), thresholds, strict=True))
+
+    def _state(self) -> list[Any]:
+        return [array for tree in self._trees() for array in arrays_of(tree)]
 
     def _with_values(self, values: Sequence[np.ndarray]) -> list[TreeArrays]:
         """Return the trees with other values of nodes, of shape (n_nodes, n_outputs)."""
@@ -389,6 +387,7 @@ class GradientBoostingMixin(BoostingMixin, SklearnTreesMixin):
     _rows_are_validated = True
 
     estimators_: Any
+    init_: Any
     learning_rate: float
     _loss: Any
     _raw_predict_init: Any
@@ -396,7 +395,18 @@ class GradientBoostingMixin(BoostingMixin, SklearnTreesMixin):
     def _trees(self) -> list[Any]:
         return [estimator.tree_ for estimator in self.estimators_.ravel()]
 
+    def _base_scores(self) -> np.ndarray:
+        row = np.zeros((1, self.n_features_in_), np.float32)
+        base: np.ndarray = np.ravel(self._raw_predict_init(row))
+        return base
+
+    def _state(self) -> list[Any]:
+        kind = type(self.init_).__name__
+        return [*super()._state(), self.learning_rate, kind, self._base_scores()]
+
     def _export(self) -> tuple[list[TreeArrays], np.ndarray, str]:
+        if not isinstance(self.init_, DummyClassifier | DummyRegressor | str):
+            refuse("init", self.init_, ["zero", None])
         n_outputs = self.estimators_.shape[1]
         values = [
             _in_column(
@@ -404,9 +414,8 @@ class GradientBoostingMixin(BoostingMixin, SklearnTreesMixin):
             )
             for number, tree in enumerate(self._trees())
         ]
-        row = np.zeros((1, self.n_features_in_), np.float32)
-        base = np.ravel(self._raw_predict_init(row))
-        return self._with_values(values), base, _link(self._loss, is_classifier(self))
+        link = _link(self._loss, is_classifier(self))
+        return self._with_values(values), self._base_scores(), link
 
 
 class HistGradientBoostingMixin(BoostingMixin):
@@ -423,8 +432,9 @@ class HistGradientBoostingMixin(BoostingMixin):
 
     def _prepared_for_fit(self, X: Any, sample_weight: Any) -> Any:
         self._validate_params()  # type: ignore[attr-defined]
-        if _check_categorical_features(X, self.categorical_features) is not None:
-            raise ValueError(_NO_CATEGORIES.format(type(self).__name__))
+        chosen = _check_categorical_features(X, self.categorical_features)
+        if chosen is not None:
+            raise categories_refused(self, names_of(X, chosen))
         return super()._prepared_for_fit(X, sample_weight)
 
     def _preprocess_X(self, X: Any, *, reset: bool) -> Any:
@@ -435,6 +445,9 @@ class HistGradientBoostingMixin(BoostingMixin):
 
     def _nodes(self) -> list[np.ndarray]:
         return [tree.nodes for iteration in self._predictors for tree in iteration]
+
+    def _state(self) -> list[Any]:
+        return [*self._nodes(), self._baseline_prediction]
 
     def _comparisons(self) -> list[tuple[np.ndarray, np.ndarray]]:
         return [
@@ -449,7 +462,7 @@ class HistGradientBoostingMixin(BoostingMixin):
         from fhe_estimators.export.trees import TreeArrays
 
         if self.is_categorical_ is not None:
-            raise ValueError(_NO_CATEGORIES.format(type(self).__name__))
+            raise categories_refused(self, np.flatnonzero(self.is_categorical_).tolist())
         n_outputs = self.n_trees_per_iteration_
         arrays = [
             TreeArrays(

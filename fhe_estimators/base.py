@@ -11,12 +11,11 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from sklearn.utils import Tags as SklearnTags
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import (
@@ -25,6 +24,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from fhe_estimators._columns import explain_columns
 from fhe_estimators._config import (
     IN_FIT,
     bequeath,
@@ -34,6 +34,8 @@ from fhe_estimators._config import (
     local_mode,
 )
 from fhe_estimators._fit import lowered_after, refuse_sparse
+from fhe_estimators._state import FollowingMixin
+from fhe_estimators._tags import FHETags, Tags
 from fhe_estimators.lowering import to_quantized_module
 from fhe_estimators.quantization import InputRange, QuantizedModule, resolve_n_bits
 
@@ -60,30 +62,6 @@ FHE_CONSTRAINTS: dict[str, list[Any]] = {
 }
 
 
-@dataclass(slots=True)
-class FHETags:
-    """What is known of the encrypted computation of an estimator.
-
-    Parameters
-    ----------
-    exact : bool, default=True
-        Whether clear integers, simulation and encrypted computation agree always, up to
-        the probability `p_error`.
-    levelled : bool, default=False
-        Whether the circuit needs no bootstrap.
-    """
-
-    exact: bool = True
-    levelled: bool = False
-
-
-@dataclass(slots=True)
-class Tags(SklearnTags):
-    """scikit-learn's tags with `fhe_tags`."""
-
-    fhe_tags: FHETags = field(default_factory=FHETags)
-
-
 def _parent_has(method: str) -> Callable[[FHEMixin], bool]:
     """Return a check that the scikit-learn parent has a method, now."""
 
@@ -94,7 +72,7 @@ def _parent_has(method: str) -> Callable[[FHEMixin], bool]:
     return check
 
 
-class FHEMixin:
+class FHEMixin(FollowingMixin):
     """Encrypted prediction for a scikit-learn estimator; stands left of its class.
 
     Attributes
@@ -180,16 +158,20 @@ class FHEMixin:
             sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
             # Numbers of a row that does not count may be anything.
             X, sample_weight = X[sample_weight > 0], sample_weight[sample_weight > 0]
-        bits = self._bit_widths()
-        input_range = self._range_of(X, bits.op_inputs, sample_weight)
+        input_range = self._range_of(X, self._bit_widths().op_inputs, sample_weight)
         if incremental and hasattr(self, "_input_range"):
             input_range = input_range.union(self._input_range)
         self._input_range = input_range
+        self._quantize(X, sample_weight)
+
+    def _quantize(self, X: np.ndarray, sample_weight: np.ndarray | None = None) -> None:
+        """Lower the fitted model to integers, on the range of its inputs."""
         self.onnx_model_ = self._to_onnx()
-        importance = self._importance(X, sample_weight)
+        importance, bits = self._importance(X, sample_weight), self._bit_widths()
         self.quantized_module_ = to_quantized_module(
-            self.onnx_model_, [X], bits, [input_range], importance
+            self.onnx_model_, [X], bits, [self._input_range], importance
         )
+        self._remember()
 
     def _range_of(
         self, X: np.ndarray, n_bits: int, sample_weight: np.ndarray | None
@@ -265,6 +247,7 @@ class FHEMixin:
         check_is_fitted(self)
         refuse_sparse(X)
         X = X if validated else self._validated(X)
+        self._follow()
         if mode != "disable" and not self.quantized_module_.is_compiled:
             self.compile()
         names = getattr(self, "feature_names_in_", None)
@@ -272,10 +255,16 @@ class FHEMixin:
         scores: np.ndarray = self.quantized_module_.scores(X, fhe=mode)
         return scores
 
+    def _check_lowered(self) -> None:
+        """Raise if the model is not fitted; lower it again if it was changed."""
+        check_is_fitted(self)
+        self._follow()
+
     def _validated(self, X: Any) -> np.ndarray:
         refuse_sparse(X)
         dtype = self._feature_dtype
-        array: np.ndarray = validate_data(self, X, reset=False, dtype=dtype)
+        with explain_columns(self, X):
+            array: np.ndarray = validate_data(self, X, reset=False, dtype=dtype)
         return array
 
     def compile(
@@ -306,7 +295,7 @@ class FHEMixin:
         CompilationError
             If there are no cryptographic parameters for integers that wide.
         """
-        check_is_fitted(self)
+        self._check_lowered()
         if X is not None:
             self._validated(X)
         p_error = self.p_error if p_error is None else p_error
@@ -330,7 +319,7 @@ class FHEMixin:
             One for each feature, or each function of features that the client computes
             before it encrypts; in ``[-2**(n_bits-1), 2**(n_bits-1) - 1]``, C-contiguous.
         """
-        check_is_fitted(self)
+        self._check_lowered()
         q_X: Any = self.quantized_module_.quantize_input(self._validated(X))
         return q_X
 
@@ -345,26 +334,26 @@ class FHEMixin:
         -------
         scores : ndarray of float64 of shape (n_samples, n_outputs)
         """
-        check_is_fitted(self)
+        self._check_lowered()
         scores: Any = self.quantized_module_.dequantize_output(np.asarray(q_scores))
         return scores
 
     @property
     def onnx_model(self) -> ModelProto:
         """The fitted model in floating point, as ONNX."""
-        check_is_fitted(self)
+        self._check_lowered()
         return self.onnx_model_
 
     @property
     def quantized_module(self) -> QuantizedModule:
         """The integer graph with its quantizers."""
-        check_is_fitted(self)
+        self._check_lowered()
         return self.quantized_module_
 
     @property
     def fhe_circuit(self) -> Circuit:
         """The compiled circuit; raises `NotCompiledError` before `compile`."""
-        check_is_fitted(self)
+        self._check_lowered()
         return self.quantized_module_.fhe_circuit
 
     @property
@@ -378,7 +367,7 @@ class FHEMixin:
 
     def _in_mode(self, method: str, fhe: str | None, *args: Any, **kwargs: Any) -> Any:
         """Call the parent's method with the raw scores computed in a mode."""
-        with self._mode(fhe):
+        with self._mode(fhe), explain_columns(self, args[0]):
             return getattr(super(), method)(*args, **kwargs)
 
     def predict(self, X: Any, *, fhe: str | None = None) -> np.ndarray:

@@ -9,6 +9,7 @@ __all__ = [
     "CompilationError",
     "CostWarning",
     "GraphError",
+    "ModelChangedError",
     "NotCompiledError",
     "UnsupportedOperatorError",
 ]
@@ -28,6 +29,13 @@ class UnsupportedOperatorError(NotImplementedError):
 
 class GraphError(ValueError):
     """A graph breaks a rule of the stage that it is at: wiring, constants or ranges."""
+
+
+class ModelChangedError(NotFittedError):
+    """A fitted model was changed, and what it is now cannot be lowered without rows.
+
+    It is a `NotFittedError`: the model needs `fit`, or ``from_sklearn_model``.
+    """
 
 
 class BitWidthError(ValueError):

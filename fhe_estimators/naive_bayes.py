@@ -8,6 +8,7 @@ import numpy as np
 from sklearn import naive_bayes
 
 from fhe_estimators._linear import LinearMixin
+from fhe_estimators._state import N_ROWS
 from fhe_estimators.base import FHE_CONSTRAINTS, FHEClassifierMixin
 from fhe_estimators.quantization import InputRange
 
@@ -151,6 +152,17 @@ class GaussianNB(_NaiveBayesMixin, naive_bayes.GaussianNB):
         with np.errstate(divide="ignore"):
             return np.log(self.class_prior_, dtype=np.float64)
 
+    def _state(self) -> list[Any]:
+        return [self.theta_, self.var_, self.class_prior_, self.class_count_]
+
+    def _rows_like_fitted(self) -> np.ndarray:
+        """Return rows that are drawn from the model itself."""
+        random = np.random.default_rng(0)
+        share = self.class_count_ / self.class_count_.sum()
+        drawn = random.choice(len(self.theta_), N_ROWS, p=share)
+        rows = random.normal(self.theta_[drawn], np.sqrt(self.var_[drawn]))
+        return np.clip(rows, self._input_range.low, self._input_range.high)
+
     def _variances(self, width: np.ndarray) -> np.ndarray:
         """Return the variances that the circuit works with, see the notes of the class.
 
@@ -286,6 +298,14 @@ class BernoulliNB(_NaiveBayesMixin, naive_bayes.BernoulliNB):
 
     def _class_log_priors(self) -> np.ndarray:
         return self.class_log_prior_
+
+    def _state(self) -> list[Any]:
+        return [self.feature_log_prob_, self.class_log_prior_, self.binarize]
+
+    def _rows_like_fitted(self) -> np.ndarray:
+        """Return rows of truth values: `binarize` lies between the ends of a range."""
+        rows, known = super()._rows_like_fitted(), self._input_range
+        return np.where(rows > (known.low + known.high) / 2, known.high, known.low)
 
     def _range_of(
         self, X: np.ndarray, n_bits: int, sample_weight: np.ndarray | None

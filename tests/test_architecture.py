@@ -17,6 +17,9 @@ PACKAGE = ROOT / "fhe_estimators"
 FLOORS = {
     "exceptions": 0,
     "_config": 0,
+    "_tags": 0,
+    "_columns": 1,
+    "_state": 1,
     "_version": 0,
     "graph": 1,
     "operators": 2,

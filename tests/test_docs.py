@@ -34,9 +34,13 @@ CHANGED_DEFAULTS = {
 #: How descriptions call the libraries of the mirrored classes.
 LIBRARIES = {"lightgbm": "LightGBM", "sklearn": "scikit-learn", "xgboost": "XGBoost"}
 
-#: Deprecated parameters of the parent that the constructor leaves out though their
-#: default does not say so.
-DROPPED = {"LogisticRegression": {"n_jobs"}}
+#: Parameters that the parents deprecate.
+DEPRECATED = [
+    ("GradientBoostingClassifier", "criterion"),
+    ("GradientBoostingRegressor", "criterion"),
+    ("LogisticRegression", "n_jobs"),
+    ("LogisticRegression", "penalty"),
+]
 
 #: Rules of `numpydoc.validate` that do not hold here, by code.
 IGNORED = {
@@ -91,11 +95,6 @@ def documented(cls):
 def added(cls):
     """Return the names of the parameters that an estimator adds to its parent's."""
     return TREES if issubclass(cls, TreeMixin) else LINEAR
-
-
-def is_dropped(cls, parameter):
-    deprecated = parameter.default == "deprecated"
-    return deprecated or parameter.name in DROPPED.get(cls.__name__, ())
 
 
 def function_of(attribute):
@@ -188,7 +187,6 @@ def test_constructor_mirrors_the_parent(cls):
     expected = [
         (name, p.kind, changed.get(name, p.default))
         for name, p in mirrored_parameters_of(cls).items()
-        if not is_dropped(cls, p)
     ]
     expected += [(name, inspect.Parameter.KEYWORD_ONLY) for name in added(cls)]
     found = [(p.name, p.kind, p.default) for p in parameters_of(cls).values()]
@@ -206,14 +204,15 @@ def test_changed_defaults_are_explained(cls):
         assert f"{parents!r} in {library}: " in " ".join(documented(cls)[parameter].desc)
 
 
-@pytest.mark.parametrize("cls", [c for c in ESTIMATORS if c.__name__ in DROPPED])
-def test_dropped_parameters_are_deprecated(cls):
-    """The parent has them, names no other default, and says that they will go."""
-    parent = parent_of(cls)
-    entries = documented(parent)
-    for name in DROPPED[cls.__name__]:
-        assert parameters_of(parent)[name].default != "deprecated"
-        assert any(".. deprecated::" in line for line in entries[name].desc)
+@pytest.mark.parametrize(("name", "parameter"), DEPRECATED)
+def test_deprecated_parameters_are_called_so(name, parameter):
+    """The description says since when, as that of the parent does."""
+    cls = getattr(fhe_estimators, name)
+    ours, theirs = (
+        [line for line in documented(c)[parameter].desc if ".. deprecated::" in line]
+        for c in (cls, parent_of(cls))
+    )
+    assert ours == [f"{line} of scikit-learn" for line in theirs]
 
 
 @each_mirror

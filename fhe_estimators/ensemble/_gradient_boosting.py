@@ -31,6 +31,10 @@ class GradientBoostingClassifier(
         Rounds of boosting, each with a tree, or with one for each of several classes.
     subsample : float, default=1.0
         Part of the rows that is drawn for a round.
+    criterion : {'friedman_mse', 'squared_error'}, default='deprecated'
+        Has no effect.
+
+        .. deprecated:: 1.9 of scikit-learn
     min_samples_split : int or float, default=2
         Rows that a node needs to be split; as a fraction of all if a float.
     min_samples_leaf : int or float, default=1
@@ -114,8 +118,6 @@ class GradientBoostingClassifier(
         **TREE_CONSTRAINTS,
         "init": [StrOptions({"zero"}), None],
     }
-    # It is deprecated and has no effect.
-    _parameter_constraints.pop("criterion")
 
     def __init__(
         self,
@@ -124,6 +126,7 @@ class GradientBoostingClassifier(
         learning_rate=0.1,
         n_estimators=100,
         subsample=1.0,
+        criterion="deprecated",
         min_samples_split=2,
         min_samples_leaf=1,
         min_weight_fraction_leaf=0.0,
@@ -149,6 +152,7 @@ class GradientBoostingClassifier(
             learning_rate=learning_rate,
             n_estimators=n_estimators,
             subsample=subsample,
+            criterion=criterion,
             min_samples_split=min_samples_split,
             min_samples_leaf=min_samples_leaf,
             min_weight_fraction_leaf=min_weight_fraction_leaf,
@@ -191,6 +195,10 @@ class GradientBoostingRegressor(
         Rounds of boosting, each with a tree, or with one for each of several classes.
     subsample : float, default=1.0
         Part of the rows that is drawn for a round.
+    criterion : {'friedman_mse', 'squared_error'}, default='deprecated'
+        Has no effect.
+
+        .. deprecated:: 1.9 of scikit-learn
     min_samples_split : int or float, default=2
         Rows that a node needs to be split; as a fraction of all if a float.
     min_samples_leaf : int or float, default=1
@@ -274,8 +282,6 @@ class GradientBoostingRegressor(
         **TREE_CONSTRAINTS,
         "init": [StrOptions({"zero"}), None],
     }
-    # It is deprecated and has no effect.
-    _parameter_constraints.pop("criterion")
 
     def __init__(
         self,
@@ -284,6 +290,7 @@ class GradientBoostingRegressor(
         learning_rate=0.1,
         n_estimators=100,
         subsample=1.0,
+        criterion="deprecated",
         min_samples_split=2,
         min_samples_leaf=1,
         min_weight_fraction_leaf=0.0,
@@ -310,6 +317,7 @@ class GradientBoostingRegressor(
             learning_rate=learning_rate,
             n_estimators=n_estimators,
             subsample=subsample,
+            criterion=criterion,
             min_samples_split=min_samples_split,
             min_samples_leaf=min_samples_leaf,
             min_weight_fraction_leaf=min_weight_fraction_leaf,

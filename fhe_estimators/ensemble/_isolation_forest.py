@@ -144,6 +144,14 @@ class IsolationForest(SklearnTreesMixin, ensemble.IsolationForest):
             for feature, given in zip(features, self.estimators_features_, strict=True)
         ]
 
+    def _state(self) -> list[Any]:
+        return [
+            *super()._state(),
+            *self._decision_path_lengths,
+            *self._average_path_length_per_tree,
+            self._max_samples,
+        ]
+
     def _export(self) -> tuple[list[TreeArrays], np.ndarray, Any]:
         lengths = [
             # The root is at depth 1, and a leaf of many rows stands for a tree of them.

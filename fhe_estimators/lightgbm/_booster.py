@@ -13,7 +13,9 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils._set_output import _get_adapter_from_container
 from sklearn.utils.validation import _get_feature_names
 
-from fhe_estimators._tree_based import TREE_CONSTRAINTS, TreeMixin, refuse
+from fhe_estimators._columns import NoCategoriesMixin, categories_refused
+from fhe_estimators._fit import refuse
+from fhe_estimators._tree_based import TREE_CONSTRAINTS, TreeMixin
 from fhe_estimators.base import FHEClassifierMixin, FHERegressorMixin
 
 if TYPE_CHECKING:
@@ -30,11 +32,20 @@ _NAMES = {
 }
 _OBJECTIVES = {name: link for link, names in _NAMES.items() for name in names.split()}
 
+#: The parameter that lists categorical features, and its other names.
+_CATEGORICAL_FEATURES = (
+    "categorical_feature",
+    "categorical_features",
+    "categorical_column",
+    "cat_feature",
+    "cat_column",
+)
+
 #: Fields of ``decision_type``: whether a node compares categories, what is missing.
 _CATEGORICAL, _ZERO_IS_MISSING, _MISSING = 1, 4, 12
 
 
-class BoosterMixin(TreeMixin):
+class BoosterMixin(NoCategoriesMixin, TreeMixin):
     """For the estimators of LightGBM; stands left of them, `RawScoreModel` right.
 
     After `fit` the thresholds of the booster are edges of the grid, too.
@@ -98,6 +109,11 @@ class BoosterMixin(TreeMixin):
         # They are not needed, and no longer right.
         text = re.sub(r"^tree_sizes=.*\n", "", text, flags=re.MULTILINE)
         self.booster_.model_from_string(text)
+
+    def _state(self) -> list[Any]:
+        """Return the trees as text, and how many rounds of them count."""
+        trees = self._text().partition("end of trees")[0]
+        return [trees.encode(), self.best_iteration_]
 
     def _export(self) -> tuple[Sequence[TreeArrays], np.ndarray, str]:
         text = self._text()
@@ -220,6 +236,42 @@ class BoosterClassifierMixin(BoosterMixin, FHEClassifierMixin):
             pred_contrib,
         )
 
+    def decision_function(
+        self,
+        X: Any,
+        *,
+        start_iteration: int = 0,
+        num_iteration: int | None = None,
+        validate_features: bool = False,
+        fhe: str | None = None,
+    ) -> np.ndarray:
+        """Return the raw scores.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        start_iteration : int, default=0
+            As in `predict`.
+        num_iteration : int, optional
+            As in `predict`.
+        validate_features : bool, default=False
+            As in `predict`.
+        fhe : {'disable', 'simulate', 'execute'}, optional
+            As in `predict`.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            For two classes, positive means ``classes_[1]``.
+        """
+        return self._in_mode(
+            "decision_function",
+            fhe,
+            X,
+            start_iteration=start_iteration,
+            num_iteration=num_iteration,
+        )
+
 
 class RawScoreModel(lightgbm.LGBMModel):
     """Predictions of encrypted trees; the library's class, which calls it, stands left."""
@@ -227,6 +279,12 @@ class RawScoreModel(lightgbm.LGBMModel):
     def fit(
         self, X: Any, y: Any, *, eval_set: Any = None, eval_X: Any = None, **options: Any
     ) -> Any:
+        given = {**self.get_params(), **options}
+        for name in _CATEGORICAL_FEATURES:
+            if given.get(name) not in (None, "auto", "", [], ()):
+                columns = given[name]
+                several = not isinstance(columns, str | int)
+                raise categories_refused(self, list(columns) if several else [columns])
         if eval_set is not None:
             pairs = [eval_set] if isinstance(eval_set, tuple) else eval_set
             eval_set = [(self._snapped_like(rows), target) for rows, target in pairs]

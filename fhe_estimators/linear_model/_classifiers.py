@@ -18,6 +18,11 @@ class LogisticRegression(LinearClassifierMixin, linear_model.LogisticRegression)
 
     Parameters
     ----------
+    penalty : {'l1', 'l2', 'elasticnet'} or None, default='deprecated'
+        What is penalized: magnitudes, squares, both, or nothing.
+
+        .. deprecated:: 1.8 of scikit-learn
+            Use `l1_ratio` instead, and ``C=np.inf`` for no penalty.
     C : float, default=1.0
         Inverse of the strength of the penalty; ``np.inf`` for no penalty.
     l1_ratio : float, default=0.0
@@ -46,6 +51,10 @@ class LogisticRegression(LinearClassifierMixin, linear_model.LogisticRegression)
         How much `fit` prints; zero is nothing.
     warm_start : bool, default=False
         Whether `fit` starts from the result of the last `fit`.
+    n_jobs : int or None, default=None
+        Has no effect.
+
+        .. deprecated:: 1.8 of scikit-learn
     n_bits : int or dict, default=8
         Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 7 bits up
         to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
@@ -93,6 +102,7 @@ class LogisticRegression(LinearClassifierMixin, linear_model.LogisticRegression)
 
     def __init__(
         self,
+        penalty="deprecated",
         *,
         C=1.0,
         l1_ratio=0.0,
@@ -106,10 +116,12 @@ class LogisticRegression(LinearClassifierMixin, linear_model.LogisticRegression)
         max_iter=100,
         verbose=0,
         warm_start=False,
+        n_jobs=None,
         n_bits=8,
         p_error=2**-64,
     ):
         super().__init__(
+            penalty=penalty,
             C=C,
             l1_ratio=l1_ratio,
             dual=dual,
@@ -122,6 +134,7 @@ class LogisticRegression(LinearClassifierMixin, linear_model.LogisticRegression)
             max_iter=max_iter,
             verbose=verbose,
             warm_start=warm_start,
+            n_jobs=n_jobs,
         )
         self.n_bits = n_bits
         self.p_error = p_error

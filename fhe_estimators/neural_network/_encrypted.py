@@ -24,6 +24,7 @@ __all__ = ["EncryptedClassifierMixin", "EncryptedRegressorMixin"]
 class _EncryptedNetMixin(FHEMixin):
     """Outputs come from the integer graph; stands left of the class in clear."""
 
+    net_: Any
     rounding: Any
     rounding_bits: Any
 
@@ -62,6 +63,16 @@ class _EncryptedNetMixin(FHEMixin):
             rounding=self._rounding(),
             p_error=self.p_error,
         )
+        self._remember()
+
+    def _state(self) -> list[Any]:
+        """Return the kinds of layers, and all tensors."""
+        module = self.net_.module_
+        tensors = module.state_dict().values()
+        return [
+            *(type(layer).__qualname__ for layer in module.modules()),
+            *(tensor.detach().cpu().numpy() for tensor in tensors),
+        ]
 
     @classmethod
     def _twin(cls, model: Any) -> Any:

@@ -17,7 +17,9 @@ from sklearn.utils._param_validation import Options, StrOptions
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted
 
-from fhe_estimators._tree_based import TREE_CONSTRAINTS, TreeMixin, refuse
+from fhe_estimators._columns import NoCategoriesMixin, categories_refused
+from fhe_estimators._fit import refuse
+from fhe_estimators._tree_based import TREE_CONSTRAINTS, TreeMixin
 from fhe_estimators.base import FHEClassifierMixin, FHERegressorMixin
 
 if TYPE_CHECKING:
@@ -60,7 +62,7 @@ _OBJECTIVES: dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]] = {
 }
 
 
-class BoosterMixin(TreeMixin):
+class BoosterMixin(NoCategoriesMixin, TreeMixin):
     """For the estimators of XGBoost; stands left of them, `MarginModel` right.
 
     After `fit` the thresholds of the booster are edges of the grid, too.
@@ -75,6 +77,7 @@ class BoosterMixin(TreeMixin):
         "multi_strategy": [StrOptions({"one_output_per_tree"}), None],
     }
 
+    feature_types: Any
     get_booster: Callable[[], xgboost.Booster]
     _get_iteration_range: Callable[[Any], tuple[int, int]]
 
@@ -82,6 +85,31 @@ class BoosterMixin(TreeMixin):
         # What is not named here is passed to the booster.
         inherited: set[str] = super()._wrapper_params()  # type: ignore[misc]
         return inherited | TREE_CONSTRAINTS.keys()
+
+    def set_params(self, **params: Any) -> Any:
+        """Set parameters.
+
+        Parameters
+        ----------
+        **params : dict
+            Values by name.
+
+        Returns
+        -------
+        self : object
+        """
+        # The library would set its parameters in the booster, too.
+        for name in TREE_CONSTRAINTS.keys() & params.keys():
+            setattr(self, name, params.pop(name))
+        return super().set_params(**params)  # type: ignore[misc]
+
+    def _check_fhe_parameters(self) -> None:
+        super()._check_fhe_parameters()
+        types = self.feature_types
+        types = [types] if types is None or isinstance(types, str) else list(types)
+        categorical = [number for number, kind in enumerate(types) if kind == "c"]
+        if categorical:
+            raise categories_refused(self, categorical)
 
     def _create_dmatrix(self, ref: Any, *, data: Any, label: Any, **options: Any) -> Any:
         if label is None:
@@ -107,7 +135,14 @@ class BoosterMixin(TreeMixin):
                 feature < 0, tree["split_conditions"], _next_float(threshold)
             )
             tree["split_conditions"] = conditions.tolist()
-        booster.load_model(bytearray(json.dumps(document), "utf-8"))
+        # XGBoost does not read escapes.
+        names, text = booster.feature_names, json.dumps(document, ensure_ascii=False)
+        booster.load_model(bytearray(text, "utf-8"))
+        booster.feature_names = names
+
+    def _state(self) -> list[Any]:
+        """Return the model in the library's binary format, attributes included."""
+        return [self.get_booster().save_raw("ubj")]
 
     def _export(self) -> tuple[Sequence[TreeArrays], np.ndarray, str]:
         from fhe_estimators.export.trees import TreeArrays
@@ -254,6 +289,24 @@ class LabelClassifier(xgboost.XGBClassifier):
         self.objective, self._encoder = objective, encoder
         return self
 
+    def get_xgb_params(self) -> dict[str, Any]:
+        """Return the parameters of the booster, with the objective that it is fitted for.
+
+        Returns
+        -------
+        parameters : dict
+        """
+        params: dict[str, Any] = super().get_xgb_params()
+        if getattr(self, "n_classes_", 2) > 2 and self.objective != "multi:softmax":
+            params["objective"] = "multi:softprob"
+        return params
+
+    @functools.wraps(xgboost.XGBClassifier.load_model)
+    def load_model(self, fname: Any) -> None:
+        super().load_model(fname)
+        # The file holds no labels: they are numbers, as in the library.
+        self._encoder = None
+
     @functools.wraps(xgboost.XGBClassifier.predict)
     def predict(self, X: Any, *, output_margin: bool = False, **options: Any) -> Any:
         found = super().predict(X, output_margin=output_margin, **options)
@@ -279,13 +332,13 @@ class MarginModel(xgboost.XGBModel):
         chosen = self._get_iteration_range(None)
         if self._get_iteration_range(iteration_range) != chosen:
             refuse("iteration_range", iteration_range, [None])
-        base = self._base
 
         def exact(X: Any) -> np.ndarray:
             margins = super(MarginModel, self).predict(X, output_margin=True)
-            return margins.reshape(len(margins), -1) - base
+            return margins.reshape(len(margins), -1) - self._base
 
         scores = self._scores(X, exact)
+        base = self._base
         if base_margin is not None:
             scores = scores + np.reshape(base_margin, scores.shape) - base
         if output_margin:

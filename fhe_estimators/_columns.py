@@ -1,0 +1,168 @@
+"""Tables whose columns are not all numbers: which columns, and what to do about them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from sklearn.utils._missing import is_pandas_na, is_scalar_nan
+from sklearn.utils._set_output import _get_adapter_from_container
+from sklearn.utils.validation import _get_feature_names
+
+__all__ = [
+    "NoCategoriesMixin",
+    "categories_refused",
+    "explain_columns",
+    "in_container_of",
+    "names_of",
+    "refuse_categories",
+]
+
+#: How the names of types of categorical columns begin: of pandas, polars, and pyarrow.
+_CATEGORICAL = ("category", "Categorical", "Enum", "dictionary")
+#: How scikit-learn and Python say that there is a missing value, and text, among rows.
+_MISSING = re.compile(r"Input (X )?contains NaN|'NAType'")
+_TEXT = re.compile(r"could not convert string to float|arrays of bytes/strings")
+#: Columns that an error lists.
+_MOST_NAMES = 10
+
+
+def in_container_of(X: Any, array: np.ndarray) -> Any:
+    """Return an array of rows like those of `X`, with the names of its features."""
+    names = _get_feature_names(X)
+    if names is None:
+        return array
+    adapter = _get_adapter_from_container(X)
+    return adapter.create_container(array, X, columns=names)
+
+
+def refuse_categories(estimator: Any, X: Any) -> None:
+    """Raise if columns of a data frame are categorical, whatever their categories are.
+
+    Raises
+    ------
+    ValueError
+        With the names of the columns.
+    """
+    if not hasattr(X, "columns") or not hasattr(X, "dtypes"):
+        return
+    found = [
+        column
+        for column, dtype in zip(X.columns, X.dtypes, strict=True)
+        if str(dtype).startswith(_CATEGORICAL)
+    ]
+    if found:
+        raise categories_refused(estimator, found)
+
+
+def categories_refused(estimator: Any, columns: Sequence[Any]) -> ValueError:
+    """Return the error that says that an estimator does not take categorical columns."""
+    name = type(estimator).__name__
+    return ValueError(
+        f"{name} compares encrypted numbers, not categories: {_listed(columns)} "
+        "categorical. Encode categories as numbers, for example in a pipeline with "
+        "OneHotEncoder or OrdinalEncoder; if they are numbers, convert the columns to "
+        "float and name no categorical features."
+    )
+
+
+def names_of(X: Any, chosen: np.ndarray) -> list[Any]:
+    """Return names of the chosen columns, or their numbers if they have no names."""
+    names = _get_feature_names(X)
+    found: list[Any] = (np.arange(len(chosen)) if names is None else names)[chosen].tolist()
+    return found
+
+
+class NoCategoriesMixin:
+    """For estimators whose library takes categorical columns as such; stands left."""
+
+    def _prepared_for_fit(self, X: Any, sample_weight: Any) -> Any:
+        refuse_categories(self, X)
+        return super()._prepared_for_fit(X, sample_weight)  # type: ignore[misc]
+
+    def _snapped_like(self, X: Any) -> Any:
+        refuse_categories(self, X)
+        return super()._snapped_like(X)  # type: ignore[misc]
+
+    def _validated(self, X: Any) -> np.ndarray:
+        refuse_categories(self, X)
+        array: np.ndarray = super()._validated(X)  # type: ignore[misc]
+        return array
+
+
+@contextmanager
+def explain_columns(estimator: Any, X: Any) -> Iterator[None]:
+    """Let errors about missing values and text name the columns and the cure."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        message = _explanation(estimator, X, str(error))
+        if message is None:
+            raise
+        raise ValueError(message) from None
+
+
+def _explanation(estimator: Any, X: Any, error: str) -> str | None:
+    name = type(estimator).__name__
+    if _MISSING.search(error):
+        columns = [column for column, values in _columns(X) if _any_missing(values)]
+        if columns:
+            return (
+                f"Input X contains NaN: {_listed(columns)} incomplete. {name} encrypts "
+                "numbers, and has none for a missing value: fill them in, for example with "
+                f"make_pipeline(SimpleImputer(), {name}()), or drop the rows."
+            )
+    if _TEXT.search(error):
+        columns = [column for column, values in _columns(X) if _has_text(values)]
+        if columns:
+            return (
+                f"could not convert string to float: {_listed(columns)} text. {name} "
+                "encrypts numbers: encode text, for example in a pipeline with "
+                "OneHotEncoder or OrdinalEncoder, or drop the columns."
+            )
+    return None
+
+
+def _columns(X: Any) -> Iterator[tuple[Any, np.ndarray]]:
+    """Yield name, or number, and values of each column of a table."""
+    if hasattr(X, "columns"):
+        yield from ((column, np.asarray(X[column])) for column in X.columns)
+        return
+    array = np.asarray(X)
+    if array.ndim == 2:
+        yield from enumerate(array.T)
+
+
+def _any_missing(values: np.ndarray) -> bool:
+    if values.dtype.kind != "O":
+        return values.dtype.kind in "fcmM" and bool(np.isnan(values).any())
+    return any(
+        value is None or is_pandas_na(value) or is_scalar_nan(value)
+        for value in values.tolist()
+    )
+
+
+def _has_text(values: np.ndarray) -> bool:
+    if values.dtype.kind not in "OSU":
+        return False
+    return any(isinstance(v, str | bytes) and not _is_number(v) for v in values.tolist())
+
+
+def _is_number(text: str | bytes) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _listed(columns: Sequence[Any]) -> str:
+    """Return names of columns, and the verb that belongs to them."""
+    if len(columns) == 1:
+        return f"column {columns[0]!r} is"
+    names = ", ".join(map(repr, columns[:_MOST_NAMES]))
+    more = f" and {len(columns) - _MOST_NAMES} more" if len(columns) > _MOST_NAMES else ""
+    return f"columns {names}{more} are"

@@ -1,0 +1,184 @@
+"""What is lowered follows the model, however that is changed after `fit`.
+
+Fitted attributes are the user's: averaged coefficients are assigned, trees are replaced, a
+booster is loaded or trained on. scikit-learn predicts from what it finds; so do we, by
+comparing a digest of the model with that of what was lowered.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+
+from fhe_estimators.exceptions import ModelChangedError
+
+__all__ = [
+    "N_ROWS",
+    "FollowingMixin",
+    "are_edges",
+    "arrays_of",
+    "between_thresholds",
+    "digest",
+    "within",
+]
+
+logger = logging.getLogger(__name__)
+
+#: Rows that stand for those of `fit`, which no estimator keeps.
+N_ROWS = 1_000
+
+#: Models are lowered again one at a time: it is rare, and a lock of their own would be in
+#: the way of pickles.
+_lock = threading.RLock()
+
+
+def digest(parts: Iterable[Any]) -> bytes:
+    """Return a digest of arrays, bytes, and values that `repr` tells apart.
+
+    Parameters
+    ----------
+    parts : iterable of object
+
+    Returns
+    -------
+    digest : bytes of length 16
+
+    Examples
+    --------
+    >>> digest([np.zeros(2), 0.1]) == digest([np.zeros(2), 0.1])
+    True
+    >>> digest([np.zeros(2), 0.1]) == digest([np.zeros((1, 2)), 0.1])
+    False
+    """
+    kinds: list[object] = []
+    data: list[bytes | bytearray] = []
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            kinds.append((part.dtype.str, part.shape))
+            data.append(part.tobytes())
+        elif isinstance(part, bytes | bytearray):
+            kinds.append(len(part))
+            data.append(part)
+        else:
+            kinds.append(part)
+    found = blake2b(repr(kinds).encode(), digest_size=16)
+    found.update(b"".join(data))
+    return found.digest()
+
+
+class FollowingMixin:
+    """Knows whether the model is still the one that was lowered, and lowers it again."""
+
+    _digest: bytes
+
+    def _state(self) -> Iterable[Any]:
+        """Return all that raw scores depend on, as `digest` takes it (hook)."""
+        raise NotImplementedError
+
+    def _lower_again(self) -> None:
+        """Lower the model as it is now, without the rows of `fit` (hook)."""
+        raise ValueError("how precise its layers must be is known from rows only.")
+
+    def _remember(self) -> None:
+        """Take note of what has just been lowered."""
+        self._digest = digest(self._state())
+
+    def _follow(self) -> None:
+        """Lower the model again if it is not the one that was lowered.
+
+        Raises
+        ------
+        ModelChangedError
+            If that cannot be done.
+        """
+        name = type(self).__name__
+        try:
+            if self._is_lowered():
+                return
+            with _lock:
+                if not self._is_lowered():  # by another thread, meanwhile
+                    logger.info("%s was changed or loaded: it is lowered again", name)
+                    self._lower_again()
+        except (AttributeError, IndexError, ValueError) as error:
+            raise ModelChangedError(
+                f"This {name} was changed after `fit`, or never fitted, and cannot be "
+                f"lowered to integers as it is now: {error} Use "
+                f"{name}.from_sklearn_model(model, X), with rows X like those to predict, "
+                "or fit it."
+            ) from error
+
+    def _is_lowered(self) -> bool:
+        return getattr(self, "_digest", None) == digest(self._state())
+
+
+def within(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Return rows that fill the ranges of features evenly; always the same.
+
+    Parameters
+    ----------
+    low, high : ndarray of float64 of shape (n_features,)
+
+    Returns
+    -------
+    X : ndarray of float64 of shape (n_samples, n_features)
+    """
+    return np.random.default_rng(0).uniform(low, high, (N_ROWS, len(low)))
+
+
+def arrays_of(tree: Any) -> tuple[np.ndarray, ...]:
+    """Return what a tree of scikit-learn predicts from."""
+    links = (tree.children_left, tree.children_right)
+    return tree.feature, tree.threshold, *links, tree.value
+
+
+#: Features, -1 for leaves, and thresholds of the nodes of a tree.
+Comparisons = tuple[np.ndarray, np.ndarray]
+
+
+def are_edges(comparisons: Iterable[Comparisons], edges: Sequence[np.ndarray]) -> bool:
+    """Return whether all finite thresholds are among the edges of their feature."""
+    return all(
+        np.isin(threshold[feature == column], [*edges[column], np.inf]).all()
+        for feature, threshold in comparisons
+        for column in np.unique(feature[feature >= 0]).tolist()
+    )
+
+
+def between_thresholds(comparisons: Iterable[Comparisons], n_features: int) -> np.ndarray:
+    """Return rows that lie in any bin of a feature equally likely; always the same.
+
+    Parameters
+    ----------
+    comparisons : iterable of (ndarray, ndarray)
+        One for each tree.
+    n_features : int
+
+    Returns
+    -------
+    X : ndarray of float64 of shape (n_samples, n_features)
+    """
+    pairs = list(comparisons)
+    feature = np.concatenate([features for features, _ in pairs])
+    threshold = np.concatenate([thresholds for _, thresholds in pairs])
+    finite = np.isfinite(threshold)
+    random = np.random.default_rng(0)
+    columns = []
+    for number in range(n_features):
+        edges = np.unique(threshold[finite & (feature == number)])
+        columns.append(random.choice(_values_between(edges), N_ROWS))
+    return np.stack(columns, axis=1)
+
+
+def _values_between(edges: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Return a value for each of the bins that increasing edges divide numbers into."""
+    if not len(edges):
+        return np.zeros(1)
+    low, high = edges[0], edges[-1]
+    margin = (high - low) or max(1.0, abs(low))
+    middles = np.asarray(edges[:-1]) / 2 + np.asarray(edges[1:]) / 2
+    return np.concatenate([[low - margin], middles, [high + margin]])
