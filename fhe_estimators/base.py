@@ -34,6 +34,7 @@ from fhe_estimators._config import (
     local_mode,
 )
 from fhe_estimators._fit import lowered_after, refuse_sparse
+from fhe_estimators._meta import refuse_other_mode_than_asked
 from fhe_estimators._state import FollowingMixin
 from fhe_estimators._tags import FHETags, Tags
 from fhe_estimators.lowering import to_quantized_module
@@ -244,6 +245,7 @@ class FHEMixin(FollowingMixin):
         mode = current_mode()
         if mode == IN_FIT:
             return float_scores(X)
+        refuse_other_mode_than_asked(self, mode)
         check_is_fitted(self)
         refuse_sparse(X)
         X = X if validated else self._validated(X)

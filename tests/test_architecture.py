@@ -19,6 +19,7 @@ FLOORS = {
     "_config": 0,
     "_tags": 0,
     "_columns": 1,
+    "_meta": 0,
     "_state": 1,
     "_version": 0,
     "graph": 1,
@@ -223,7 +224,8 @@ def code_lines(source):
 
 
 def test_lines_of_code_are_counted_without_docstrings():
-    source = '''"""Module.\n\nText.\n"""\n\n# Comment.\nx = 1\ndef f():\n    """F."""\n    return x\n'''
+    lines = ['"""Module.', "", 'Text."""', "# Comment.", "x = 1", "def f():"]
+    source = "\n".join([*lines, '    """F."""', "    return x"])
     assert code_lines(source) == 3
 
 
