@@ -58,9 +58,11 @@ _NO_CATEGORIES = (
     "numbers, for example with OneHotEncoder, and leave 'categorical_features' alone."
 )
 
-#: Error that is left in the scores of a model that was fitted elsewhere, relative to their
-#: standard deviation: so small that no label changes.
+#: Error that is left in the scores of a model that was fitted elsewhere, relative to what
+#: most of them differ by: so small that hardly a label can change.
 _FAITHFUL = 2.0**-12
+#: Scores of classifiers are log-odds, or probabilities: this far apart labels are sure.
+_SATURATION = 8.0
 
 
 class TreeMixin(FHEMixin):
@@ -79,6 +81,7 @@ class TreeMixin(FHEMixin):
     input_encoding: str
     n_features_in_: int
     _grid: Grid | None
+    #: What stands for the values in each bin, while the parent is fitted: training values.
     _representatives: list[np.ndarray]
     _base: np.ndarray
 
@@ -86,17 +89,22 @@ class TreeMixin(FHEMixin):
 
     def _prepared_for_fit(self, X: Any, sample_weight: Any) -> Any:
         """Return rows whose values represent their bins."""
-        array = check_array(X, dtype=self._feature_dtype, estimator=self)
+        array = counted = check_array(X, dtype=self._feature_dtype, estimator=self)
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, array)
+            counted = array[sample_weight > 0]
         grid = getattr(self, "_grid", None) if getattr(self, "warm_start", False) else None
         if grid is None or grid.n_features != array.shape[1]:
-            counted = array
-            if sample_weight is not None:
-                sample_weight = _check_sample_weight(sample_weight, array)
-                counted = array[sample_weight > 0]
             n_bits = self._bit_widths().op_inputs
-            self._grid = Grid.of(array, n_bits, self.binning, sample_weight)
-            self._representatives = self._grid.representatives(counted)
+            grid = Grid.of(array, n_bits, self.binning, sample_weight)
+        self._grid, self._representatives = grid, grid.representatives(counted)
         return _in_container_of(X, self._snapped(array))
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        # A fit that failed may have left them.
+        state.pop("_representatives", None)
+        return state
 
     def _snapped(self, array: np.ndarray) -> np.ndarray:
         assert self._grid is not None
@@ -110,36 +118,17 @@ class TreeMixin(FHEMixin):
     def _lower(
         self, X: Any, sample_weight: Any = None, *, incremental: bool = False
     ) -> None:
+        assert self._grid is not None
         for feature, threshold in self._comparisons():
-            threshold[:] = self._edges(feature, threshold)
+            threshold[:] = self._grid.dividing(feature, threshold, self._representatives)
+        del self._representatives
         self._quantize(self._validated(X), sample_weight)
 
-    def _edges(self, feature: np.ndarray, threshold: np.ndarray) -> np.ndarray:
-        """Return the edges that divide the representatives as thresholds do."""
-        assert self._grid is not None
-        edges = threshold.copy()
-        for column in np.unique(feature[feature >= 0]):
-            at = feature == column
-            n_left = np.searchsorted(
-                self._representatives[column], threshold[at], side="right"
-            )
-            padded = np.concatenate([[-np.inf], self._grid.edges[column], [np.inf]])
-            edges[at] = padded[n_left]
-        return edges
-
-    def _nearest_edges(self, feature: np.ndarray, threshold: np.ndarray) -> np.ndarray:
-        """Return the edges that are nearest to thresholds."""
-        assert self._grid is not None
-        edges = threshold.copy()
-        for column in np.unique(feature[feature >= 0]).tolist():
-            at = (feature == column) & np.isfinite(threshold)
-            # Where there is no edge every row lies below.
-            padded = np.append(self._grid.edges[column], np.inf)
-            edges[at] = padded[self._grid.nearest(column, threshold[at])]
-        return edges
-
     def _quantize(self, X: np.ndarray, sample_weight: Any = None) -> None:
-        """Lower the fitted model to integers, on the grid if there is one."""
+        """Lower the fitted model to integers, on the grid if there is one.
+
+        `X` may have no rows, see `TreeGraphs`.
+        """
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
         self.onnx_model_ = self._to_onnx()
@@ -149,6 +138,7 @@ class TreeMixin(FHEMixin):
             self._grid,
             bits.op_weights if isinstance(self.n_bits, Mapping) else None,
             encoding=self.input_encoding,
+            saturation=_SATURATION if is_classifier(self) else None,
             **(tolerances if self._grid is None else {}),
         )
         self.quantized_module_ = to_quantized_module(
@@ -173,7 +163,7 @@ class TreeMixin(FHEMixin):
     def from_sklearn_model(
         cls,
         model: Any,
-        X: Any,
+        X: Any = None,
         *,
         n_bits: int | None = None,
         binning: str = "quantile",
@@ -185,13 +175,15 @@ class TreeMixin(FHEMixin):
         model : estimator
             A fitted instance of the class that this class mirrors. It is neither changed
             nor fitted again.
-        X : array-like of shape (n_samples, n_features)
-            Rows like those that it was fitted on: they tell how precise leaves must be.
+        X : array-like of shape (n_samples, n_features), optional
+            Rows like those that it was fitted on: they tell how precise leaves must be. By
+            default every leaf counts as much.
         n_bits : int, optional
-            By default the grid consists of the model's own thresholds: predictions do not
-            change, and the client sees the thresholds. With `n_bits` it is the grid that
-            `fit` would use, and every threshold of the twin moves to the nearest edge: all
-            of its methods, ``apply`` too, see the bins only, as after `fit`.
+            By default the grid consists of the model's own thresholds: every row ends in
+            the leaves that it ends in without encryption, and the client sees the
+            thresholds. With `n_bits` it is the grid that `fit` would use, which takes `X`,
+            and every threshold of the twin moves to the nearest edge: all of its methods,
+            ``apply`` too, see the bins only, as after `fit`.
         binning : {'quantile', 'uniform'}, default='quantile'
             The grid, if `n_bits` is given.
 
@@ -204,20 +196,40 @@ class TreeMixin(FHEMixin):
         ------
         TypeError
             If `model` is of another class.
+        ValueError
+            If `n_bits` is given without `X`.
         NotFittedError
             If `model` is not fitted.
+
+        Notes
+        -----
+        On the model's own thresholds a single tree predicts exactly what the model does.
+        Several trees do up to float precision where the client is given the numbers of
+        their leaves. Where it is given their sum, leaves are rounded: raw scores change by
+        about 1/4096 of what most of them differ by, and of no row by more than
+        ``twin.quantized_module_.output_quantizers[0].rounding_error_bound``, an array of
+        shape (n_outputs,) that is zero where nothing is rounded.
         """
         twin = cls._twin(model)
-        X = twin._validated(X)
+        if X is None and n_bits is not None:
+            raise ValueError(
+                f"n_bits={n_bits} divides the values of each feature into bins: pass rows "
+                "like those that the model was fitted on as X, or leave n_bits out to keep "
+                "the thresholds of the model."
+            )
+        rows = (
+            np.empty((0, twin.n_features_in_), cls._feature_dtype)
+            if X is None
+            else twin._validated(X)
+        )
         twin._grid = None
         if n_bits is not None:
             twin.set_params(n_bits=n_bits, binning=binning)
             twin._check_fhe_parameters()
-            twin._grid = Grid.of(X, twin._bit_widths().op_inputs, binning)
-            twin._representatives = twin._grid.representatives(X)
+            twin._grid = Grid.of(rows, twin._bit_widths().op_inputs, binning)
             for feature, threshold in twin._comparisons():
-                threshold[:] = twin._nearest_edges(feature, threshold)
-        twin._quantize(X)
+                threshold[:] = twin._grid.moved(feature, threshold)
+        twin._quantize(rows)
         return twin
 
 
@@ -430,8 +442,8 @@ class HistGradientBoostingMixin(BoostingMixin):
     def _preprocess_X(self, X: Any, *, reset: bool) -> Any:
         """Validate rows; put the validation rows of `fit` on the grid, too."""
         result = super()._preprocess_X(X, reset=reset)  # type: ignore[misc]
-        in_fit = current_mode() == IN_FIT
-        return self._snapped(result) if in_fit and not reset else result
+        fits = current_mode() == IN_FIT and hasattr(self, "_representatives")
+        return self._snapped(result) if fits and not reset else result
 
     def _nodes(self) -> list[np.ndarray]:
         return [tree.nodes for iteration in self._predictors for tree in iteration]

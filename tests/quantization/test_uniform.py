@@ -156,3 +156,11 @@ def test_shapes_and_many_numbers():
     many[-1, -1] = np.nan
     with pytest.raises(ValueError, match="nan"):
         quantizer.quant(many)
+
+
+def test_dequantization_is_total():
+    """Integers that were decrypted wrongly, with a high p_error, stand for numbers too."""
+    quantizer = UniformQuantizer(4).fit(np.array([-1.0, 2.0]))
+    limits = np.iinfo(np.int64)
+    wrong = np.array([limits.min // 2, -(2**40), -9, 99, 2**40, limits.max // 2])
+    assert np.isfinite(quantizer.dequant(wrong)).all()
