@@ -22,7 +22,6 @@ __all__ = [
     "FollowingMixin",
     "are_edges",
     "arrays_of",
-    "between_thresholds",
     "digest",
     "within",
 ]
@@ -147,38 +146,3 @@ def are_edges(comparisons: Iterable[Comparisons], edges: Sequence[np.ndarray]) -
         for feature, threshold in comparisons
         for column in np.unique(feature[feature >= 0]).tolist()
     )
-
-
-def between_thresholds(comparisons: Iterable[Comparisons], n_features: int) -> np.ndarray:
-    """Return rows that lie in any bin of a feature equally likely; always the same.
-
-    Parameters
-    ----------
-    comparisons : iterable of (ndarray, ndarray)
-        One for each tree.
-    n_features : int
-
-    Returns
-    -------
-    X : ndarray of float64 of shape (n_samples, n_features)
-    """
-    pairs = list(comparisons)
-    feature = np.concatenate([features for features, _ in pairs])
-    threshold = np.concatenate([thresholds for _, thresholds in pairs])
-    finite = np.isfinite(threshold)
-    random = np.random.default_rng(0)
-    columns = []
-    for number in range(n_features):
-        edges = np.unique(threshold[finite & (feature == number)])
-        columns.append(random.choice(_values_between(edges), N_ROWS))
-    return np.stack(columns, axis=1)
-
-
-def _values_between(edges: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Return a value for each of the bins that increasing edges divide numbers into."""
-    if not len(edges):
-        return np.zeros(1)
-    low, high = edges[0], edges[-1]
-    margin = (high - low) or max(1.0, abs(low))
-    middles = np.asarray(edges[:-1]) / 2 + np.asarray(edges[1:]) / 2
-    return np.concatenate([[low - margin], middles, [high + margin]])

@@ -4,29 +4,17 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from sklearn.base import is_classifier
-from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.validation import (
-    _check_categorical_features,
-    _check_sample_weight,
-)
+from sklearn.utils.validation import _check_sample_weight
 
-from fhe_estimators._columns import (
-    categories_refused,
-    explain_columns,
-    in_container_of,
-    names_of,
-)
-from fhe_estimators._config import IN_FIT, current_mode
-from fhe_estimators._fit import refuse
-from fhe_estimators._state import are_edges, arrays_of, between_thresholds
+from fhe_estimators._columns import explain_columns, in_container_of
+from fhe_estimators._state import are_edges, arrays_of
 from fhe_estimators.base import (
     FHE_CONSTRAINTS,
     FHEClassifierMixin,
@@ -43,11 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "TREE_CONSTRAINTS",
-    "BoostingMixin",
     "ForestClassifierMixin",
     "ForestRegressorMixin",
-    "GradientBoostingMixin",
-    "HistGradientBoostingMixin",
     "SklearnTreesMixin",
     "TreeMixin",
 ]
@@ -59,9 +44,11 @@ TREE_CONSTRAINTS: dict[str, list[Any]] = {
     "input_encoding": [StrOptions({"thermometer", "integer"})],
 }
 
-#: Error that is left in the scores of a model that was fitted elsewhere, relative to their
-#: standard deviation: so small that no label changes.
+#: Error that is left in the scores of a model that was fitted elsewhere, relative to what
+#: most of them differ by: so small that hardly a label can change.
 _FAITHFUL = 2.0**-12
+#: Scores of classifiers are log-odds, or probabilities: this far apart labels are sure.
+_SATURATION = 8.0
 
 
 class TreeMixin(FHEMixin):
@@ -80,6 +67,7 @@ class TreeMixin(FHEMixin):
     input_encoding: str
     n_features_in_: int
     _grid: Grid | None
+    #: What stands for the values in each bin, while the parent is fitted: training values.
     _representatives: list[np.ndarray]
     _base: np.ndarray
 
@@ -87,17 +75,22 @@ class TreeMixin(FHEMixin):
 
     def _prepared_for_fit(self, X: Any, sample_weight: Any) -> Any:
         """Return rows whose values represent their bins."""
-        array = check_array(X, dtype=self._feature_dtype, estimator=self)
+        array = counted = check_array(X, dtype=self._feature_dtype, estimator=self)
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, array)
+            counted = array[sample_weight > 0]
         grid = getattr(self, "_grid", None) if getattr(self, "warm_start", False) else None
         if grid is None or grid.n_features != array.shape[1]:
-            counted = array
-            if sample_weight is not None:
-                sample_weight = _check_sample_weight(sample_weight, array)
-                counted = array[sample_weight > 0]
             n_bits = self._bit_widths().op_inputs
-            self._grid = Grid.of(array, n_bits, self.binning, sample_weight)
-            self._representatives = self._grid.representatives(counted)
+            grid = Grid.of(array, n_bits, self.binning, sample_weight)
+        self._grid, self._representatives = grid, grid.representatives(counted)
         return in_container_of(X, self._snapped(array))
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        # A fit that failed may have left them.
+        state.pop("_representatives", None)
+        return state
 
     def _snapped(self, array: np.ndarray) -> np.ndarray:
         assert self._grid is not None
@@ -112,36 +105,17 @@ class TreeMixin(FHEMixin):
     def _lower(
         self, X: Any, sample_weight: Any = None, *, incremental: bool = False
     ) -> None:
+        assert self._grid is not None
         for feature, threshold in self._comparisons():
-            threshold[:] = self._edges(feature, threshold)
+            threshold[:] = self._grid.dividing(feature, threshold, self._representatives)
+        del self._representatives
         self._quantize(self._validated(X), sample_weight)
 
-    def _edges(self, feature: np.ndarray, threshold: np.ndarray) -> np.ndarray:
-        """Return the edges that divide the representatives as thresholds do."""
-        assert self._grid is not None
-        edges = threshold.copy()
-        for column in np.unique(feature[feature >= 0]):
-            at = feature == column
-            n_left = np.searchsorted(
-                self._representatives[column], threshold[at], side="right"
-            )
-            padded = np.concatenate([[-np.inf], self._grid.edges[column], [np.inf]])
-            edges[at] = padded[n_left]
-        return edges
-
-    def _nearest_edges(self, feature: np.ndarray, threshold: np.ndarray) -> np.ndarray:
-        """Return the edges that are nearest to thresholds."""
-        assert self._grid is not None
-        edges = threshold.copy()
-        for column in np.unique(feature[feature >= 0]).tolist():
-            at = (feature == column) & np.isfinite(threshold)
-            # Where there is no edge every row lies below.
-            padded = np.append(self._grid.edges[column], np.inf)
-            edges[at] = padded[self._grid.nearest(column, threshold[at])]
-        return edges
-
     def _quantize(self, X: np.ndarray, sample_weight: Any = None) -> None:
-        """Lower the fitted model to integers, on the grid if there is one."""
+        """Lower the fitted model to integers, on the grid if there is one.
+
+        `X` may have no rows, see `TreeGraphs`.
+        """
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
         self.onnx_model_ = self._to_onnx()
@@ -151,6 +125,7 @@ class TreeMixin(FHEMixin):
             self._grid,
             bits.op_weights if isinstance(self.n_bits, Mapping) else None,
             encoding=self.input_encoding,
+            saturation=_SATURATION if is_classifier(self) else None,
             **(tolerances if self._grid is None else {}),
         )
         self.quantized_module_ = to_quantized_module(
@@ -164,8 +139,7 @@ class TreeMixin(FHEMixin):
         grid = getattr(self, "_grid", None)
         if grid is None or not are_edges(comparisons, grid.edges):
             self._grid = None
-        X = between_thresholds(comparisons, self.n_features_in_)
-        self._quantize(X.astype(self._feature_dtype))
+        self._quantize(np.empty((0, self.n_features_in_), self._feature_dtype))
 
     @abstractmethod
     def _comparisons(self) -> Iterable[tuple[np.ndarray, np.ndarray]]:
@@ -185,7 +159,7 @@ class TreeMixin(FHEMixin):
     def from_sklearn_model(
         cls,
         model: Any,
-        X: Any,
+        X: Any = None,
         *,
         n_bits: int | None = None,
         binning: str = "quantile",
@@ -197,13 +171,15 @@ class TreeMixin(FHEMixin):
         model : estimator
             A fitted instance of the class that this class mirrors. It is neither changed
             nor fitted again.
-        X : array-like of shape (n_samples, n_features)
-            Rows like those that it was fitted on: they tell how precise leaves must be.
+        X : array-like of shape (n_samples, n_features), optional
+            Rows like those that it was fitted on: they tell how precise leaves must be. By
+            default every leaf counts as much.
         n_bits : int, optional
-            By default the grid consists of the model's own thresholds: predictions do not
-            change, and the client sees the thresholds. With `n_bits` it is the grid that
-            `fit` would use, and every threshold of the twin moves to the nearest edge: all
-            of its methods, ``apply`` too, see the bins only, as after `fit`.
+            By default the grid consists of the model's own thresholds: every row ends in
+            the leaves that it ends in without encryption, and the client sees the
+            thresholds. With `n_bits` it is the grid that `fit` would use, which takes `X`,
+            and every threshold of the twin moves to the nearest edge: all of its methods,
+            ``apply`` too, see the bins only, as after `fit`.
         binning : {'quantile', 'uniform'}, default='quantile'
             The grid, if `n_bits` is given.
 
@@ -216,20 +192,40 @@ class TreeMixin(FHEMixin):
         ------
         TypeError
             If `model` is of another class.
+        ValueError
+            If `n_bits` is given without `X`.
         NotFittedError
             If `model` is not fitted.
+
+        Notes
+        -----
+        On the model's own thresholds a single tree predicts exactly what the model does.
+        Several trees do up to float precision where the client is given the numbers of
+        their leaves. Where it is given their sum, leaves are rounded: raw scores change by
+        about 1/4096 of what most of them differ by, and of no row by more than
+        ``twin.quantized_module_.output_quantizers[0].rounding_error_bound``, an array of
+        shape (n_outputs,) that is zero where nothing is rounded.
         """
         twin = cls._twin(model)
-        X = twin._validated(X)
+        if X is None and n_bits is not None:
+            raise ValueError(
+                f"n_bits={n_bits} divides the values of each feature into bins: pass rows "
+                "like those that the model was fitted on as X, or leave n_bits out to keep "
+                "the thresholds of the model."
+            )
+        rows = (
+            np.empty((0, twin.n_features_in_), cls._feature_dtype)
+            if X is None
+            else twin._validated(X)
+        )
         twin._grid = None
         if n_bits is not None:
             twin.set_params(n_bits=n_bits, binning=binning)
             twin._check_fhe_parameters()
-            twin._grid = Grid.of(X, twin._bit_widths().op_inputs, binning)
-            twin._representatives = twin._grid.representatives(X)
+            twin._grid = Grid.of(rows, twin._bit_widths().op_inputs, binning)
             for feature, threshold in twin._comparisons():
-                threshold[:] = twin._nearest_edges(feature, threshold)
-        twin._quantize(X)
+                threshold[:] = twin._grid.moved(feature, threshold)
+        twin._quantize(rows)
         return twin
 
 
@@ -366,132 +362,3 @@ def _normalized(rounded: np.ndarray) -> np.ndarray:
     positive = np.clip(rounded, 0, None)
     probabilities: np.ndarray = positive / positive.sum(axis=1, keepdims=True)
     return probabilities
-
-
-class BoostingMixin(TreeMixin):
-    """For parents that compute raw scores in ``_raw_predict`` and then apply a link."""
-
-    #: Whether the parent validates rows before it asks for their raw scores.
-    _rows_are_validated: ClassVar[bool] = False
-
-    def _raw_predict(self, X: Any, **options: Any) -> np.ndarray:
-        exact = partial(super()._raw_predict, **options)  # type: ignore[misc]
-        scores = self._scores(X, exact, validated=self._rows_are_validated)
-        # Circuits give what the trees add to the base.
-        return scores if current_mode() == IN_FIT else scores + self._base
-
-
-class GradientBoostingMixin(BoostingMixin, SklearnTreesMixin):
-    """For scikit-learn's gradient boosting."""
-
-    _rows_are_validated = True
-
-    estimators_: Any
-    init_: Any
-    learning_rate: float
-    _loss: Any
-    _raw_predict_init: Any
-
-    def _trees(self) -> list[Any]:
-        return [estimator.tree_ for estimator in self.estimators_.ravel()]
-
-    def _base_scores(self) -> np.ndarray:
-        row = np.zeros((1, self.n_features_in_), np.float32)
-        base: np.ndarray = np.ravel(self._raw_predict_init(row))
-        return base
-
-    def _state(self) -> list[Any]:
-        kind = type(self.init_).__name__
-        return [*super()._state(), self.learning_rate, kind, self._base_scores()]
-
-    def _export(self) -> tuple[list[TreeArrays], np.ndarray, str]:
-        if not isinstance(self.init_, DummyClassifier | DummyRegressor | str):
-            refuse("init", self.init_, ["zero", None])
-        n_outputs = self.estimators_.shape[1]
-        values = [
-            _in_column(
-                number % n_outputs, n_outputs, self.learning_rate * tree.value[:, 0, 0]
-            )
-            for number, tree in enumerate(self._trees())
-        ]
-        link = _link(self._loss, is_classifier(self))
-        return self._with_values(values), self._base_scores(), link
-
-
-class HistGradientBoostingMixin(BoostingMixin):
-    """For scikit-learn's histogram-based gradient boosting."""
-
-    _feature_dtype = np.float64
-
-    categorical_features: Any
-    is_categorical_: np.ndarray | None
-    n_trees_per_iteration_: int
-    _baseline_prediction: np.ndarray
-    _loss: Any
-    _predictors: list[list[Any]]
-
-    def _prepared_for_fit(self, X: Any, sample_weight: Any) -> Any:
-        self._validate_params()  # type: ignore[attr-defined]
-        chosen = _check_categorical_features(X, self.categorical_features)
-        if chosen is not None:
-            raise categories_refused(self, names_of(X, chosen))
-        return super()._prepared_for_fit(X, sample_weight)
-
-    def _preprocess_X(self, X: Any, *, reset: bool) -> Any:
-        """Validate rows; put the validation rows of `fit` on the grid, too."""
-        result = super()._preprocess_X(X, reset=reset)  # type: ignore[misc]
-        in_fit = current_mode() == IN_FIT
-        return self._snapped(result) if in_fit and not reset else result
-
-    def _nodes(self) -> list[np.ndarray]:
-        return [tree.nodes for iteration in self._predictors for tree in iteration]
-
-    def _state(self) -> list[Any]:
-        return [*self._nodes(), self._baseline_prediction]
-
-    def _comparisons(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        return [
-            (
-                np.where(nodes["is_leaf"], -1, nodes["feature_idx"].astype(np.int64)),
-                nodes["num_threshold"],
-            )
-            for nodes in self._nodes()
-        ]
-
-    def _export(self) -> tuple[list[TreeArrays], np.ndarray, str]:
-        from fhe_estimators.export.trees import TreeArrays
-
-        if self.is_categorical_ is not None:
-            raise categories_refused(self, np.flatnonzero(self.is_categorical_).tolist())
-        n_outputs = self.n_trees_per_iteration_
-        arrays = [
-            TreeArrays(
-                feature,
-                threshold,
-                np.where(feature < 0, -1, nodes["left"].astype(np.int64)),
-                np.where(feature < 0, -1, nodes["right"].astype(np.int64)),
-                _in_column(number % n_outputs, n_outputs, nodes["value"]),
-            )
-            for number, (nodes, (feature, threshold)) in enumerate(
-                zip(self._nodes(), self._comparisons(), strict=True)
-            )
-        ]
-        base = np.ravel(self._baseline_prediction)
-        return arrays, base, _link(self._loss, is_classifier(self))
-
-
-def _in_column(column: int, n_columns: int, values: np.ndarray) -> np.ndarray:
-    """Return an array of zeros but for one column."""
-    array = np.zeros((len(values), n_columns))
-    array[:, column] = values
-    return array
-
-
-def _link(loss: Any, classifies: bool) -> str:
-    """Return the link, a key of `fhe_estimators.export.torch.LINKS`, of a loss."""
-    if not classifies:
-        name = type(loss.link).__name__
-        return {"LogLink": "exp", "IdentityLink": "identity"}[name]
-    if type(loss).__name__ == "ExponentialLoss":
-        return "half_sigmoid"
-    return "softmax" if loss.is_multiclass else "sigmoid"

@@ -12,7 +12,7 @@ from sklearn.linear_model import LinearRegression as SklearnLinearRegression
 from sklearn.utils import get_tags
 
 import fhe_estimators as fe
-from fhe_estimators._state import between_thresholds, digest, within
+from fhe_estimators._state import digest, within
 from fhe_estimators.base import parent_of
 from fhe_estimators.exceptions import ModelChangedError, NotCompiledError
 from fhe_estimators.neural_network import SkorchRegressor
@@ -306,8 +306,3 @@ def test_rows_that_stand_for_others():
     rows = within(low, high)
     assert ((rows >= low) & (rows <= high)).all()
     np.testing.assert_array_equal(rows, within(low, high))
-    pairs = [(np.array([0, -1, 0]), np.array([1.0, 9.0, 2.0])), (np.array([1]), np.ones(1))]
-    rows = between_thresholds(pairs, 3)
-    assert set(np.searchsorted([1.0, 2.0], rows[:, 0])) == {0, 1, 2}
-    assert set(rows[:, 1] > 1) == {False, True}
-    assert set(rows[:, 2]) == {0}

@@ -1,4 +1,4 @@
-"""Keys stay in the client object."""
+"""Keys stay in the client object, training rows with who fits."""
 
 import io
 import logging
@@ -9,8 +9,13 @@ import sys
 import joblib
 import numpy as np
 import pytest
+from sklearn.base import clone, is_classifier
 
-from fhe_estimators import LogisticRegression
+from fhe_estimators import LogisticRegression, RandomForestClassifier
+from fhe_estimators._tree_based import TreeMixin
+from fhe_estimators.base import parent_of
+from fhe_estimators.testing import all_estimators
+from tests.test_common import ESTIMATORS
 
 
 def secret_of(program):
@@ -130,3 +135,68 @@ def test_decryption_without_keys_is_refused(executed):
     loaded = pickle.loads(pickle.dumps(circuit))
     with pytest.raises(ValueError, match="no keys"):
         loaded.decrypt(results)
+
+
+def training_values_in(dump, X):
+    """Return how many values, and runs of two as single floats, a file has of rows."""
+    single = X.astype(np.float32)
+    runs = [*single[:, :-1].ravel(), *single[:-1].ravel()]
+    following = [*single[:, 1:].ravel(), *single[1:].ravel()]
+    return sum(value.tobytes() in dump for value in X.ravel()) + sum(
+        a.tobytes() + b.tobytes() in dump for a, b in zip(runs, following, strict=True)
+    )
+
+
+def distinctive(estimator):
+    """Return rows of numbers that nothing else is, and a target."""
+    X = np.random.default_rng(0).uniform(1, 2, size=(60, 4))
+    y = X[:, 0] + X[:, 1] > 3
+    return X, y.astype(int) if is_classifier(estimator) else 1 + X @ [1, 2, 3, 4]
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda found: type(found).__name__)
+def test_no_training_row_in_pickles(estimator):
+    """Nor any value of one, as there is none in the file of the parent."""
+    X, y = distinctive(estimator)
+    model = clone(estimator)
+    if isinstance(model, TreeMixin):
+        model.set_params(n_bits=8)  # a bin for each value
+    model.fit(X, y)
+    assert training_values_in(pickle.dumps(X) + X.astype("f4").tobytes(), X) > X.size
+    assert training_values_in(pickle.dumps(model), X) == 0
+    file = io.BytesIO()
+    joblib.dump(model, file)
+    assert training_values_in(file.getvalue(), X) == 0
+
+
+@pytest.mark.parametrize("name", ["HistGradientBoostingClassifier", "XGBClassifier"])
+def test_no_row_of_other_ways_to_fit_in_pickles(name):
+    """Rows to evaluate on, a fit that goes on or fails, a twin."""
+    cls = dict(all_estimators())[name]
+    X, y = distinctive(cls())
+    other = X[::-1] + 1.5
+    if name == "XGBClassifier":
+        model = cls(n_estimators=3, early_stopping_rounds=1, n_bits=8)
+        model.fit(X, y, eval_set=[(other, y)], verbose=False)
+    else:
+        model = cls(max_iter=3, early_stopping=True, warm_start=True, n_bits=8).fit(X, y)
+        model.set_params(max_iter=5).fit(other, y)
+    twins = [
+        cls.from_sklearn_model(parent_of(cls)().fit(X, y), X, n_bits=n_bits)
+        for n_bits in (None, 8)
+    ]
+    failed = clone(model).set_params(max_depth=-2)
+    with pytest.raises(Exception, match="max_depth"):
+        failed.fit(X, y)
+    for found in (model, failed, *twins):
+        assert training_values_in(pickle.dumps(found), np.concatenate([X, other])) == 0
+
+
+@pytest.mark.simulate
+@pytest.mark.parametrize("cls", [LogisticRegression, RandomForestClassifier])
+def test_no_training_row_in_compiled_models(cls):
+    X, y = distinctive(cls())
+    model = cls(n_bits=3).fit(X, y)
+    model.predict(X, fhe="simulate")
+    assert training_values_in(pickle.dumps(model), X) == 0

@@ -5,7 +5,8 @@ from __future__ import annotations
 from sklearn import ensemble
 from sklearn.utils._param_validation import StrOptions
 
-from fhe_estimators._tree_based import TREE_CONSTRAINTS, GradientBoostingMixin
+from fhe_estimators._boosting import GradientBoostingMixin
+from fhe_estimators._tree_based import TREE_CONSTRAINTS
 from fhe_estimators.base import FHEClassifierMixin, FHERegressorMixin
 
 __all__ = ["GradientBoostingClassifier", "GradientBoostingRegressor"]

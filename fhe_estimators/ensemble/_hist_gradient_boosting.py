@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sklearn import ensemble
 
-from fhe_estimators._tree_based import TREE_CONSTRAINTS, HistGradientBoostingMixin
+from fhe_estimators._boosting import HistGradientBoostingMixin
+from fhe_estimators._tree_based import TREE_CONSTRAINTS
 from fhe_estimators.base import FHEClassifierMixin, FHERegressorMixin
 
 __all__ = ["HistGradientBoostingClassifier", "HistGradientBoostingRegressor"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,7 +11,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from fhe_estimators.quantization._grid import Grid
 from fhe_estimators.quantization._uniform import check_finite
 
-#: Digits of sums of leaves.
+#: Digits of sums of leaves of several outputs.
 _DIGITS = 12
 
 
@@ -126,7 +125,7 @@ class SumDecoder:
 
     Parameters
     ----------
-    scale : float
+    scale : ndarray of float64 of shape (n_outputs,)
         Real distance of two integers.
     base : ndarray of float64 of shape (n_outputs,)
         The score of a sum of zero.
@@ -134,16 +133,45 @@ class SumDecoder:
         If given, one more output follows: `total` less the sum of the others.
     columns : Columns
         What the results of the circuit have to do with the sums.
+    highest : ndarray of shape (n_outputs,)
+        The largest sums; the least are zero.
+    rounding_errors : ndarray of float64 of shape (n_outputs,)
+        What rounding the leaves changes in a sum at most, over all rows that there can be.
     """
 
     def __init__(
-        self, scale: float, base: np.ndarray, total: float | None, columns: Columns
+        self,
+        scale: np.ndarray,
+        base: np.ndarray,
+        total: float | None,
+        columns: Columns,
+        *,
+        highest: np.ndarray,
+        rounding_errors: np.ndarray,
     ) -> None:
         self.scale, self.base, self.total, self.columns = scale, base, total, columns
+        self._highest, self._rounding_errors = highest, rounding_errors
+
+    @property
+    def rounding_error_bound(self) -> np.ndarray:
+        """What rounding may change in a score, of any row; of shape (n_outputs,).
+
+        It is the sum over trees of the largest rounding error of a leaf. The thresholds of
+        a model, and its scores as floats, have nothing to do with it.
+        """
+        errors = self._rounding_errors
+        return errors if self.total is None else np.append(errors, errors.sum())
 
     def reading(self, columns: Columns) -> SumDecoder:
         """Return the decoder of the same sums, divided among other columns."""
-        return SumDecoder(self.scale, self.base, self.total, columns)
+        return SumDecoder(
+            self.scale,
+            self.base,
+            self.total,
+            columns,
+            highest=self._highest,
+            rounding_errors=self._rounding_errors,
+        )
 
     def dequant(self, q: ArrayLike) -> np.ndarray:
         """Return real scores.
@@ -151,12 +179,14 @@ class SumDecoder:
         Parameters
         ----------
         q : array-like of int of shape (n_samples, n_columns)
+            Sums that trees cannot have, decrypted wrongly, count as the nearest ones that
+            they can.
 
         Returns
         -------
         scores : ndarray of float64 of shape (n_samples, n_outputs)
         """
-        sums = self.columns.added(q).astype(np.float64)
+        sums = np.clip(self.columns.added(q).astype(np.float64), 0, self._highest)
         scores: np.ndarray = self.scale * sums + self.base
         if self.total is None:
             return scores
@@ -164,7 +194,8 @@ class SumDecoder:
         return np.concatenate([scores, last], axis=1)
 
     def __repr__(self) -> str:
-        return f"SumDecoder(scale={self.scale:g}, n_outputs={len(self.base)})"
+        scales = ", ".join(f"{scale:g}" for scale in self.scale)
+        return f"SumDecoder(scale=[{scales}], n_outputs={len(self.base)})"
 
 
 class LeafDecoder:
@@ -180,9 +211,21 @@ class LeafDecoder:
 
     def __init__(self, values: Sequence[np.ndarray], columns: Columns) -> None:
         self.values, self.columns = values, columns
-        size = max(float(np.abs(found).max()) for found in values)
-        # Sums of equal values in another order are equal to so many decimals.
-        self._decimals = _DIGITS - math.ceil(math.log10(size)) if size else 0
+        self._last = np.array([len(found) - 1 for found in values])
+
+    @property
+    def _has_ties(self) -> bool:
+        """Whether sums of several outputs are compared with each other."""
+        return len(self.values) > 1 and self.values[0].shape[1] > 1
+
+    @property
+    def rounding_error_bound(self) -> np.ndarray:
+        """What rounding may change in a score, of any row; of shape (n_outputs,).
+
+        Zero, but for the last of the 12 digits of sums of several outputs.
+        """
+        largest: np.ndarray = np.sum([np.abs(v).max(axis=0) for v in self.values], axis=0)
+        return largest * 10.0 ** (1 - _DIGITS) if self._has_ties else np.zeros_like(largest)
 
     def reading(self, columns: Columns) -> LeafDecoder:
         """Return the decoder of the same numbers, divided among other columns."""
@@ -194,17 +237,38 @@ class LeafDecoder:
         Parameters
         ----------
         q : array-like of int of shape (n_samples, n_columns)
+            Numbers that no leaf has, decrypted wrongly, count as the nearest ones.
 
         Returns
         -------
         values : ndarray of float64 of shape (n_samples, n_outputs)
-            Of a single tree, the very values; of several, sums to 12 digits.
+            The very values of a single tree, the sums in the order of the trees of one
+            output, and those of several outputs to 12 digits.
         """
-        numbers = self.columns.added(q).astype(np.int64)
-        found: np.ndarray = sum(
+        numbers = np.clip(self.columns.added(q), 0, self._last).astype(np.int64)
+        found = [
             values[number] for values, number in zip(self.values, numbers.T, strict=True)
-        )
-        return found if len(self.values) == 1 else np.round(found, self._decimals)
+        ]
+        total: np.ndarray = sum(found)
+        if not self._has_ties:
+            return total
+        # Sums of equal values in another order, which differ by their size times the
+        # precision of floats, are equal to so many digits.
+        return _rounded(total, sum(map(np.abs, found)))
 
     def __repr__(self) -> str:
         return f"LeafDecoder({[len(values) for values in self.values]} values)"
+
+
+def _rounded(numbers: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Return numbers rounded to so many digits of a size, each of its own."""
+    with np.errstate(divide="ignore"):
+        exponents = np.floor(np.log10(sizes))
+    decimals = np.clip(_DIGITS - 1 - exponents, -300, 300)
+    # Powers of ten below one are not exact as floats.
+    powers = 10.0 ** np.abs(decimals)
+    above = np.rint(numbers / powers) * powers
+    with np.errstate(over="ignore", invalid="ignore"):
+        below = np.rint(numbers * powers) / powers
+    rounded: np.ndarray = np.where(decimals < 0, above, below)
+    return rounded

@@ -105,10 +105,61 @@ class Grid:
         closer = values - edges[before] < edges[after] - values
         return np.where(closer, before, after)
 
+    def moved(self, feature: np.ndarray, threshold: np.ndarray) -> np.ndarray:
+        """Return the edges that are nearest to the thresholds of a tree.
+
+        Parameters
+        ----------
+        feature : ndarray of int of shape (n_nodes,)
+            The feature that each node compares, -1 for a leaf.
+        threshold : ndarray of float of shape (n_nodes,)
+
+        Returns
+        -------
+        edges : ndarray of float of shape (n_nodes,)
+            Infinite if the feature has no edge; what is no finite threshold stays.
+        """
+        edges = threshold.copy()
+        for column in np.unique(feature[feature >= 0]).tolist():
+            at = (feature == column) & np.isfinite(threshold)
+            # Where there is no edge every row lies below.
+            padded = np.append(self.edges[column], np.inf)
+            edges[at] = padded[self.nearest(column, threshold[at])]
+        return edges
+
+    def dividing(
+        self,
+        feature: np.ndarray,
+        threshold: np.ndarray,
+        representatives: Sequence[np.ndarray],
+    ) -> np.ndarray:
+        """Return the edges that divide the representatives as thresholds of a tree do.
+
+        Parameters
+        ----------
+        feature : ndarray of int of shape (n_nodes,)
+            The feature that each node compares, -1 for a leaf.
+        threshold : ndarray of float of shape (n_nodes,)
+        representatives : sequence of ndarray
+            See `representatives`.
+
+        Returns
+        -------
+        edges : ndarray of float of shape (n_nodes,)
+            Infinite where all lie on one side; what is no threshold stays.
+        """
+        edges = threshold.copy()
+        for column in np.unique(feature[feature >= 0]):
+            at = feature == column
+            n_left = np.searchsorted(representatives[column], threshold[at], side="right")
+            padded = np.concatenate([[-np.inf], self.edges[column], [np.inf]])
+            edges[at] = padded[n_left]
+        return edges
+
     def representatives(self, X: np.ndarray) -> list[np.ndarray]:
         """Return a value for each bin of each feature: the middle of those seen.
 
-        A bin that no row falls into is represented by its upper edge.
+        A bin that no row falls into is represented by the end that is next to an edge.
 
         Parameters
         ----------
@@ -117,7 +168,8 @@ class Grid:
         Returns
         -------
         values : list of ndarray of the dtype of `X`
-            For each feature, increasing; value `b` lies in bin ``b``.
+            For each feature, increasing; value `b` lies in bin ``b``, if the dtype has a
+            number there.
         """
         values = []
         for column, edges in zip(X.T, self.edges, strict=True):
@@ -126,12 +178,12 @@ class Grid:
             starts, stops = np.append(0, ends), np.append(ends, len(ordered))
             seen = starts < stops
             low = ordered[np.minimum(starts, len(ordered) - 1)].astype(np.float64)
-            high = ordered[stops - 1].astype(np.float64)
-            unseen = np.append(edges, ordered[-1])
-            middle = np.where(seen, low / 2 + high / 2, unseen).astype(X.dtype)
+            high = ordered[np.maximum(stops, 1) - 1].astype(np.float64)
+            middle = (low / 2 + high / 2).astype(X.dtype)
             # Rounded to the dtype, the middle of two neighbours is one of them.
-            values.append(np.where(seen, np.clip(middle, low, high), middle))
-        return [array.astype(X.dtype) for array in values]
+            middle = np.clip(middle, low, high).astype(X.dtype)
+            values.append(np.where(seen, middle, _ends(edges, X.dtype)))
+        return values
 
     def snapped(self, X: np.ndarray, representatives: Sequence[np.ndarray]) -> np.ndarray:
         """Return each value replaced by the representative of its bin."""
@@ -142,6 +194,17 @@ class Grid:
 
     def __repr__(self) -> str:
         return f"Grid({[len(edges) + 1 for edges in self.edges]} bins)"
+
+
+def _ends(edges: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Return the number of each bin that is next to its upper edge, or to the last edge."""
+    if not len(edges):
+        return np.zeros(1, dtype)
+    least, most = np.finfo(dtype).min, np.finfo(dtype).max
+    nearest = np.clip(edges, least, most).astype(dtype)
+    below = np.where(nearest > edges, np.nextafter(nearest, least), nearest)
+    beyond = nearest[-1] if nearest[-1] > edges[-1] else np.nextafter(nearest[-1], most)
+    return np.append(below, beyond)
 
 
 def _edges(

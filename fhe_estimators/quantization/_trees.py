@@ -26,6 +26,7 @@ from fhe_estimators.quantization._leaves import (
     numbered_leaves,
     on_grid,
     rounded_leaves,
+    rows_of_leaves,
 )
 from fhe_estimators.rewrite.trees import (
     Bits,
@@ -45,6 +46,10 @@ _SMALL_BINS = 31
 _TABLE_BITS = (3, 4, 5, 6)
 _OPERATIONS = {0: 0.0, 1: 29e6, 2: 41e6, 3: 69e6, 4: 98e6, 5: 227e6, 6: 526e6, 7: 1.2e9}
 _KEY_BYTES = {0: 0.0, 1: 10e6, 2: 11e6, 3: 19e6, 4: 25e6, 5: 56e6, 6: 124e6, 7: 260e6}
+#: How much more tables cost whose values span at least so many bits; there are no
+#: parameters for the widest, nor for sums that wide without a table.
+_WIDE_VALUES = {0: 1.0, 11: 1.45, 15: 3.5, 17: np.inf}
+_WIDEST_SUM = 40
 #: States of tables that are only looked up in clear.
 _STATES_IN_CLEAR = 16
 #: How wide and noisy columns may be, see `TableSum.columns`: between the least, below
@@ -77,10 +82,14 @@ class TreeOptions:
         Bits of the values of one tree's leaves where these are rounded. By default as few
         as keep `tolerance`.
     tolerance : float, default=0.005
-        Root mean square of what rounding the leaves may change in the scores of the
-        calibration rows, relative to the standard deviation of the scores.
+        Root mean square of what rounding the leaves may change in an output's scores of the
+        calibration rows, relative to what most of them differ by: their standard deviation,
+        unless a few far ones make that large.
     wide_tolerance : float, default=0.01
         The same where the leaves of some tree would span more than seven bits otherwise.
+    saturation : float, optional
+        A difference of scores that counts as much as any larger one, as one of log-odds
+        does. By default the scores themselves tell what most of them differ by.
     encoding : {'thermometer', 'integer'}, default='thermometer'
         What is encrypted: a bit for each edge of the grid, or one integer a feature.
     """
@@ -89,6 +98,7 @@ class TreeOptions:
     leaf_bits: int | None = None
     tolerance: float = 0.005
     wide_tolerance: float = 0.01
+    saturation: float | None = None
     encoding: str = "thermometer"
 
 
@@ -108,15 +118,16 @@ class TreeGraphs:
 
     They compute the rounded sums of the trees, or the number of the leaf of each tree:
     always of a single tree, and of several whose leaves have several values, the
-    probabilities of classes, where that takes fewer tables. Numbers lose nothing, and tell
-    the client what each tree gave instead of the sum.
+    probabilities of classes, or values so far apart that tables of all their digits would
+    cost more, where that takes fewer tables. Numbers lose nothing, and tell the client
+    what each tree gave instead of the sum.
 
     Parameters
     ----------
     ensemble : Ensemble
         Of real thresholds and leaf values.
     X : ndarray of float of shape (n_samples, n_features)
-        Calibration rows.
+        Calibration rows. If there is none, rows are drawn that end in each leaf.
     options : TreeOptions
     sample_weight : ndarray of shape (n_samples,), optional
 
@@ -142,11 +153,14 @@ class TreeGraphs:
             )
         weights = np.ones(len(X)) if sample_weight is None else sample_weight
         X, weights = X[weights > 0], weights[weights > 0]
-        step = -(-len(X) // _ROWS)
         real = on_grid(ensemble, grid)
-        self.trees, self._decoder = _integer_trees(
-            real, grid, grid.bins(X[::step]), weights[::step], options
-        )
+        if len(X):
+            step = -(-len(X) // _ROWS)
+            bins, weights = grid.bins(X[::step]), weights[::step]
+        else:
+            bins = rows_of_leaves(real, [len(edges) for edges in grid.edges], _ROWS)
+            weights = np.ones(len(bins))
+        self.trees, self._decoder = _integer_trees(real, grid, bins, weights, options)
         used = {split.feature for tree in self.trees for split in splits(tree)}
         self.encoder = _ENCODERS[options.encoding](*_sent(grid, used))
         # Of integers, bins are compared in one way or the other, whichever is cheaper.
@@ -294,11 +308,27 @@ def _integer_trees(
         options.leaf_bits,
         options.tolerance,
         options.wide_tolerance,
+        options.saturation,
     )
-    if len(next(leaves(rounded.trees[0])).value) == 1:
-        # Numbers save tables only where leaves have several values.
+    if len(next(leaves(rounded.trees[0])).value) == 1 and _width_factor(rounded.trees) == 1:
+        # Numbers save tables only where leaves have several values, or far ones.
         return rounded
     return min((rounded, numbered_leaves(trees)), key=lambda found: _expected(found, grid))
+
+
+def _width_factor(trees: Sequence[Tree]) -> float:
+    """Return how much more tables cost because of the widths of the values of trees."""
+    spans = [np.ptp([leaf.value for leaf in leaves(tree)], axis=0).max() for tree in trees]
+    if int(sum(spans)).bit_length() > _WIDEST_SUM:
+        return np.inf
+    # Functions of one feature are written in digits where they need be.
+    looked_up = [
+        int(span).bit_length()
+        for span, tree in zip(spans, trees, strict=True)
+        if len({split.feature for split in splits(tree)}) > 1
+    ]
+    least = max(bits for bits in _WIDE_VALUES if bits <= max(looked_up, default=0))
+    return _WIDE_VALUES[least]
 
 
 def _expected(integer_trees: IntegerTrees, grid: Grid) -> float:
@@ -310,7 +340,8 @@ def _expected(integer_trees: IntegerTrees, grid: Grid) -> float:
     sample = trees[:: -(-len(trees) // _SAMPLE)]
     sums = TableSum.unmerged(sample, bits, _STATES_IN_CLEAR)
     n_tables = sums.n_tables * len(trees) / len(sample)
-    return n_tables * _OPERATIONS[4] + _PER_COLUMN * len(sums.constant)
+    per_output = _PER_COLUMN * len(sums.constant)
+    return (n_tables * _OPERATIONS[4] + per_output) * _width_factor(trees)
 
 
 def _sent(grid: Grid, used: set[int]) -> tuple[Grid, tuple[int, ...]]:

@@ -114,3 +114,30 @@ def test_encoders_refuse_what_is_not_finite(encoder, wrong):
     grid = Grid.of(np.arange(4.0)[:, np.newaxis], 2)
     with pytest.raises(ValueError, match="nan or infinity"):
         encoder(grid, (0,)).quant([[wrong]])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_representatives_of_bins_that_rows_do_not_fall_into(dtype):
+    """A fit that goes on may see other rows than those that the grid is of."""
+    random = np.random.default_rng(0)
+    grid = Grid.of(random.uniform(size=(500, 1)).astype(dtype), 6)
+    for rows in ([[0.2]], [[-9.0]], [[9.0]], random.uniform(0.3, 0.5, size=(9, 1))):
+        (values,) = grid.representatives(np.asarray(rows, dtype))
+        assert values.dtype == dtype
+        bins = grid.bins(values[:, np.newaxis])[:, 0]
+        np.testing.assert_array_equal(bins, np.arange(64))
+        # Thresholds that are edges stay.
+        feature, edges = np.zeros(63, int), grid.edges[0]
+        np.testing.assert_array_equal(grid.dividing(feature, edges, [values]), edges)
+
+
+def test_no_edge_is_a_training_value():
+    """It is the middle of two: one of them only if no number of the dtype lies between."""
+    X = np.random.default_rng(0).normal(size=(300, 3))
+    for rows in (X, X.astype(np.float32)):
+        for n_bits in (2, 5, 9):
+            for binning in ("quantile", "uniform"):
+                for edges, column in zip(
+                    Grid.of(rows, n_bits, binning).edges, rows.T, strict=True
+                ):
+                    assert not np.isin(edges, column.astype(np.float64)).any()

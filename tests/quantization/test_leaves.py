@@ -9,9 +9,23 @@ from fhe_estimators.export.torch import export_trees
 from fhe_estimators.export.trees import TreeArrays
 from fhe_estimators.lowering import to_quantized_module
 from fhe_estimators.operators import BitWidths
-from fhe_estimators.quantization import Grid, TreeOptions
-from fhe_estimators.quantization._leaves import numbered_leaves, on_grid, rounded_leaves
-from fhe_estimators.rewrite.trees import Ensemble, Leaf, Split, evaluate_tree, leaves
+from fhe_estimators.quantization import Grid, TreeGraphs, TreeOptions
+from fhe_estimators.quantization._encoders import LeafDecoder, SumDecoder
+from fhe_estimators.quantization._leaves import (
+    numbered_leaves,
+    on_grid,
+    rounded_leaves,
+    rows_of_leaves,
+)
+from fhe_estimators.rewrite.trees import (
+    Ensemble,
+    Leaf,
+    Split,
+    evaluate_tree,
+    leaf_rows,
+    leaves,
+    mapped,
+)
 
 
 def split(edge, below, above):
@@ -203,3 +217,145 @@ def test_rows_without_weight_do_not_count():
         for rows, weight in ((X, weights), (X[:200], None))
     )
     np.testing.assert_array_equal(one(X), other(X))
+
+
+# Scales --------------------------------------------------------------------------------
+
+
+def decoded(integer_trees, bins):
+    trees, decoder = integer_trees
+    return decoder.dequant(sum(evaluate_tree(tree, bins) for tree in trees))
+
+
+@pytest.mark.parametrize("leaf_bits", [None, 6])
+def test_outputs_of_different_scales(leaf_bits):
+    """Each has a unit of its own: a small one is as precise as if it were alone."""
+    trees, bins = random_trees(4, 20, n_outputs=3)
+    scales = np.array([1.0, 1e-6, 1e9])
+    scaled = [mapped(tree, lambda found: Leaf(found.value * scales)) for tree in trees]
+    exact = sum(evaluate_tree(tree, bins) for tree in scaled)
+    found = rounded_leaves(scaled, bins, np.ones(len(bins)), leaf_bits, 0.005)
+    assert found.decoder.scale.shape == (3,)
+    error = np.sqrt(np.mean((decoded(found, bins) - exact) ** 2, axis=0))
+    assert (error <= (0.005 if leaf_bits is None else 0.02) * exact.std(axis=0)).all()
+    for output in range(3):
+        alone = [
+            mapped(tree, lambda leaf, o=output: Leaf(leaf.value[o : o + 1]))
+            for tree in scaled
+        ]
+        own = rounded_leaves(alone, bins, np.ones(len(bins)), leaf_bits, 0.005)
+        assert own.decoder.scale[0] == found.decoder.scale[output]
+
+
+@pytest.mark.parametrize("saturation", [None, 8.0])
+@pytest.mark.parametrize("far", [1e3, 1e11, -1e11])
+def test_one_far_leaf_does_not_erase_the_others(far, saturation):
+    """Rows in it, and rows that are not, are told apart as without it."""
+    trees, bins = random_trees(5, 20)
+    near = sum(evaluate_tree(tree, bins) for tree in trees)[:, 0]
+    trees[3] = split(0, Leaf(np.array([far])), leaf(0.0))
+    exact = sum(evaluate_tree(tree, bins) for tree in trees)[:, 0]
+    found = rounded_leaves(
+        trees, bins, np.ones(len(bins)), None, 0.005, saturation=saturation
+    )
+    error = np.abs(decoded(found, bins)[:, 0] - exact)
+    # The precision of floats that large is 1e-5.
+    assert error.max() <= 0.2 * near.std()
+    assert error.max() <= found.decoder.rounding_error_bound[0] + 1e-4
+
+
+@pytest.mark.parametrize("one_left_out", [False, True])
+def test_bound_of_the_error_holds_for_every_row(one_left_out):
+    trees, bins = random_trees(6, 9, n_outputs=2)
+    if one_left_out:
+        trees = [
+            mapped(tree, lambda found: Leaf(np.append(found.value, -found.value.sum())))
+            for tree in trees
+        ]
+    found = rounded_leaves(trees, bins[:30], np.ones(30), None, 0.05)
+    every = np.stack(np.meshgrid(range(9), range(9)), axis=-1).reshape(-1, 2)
+    error = decoded(found, every) - sum(evaluate_tree(tree, every) for tree in trees)
+    bound = found.decoder.rounding_error_bound
+    assert bound.shape == (2 + one_left_out,)
+    assert (np.abs(error) <= bound * (1 + 1e-9)).all()
+    assert (np.abs(error).max(axis=0) > bound / 10).all()
+
+
+def test_digits_of_numbered_leaves_are_those_of_the_row():
+    """A leaf of 1e11 does not take the digits of rows that do not end in it."""
+    trees = [split(0, leaf(1e11, 0.0), leaf(0.123456, 3.0)), leaf(0.1, 0.2)]
+    found = numbered_leaves(trees)
+    rows = np.array([[0], [1]])
+    exact = sum(evaluate_tree(tree, rows) for tree in trees)
+    np.testing.assert_allclose(decoded(found, rows), exact, rtol=1e-11)
+    error = np.abs(decoded(found, rows) - exact)
+    assert (error <= found.decoder.rounding_error_bound).all()
+    # One output, which is not compared with others, is the very sum.
+    alone = [
+        mapped(tree, lambda found: Leaf(found.value[:1])) for tree in (*trees, leaf(0.3))
+    ]
+    exact = sum(evaluate_tree(tree, rows) for tree in alone)
+    np.testing.assert_array_equal(decoded(numbered_leaves(alone), rows), exact)
+    assert numbered_leaves(alone).decoder.rounding_error_bound == 0
+
+
+@pytest.mark.parametrize("n_outputs", [1, 3])
+@pytest.mark.parametrize("quantized", [numbered_leaves, None])
+def test_decoding_is_total(quantized, n_outputs):
+    """Whatever is decrypted with a high p_error, scores are some that trees can give."""
+    trees, bins = random_trees(7, 5, n_outputs)
+    found = (
+        numbered_leaves(trees)
+        if quantized
+        else rounded_leaves(trees, bins, np.ones(len(bins)), 4, 0.01)
+    )
+    random = np.random.default_rng(0)
+    n_columns = len(found.decoder.columns.scales)
+    wrong = random.integers(-(2**40), 2**40, (100, n_columns)) >> random.integers(
+        0, 38, (100, n_columns)
+    )
+    values = [np.array([leaf.value for leaf in leaves(tree)]) for tree in trees]
+    low = sum(value.min(axis=0) for value in values)
+    high = sum(value.max(axis=0) for value in values)
+    bound = found.decoder.rounding_error_bound + 1e-9
+    for q in (wrong, wrong.astype(np.float64)):
+        scores = found.decoder.dequant(q)
+        assert (scores >= low - bound).all()
+        assert (scores <= high + bound).all()
+
+
+def test_rows_are_drawn_for_each_leaf():
+    trees, _ = random_trees(8, 10)
+    bins = rows_of_leaves(trees, [8, 8, 3], 100)
+    assert len(bins) == 90
+    assert (bins >= 0).all()
+    assert (bins <= [8, 8, 3]).all()
+    np.testing.assert_array_equal(bins, rows_of_leaves(trees, [8, 8, 3], 100))
+    for tree in trees:
+        for rows, _ in leaf_rows(tree, bins):
+            assert len(rows) >= 3
+
+
+@pytest.mark.parametrize(
+    ("far", "depth", "expected"),
+    [
+        (1.0, 2, SumDecoder),
+        (1e11, 2, LeafDecoder),
+        # Functions of one feature take no tables: they may be wide.
+        (1e6, 1, SumDecoder),
+        (1e14, 1, LeafDecoder),
+    ],
+)
+def test_far_leaves_are_numbered_where_tables_cannot_hold_them(far, depth, expected):
+    trees, bins = random_trees(9, 6)
+    if depth == 1:
+        trees = [split(n, leaf(n / 10), leaf(1 - n / 7)) for n in range(6)]
+    trees[0] = split(3, leaf(0.0), leaf(far))
+    if depth == 2:
+        trees[0] = Split(1, 4, trees[0], leaf(0.5))
+    thresholds = {0: np.arange(8.0), 1: np.arange(8.0)}
+    graphs = TreeGraphs(
+        Ensemble(tuple(trees), thresholds, 2), bins.astype(float), TreeOptions()
+    )
+    _, decoder = graphs.default()
+    assert isinstance(decoder, expected)

@@ -171,3 +171,11 @@ def test_features_of_one_number_have_one_integer(symmetric):
     assert (low[-1], high[-1]) == (quantizer.low, quantizer.high)
     # Numbers beyond the range are clipped, however narrow it is.
     assert (quantizer.quant(numbers + 100)[:, :-1] == 0).all()
+
+
+def test_dequantization_is_total():
+    """Integers that were decrypted wrongly, with a high p_error, stand for numbers too."""
+    quantizer = UniformQuantizer(4).fit(np.array([-1.0, 2.0]))
+    limits = np.iinfo(np.int64)
+    wrong = np.array([limits.min // 2, -(2**40), -9, 99, 2**40, limits.max // 2])
+    assert np.isfinite(quantizer.dequant(wrong)).all()

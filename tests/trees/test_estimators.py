@@ -40,14 +40,24 @@ def few(name, n_trees=20):
 def on_grid(model, X):
     """Return the rows that stand for those of `X` on the grid of a fitted model."""
     X = np.asarray(X, model._feature_dtype)
-    return model._grid.snapped(X, model._representatives)
+    return model._grid.snapped(X, model.representatives)
+
+
+def fitted(model, X, y, **fit):
+    """Fit a model and note what stood for the values in its bins, which it forgets."""
+    model.fit(X, y, **fit)
+    counted = np.asarray(X, model._feature_dtype)
+    if "sample_weight" in fit:
+        counted = counted[fit["sample_weight"] > 0]
+    model.representatives = model._grid.representatives(counted)
+    return model
 
 
 def pair(name, X, y, fit=None, n_trees=20, **parameters):
     """Return our estimator and its parent, which is fitted on the rows on the grid."""
     fit = fit or {}
     cls = getattr(fe, name)
-    ours = cls(**{**few(name, n_trees), **parameters}).fit(X, y, **fit)
+    ours = fitted(cls(**{**few(name, n_trees), **parameters}), X, y, **fit)
     theirs = parent_of(cls)()
     shared = ours.get_params().keys() & theirs.get_params().keys()
     theirs.set_params(**{name: ours.get_params()[name] for name in shared})
@@ -304,7 +314,7 @@ def test_validation_rows_are_put_on_the_grid(breast_cancer):
     X, y = breast_cancer
     X, X_val, y, y_val = train_test_split(X, y, random_state=0)
     model = fe.HistGradientBoostingClassifier(early_stopping=True, random_state=0)
-    model.fit(X, y, X_val=X_val, y_val=y_val)
+    fitted(model, X, y, X_val=X_val, y_val=y_val)
     parent = parent_of(type(model))(early_stopping=True, random_state=0, max_leaf_nodes=8)
     parent.fit(on_grid(model, X), y, X_val=on_grid(model, X_val), y_val=y_val)
     np.testing.assert_array_equal(model.validation_score_, parent.validation_score_)

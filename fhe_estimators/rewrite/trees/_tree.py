@@ -77,6 +77,16 @@ def sides(box: Box, split: Split) -> tuple[Box, Box]:
     )
 
 
+def boxes(tree: Tree, box: Box | None = None) -> Iterator[Box]:
+    """Yield the box of the rows that end in each leaf, lower bins first."""
+    box = box or {}
+    if isinstance(tree, Leaf):
+        yield box
+        return
+    for side, part in zip((tree.below, tree.above), sides(box, tree), strict=True):
+        yield from boxes(side, part)
+
+
 def simplified(tree: Tree, box: Box | None = None) -> Tree:
     """Return the tree without comparisons that are decided already or change nothing."""
     if isinstance(tree, Leaf):
