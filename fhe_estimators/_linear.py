@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from fhe_estimators._state import within
-from fhe_estimators.base import FHEClassifierMixin, FHEMixin, FHERegressorMixin, Tags
+from fhe_estimators.base import (
+    FHE_CONSTRAINTS,
+    FHEClassifierMixin,
+    FHEMixin,
+    FHERegressorMixin,
+    Tags,
+)
+from fhe_estimators.quantization import InputRange
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -18,15 +27,23 @@ if TYPE_CHECKING:
     from fhe_estimators.operators import BitWidths
 
 __all__ = [
+    "LINEAR_CONSTRAINTS",
     "GeneralizedLinearMixin",
     "LinearClassifierMixin",
     "LinearMixin",
     "LinearRegressorMixin",
 ]
 
+#: Constraints of the parameters that linear models add to their parents'.
+LINEAR_CONSTRAINTS: dict[str, list[Any]] = {
+    **FHE_CONSTRAINTS,
+    "range_margin": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
+}
 
 #: Bits of weights, for inputs of so many bits at most.
 _FAST_WEIGHT_BITS, _FAST_BITS = 7, 8
+#: Bits of inputs from which on more of them are for a wider range, too.
+_FINE_BITS = 12
 
 #: A row is near a boundary within this part of the root mean square of margins.
 _NEAR = 0.3
@@ -35,8 +52,14 @@ _NEAR = 0.3
 class LinearMixin(FHEMixin):
     """The raw score is ``X @ coef_.T + intercept_``."""
 
+    _fhe_constraints = LINEAR_CONSTRAINTS
+    _CLIPPING_CURE = (
+        "Fit on rows that cover the range, or set range_margin or a larger n_bits."
+    )
+
     coef_: Any
     intercept_: Any
+    range_margin: str | float
 
     def __sklearn_tags__(self) -> Tags:
         """Return tags that say that no bootstrap is needed."""
@@ -55,6 +78,21 @@ class LinearMixin(FHEMixin):
         if isinstance(self.n_bits, Mapping) or bits.op_inputs > _FAST_BITS:
             return bits
         return replace(bits, op_weights=_FAST_WEIGHT_BITS)
+
+    def _range_of(
+        self, X: np.ndarray, n_bits: int, sample_weight: np.ndarray | None
+    ) -> InputRange:
+        """Return ranges with a margin for rows that lie beyond those of training.
+
+        Half of the bits above twelve go into it: a finer grid changes nothing any more.
+        """
+        if self.range_margin != "auto":
+            return InputRange.around(X, float(self.range_margin), sample_weight)
+        found = super()._range_of(X, n_bits, sample_weight)
+        spare = (n_bits - _FINE_BITS) // 2
+        if spare <= 0:
+            return found
+        return found.union(InputRange.around(X, (2**spare - 1) / 2, sample_weight))
 
     def _linear_map(self) -> tuple[np.ndarray, np.ndarray, str]:
         """Return coefficients, intercepts and the name of the link.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from sklearn import discriminant_analysis
 
 from fhe_estimators._linear import (
+    LINEAR_CONSTRAINTS,
     LinearClassifierMixin,
 )
-from fhe_estimators.base import FHE_CONSTRAINTS
 
 __all__ = [
     "LinearDiscriminantAnalysis",
@@ -44,6 +44,10 @@ class LinearDiscriminantAnalysis(
     n_bits : int or dict, default=8
         Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 7 bits up
         to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
+    range_margin : 'auto' or float, default='auto'
+        How far beyond the training rows a feature may lie before it is clipped, on either
+        side, as a part of its range. Wider is coarser. ``"auto"`` balances the two for
+        rows like those of training; above 12 bits it has room for others, too.
     p_error : float, default=2**-64
         Probability that a decrypted score is wrong. Smaller is slower; see the README.
 
@@ -79,7 +83,7 @@ class LinearDiscriminantAnalysis(
 
     _parameter_constraints = {
         **discriminant_analysis.LinearDiscriminantAnalysis._parameter_constraints,
-        **FHE_CONSTRAINTS,
+        **LINEAR_CONSTRAINTS,
     }
 
     def __init__(
@@ -93,6 +97,7 @@ class LinearDiscriminantAnalysis(
         covariance_estimator=None,
         *,
         n_bits=8,
+        range_margin="auto",
         p_error=2**-64,
     ):
         super().__init__(
@@ -105,6 +110,7 @@ class LinearDiscriminantAnalysis(
             covariance_estimator=covariance_estimator,
         )
         self.n_bits = n_bits
+        self.range_margin = range_margin
         self.p_error = p_error
 
     def _link(self) -> str:

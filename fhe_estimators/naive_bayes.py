@@ -9,7 +9,7 @@ from sklearn import naive_bayes
 
 from fhe_estimators._linear import LinearMixin
 from fhe_estimators._state import N_ROWS
-from fhe_estimators.base import FHE_CONSTRAINTS, FHEClassifierMixin
+from fhe_estimators.base import FHE_CONSTRAINTS, FHEClassifierMixin, FHEMixin
 from fhe_estimators.quantization import InputRange
 
 if TYPE_CHECKING:
@@ -28,6 +28,11 @@ class _NaiveBayesMixin(LinearMixin, FHEClassifierMixin):
 
     The client computes these functions before it encrypts.
     """
+
+    _fhe_constraints = FHE_CONSTRAINTS
+    _CLIPPING_CURE = FHEMixin._CLIPPING_CURE
+    # Of the squares of numbers far away nothing would be left beside the largest.
+    _range_of = FHEMixin._range_of
 
     def _class_log_priors(self) -> np.ndarray:
         """Return the logarithm of the probability of each class (hook)."""

@@ -8,8 +8,8 @@ import numpy as np
 from sklearn import neighbors
 from sklearn.utils._param_validation import StrOptions
 
-from fhe_estimators._linear import LinearMixin
-from fhe_estimators.base import FHE_CONSTRAINTS, FHEClassifierMixin
+from fhe_estimators._linear import LINEAR_CONSTRAINTS, LinearMixin
+from fhe_estimators.base import FHEClassifierMixin
 
 __all__ = ["NearestCentroid"]
 
@@ -33,6 +33,10 @@ class NearestCentroid(LinearMixin, FHEClassifierMixin, neighbors.NearestCentroid
     n_bits : int or dict, default=12
         Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 7 bits up
         to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
+    range_margin : 'auto' or float, default='auto'
+        How far beyond the training rows a feature may lie before it is clipped, on either
+        side, as a part of its range. Wider is coarser. ``"auto"`` balances the two for
+        rows like those of training; above 12 bits it has room for others, too.
     p_error : float, default=2**-64
         Probability that a decrypted score is wrong. Smaller is slower; see the README.
 
@@ -77,7 +81,7 @@ class NearestCentroid(LinearMixin, FHEClassifierMixin, neighbors.NearestCentroid
         **neighbors.NearestCentroid._parameter_constraints,
         # The Manhattan distance is not linear in the row.
         "metric": [StrOptions({"euclidean"})],
-        **FHE_CONSTRAINTS,
+        **LINEAR_CONSTRAINTS,
     }
 
     def __init__(
@@ -87,6 +91,7 @@ class NearestCentroid(LinearMixin, FHEClassifierMixin, neighbors.NearestCentroid
         shrink_threshold=None,
         priors="uniform",
         n_bits=12,
+        range_margin="auto",
         p_error=2**-64,
     ):
         super().__init__(
@@ -95,6 +100,7 @@ class NearestCentroid(LinearMixin, FHEClassifierMixin, neighbors.NearestCentroid
             priors=priors,
         )
         self.n_bits = n_bits
+        self.range_margin = range_margin
         self.p_error = p_error
 
     def _unit(self) -> np.ndarray:

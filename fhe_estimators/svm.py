@@ -5,10 +5,10 @@ from __future__ import annotations
 from sklearn import svm
 
 from fhe_estimators._linear import (
+    LINEAR_CONSTRAINTS,
     LinearClassifierMixin,
     LinearRegressorMixin,
 )
-from fhe_estimators.base import FHE_CONSTRAINTS
 
 __all__ = [
     "LinearSVC",
@@ -54,6 +54,10 @@ class LinearSVC(LinearClassifierMixin, svm.LinearSVC):
     n_bits : int or dict, default=8
         Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 7 bits up
         to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
+    range_margin : 'auto' or float, default='auto'
+        How far beyond the training rows a feature may lie before it is clipped, on either
+        side, as a part of its range. Wider is coarser. ``"auto"`` balances the two for
+        rows like those of training; above 12 bits it has room for others, too.
     p_error : float, default=2**-64
         Probability that a decrypted score is wrong. Smaller is slower; see the README.
 
@@ -89,7 +93,7 @@ class LinearSVC(LinearClassifierMixin, svm.LinearSVC):
 
     _parameter_constraints = {
         **svm.LinearSVC._parameter_constraints,
-        **FHE_CONSTRAINTS,
+        **LINEAR_CONSTRAINTS,
     }
 
     def __init__(
@@ -108,6 +112,7 @@ class LinearSVC(LinearClassifierMixin, svm.LinearSVC):
         random_state=None,
         max_iter=1000,
         n_bits=8,
+        range_margin="auto",
         p_error=2**-64,
     ):
         super().__init__(
@@ -125,6 +130,7 @@ class LinearSVC(LinearClassifierMixin, svm.LinearSVC):
             max_iter=max_iter,
         )
         self.n_bits = n_bits
+        self.range_margin = range_margin
         self.p_error = p_error
 
 
@@ -162,6 +168,10 @@ class LinearSVR(LinearRegressorMixin, svm.LinearSVR):
     n_bits : int or dict, default=8
         Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 7 bits up
         to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
+    range_margin : 'auto' or float, default='auto'
+        How far beyond the training rows a feature may lie before it is clipped, on either
+        side, as a part of its range. Wider is coarser. ``"auto"`` balances the two for
+        rows like those of training; above 12 bits it has room for others, too.
     p_error : float, default=2**-64
         Probability that a decrypted score is wrong. Smaller is slower; see the README.
 
@@ -195,7 +205,7 @@ class LinearSVR(LinearRegressorMixin, svm.LinearSVR):
 
     _parameter_constraints = {
         **svm.LinearSVR._parameter_constraints,
-        **FHE_CONSTRAINTS,
+        **LINEAR_CONSTRAINTS,
     }
 
     def __init__(
@@ -212,6 +222,7 @@ class LinearSVR(LinearRegressorMixin, svm.LinearSVR):
         random_state=None,
         max_iter=1000,
         n_bits=8,
+        range_margin="auto",
         p_error=2**-64,
     ):
         super().__init__(
@@ -227,4 +238,5 @@ class LinearSVR(LinearRegressorMixin, svm.LinearSVR):
             max_iter=max_iter,
         )
         self.n_bits = n_bits
+        self.range_margin = range_margin
         self.p_error = p_error

@@ -13,7 +13,8 @@ from fhe_estimators.base import parent_of
 from fhe_estimators.testing import all_estimators
 
 #: What the estimators of a family add to the parameters of the classes that they mirror.
-LINEAR = ("n_bits", "p_error")
+LINEAR = ("n_bits", "range_margin", "p_error")
+BAYES = ("n_bits", "p_error")
 TREES = ("n_bits", "binning", "input_encoding", "p_error")
 
 #: Defaults that are not the parent's; the description names the parent's.
@@ -94,7 +95,9 @@ def documented(cls):
 
 def added(cls):
     """Return the names of the parameters that an estimator adds to its parent's."""
-    return TREES if issubclass(cls, TreeMixin) else LINEAR
+    if issubclass(cls, TreeMixin):
+        return TREES
+    return LINEAR if "range_margin" in cls._fhe_constraints else BAYES
 
 
 def function_of(attribute):
@@ -151,7 +154,7 @@ def test_documented_defaults_are_those_of_the_signature(cls):
         assert type(documented_default) is type(default), name
 
 
-@pytest.mark.parametrize("family", [LINEAR, TREES], ids=len)
+@pytest.mark.parametrize("family", [BAYES, LINEAR, TREES], ids=len)
 def test_added_parameters_are_described_alike(family):
     for name in family:
         entries = [documented(cls)[name] for cls in MIRRORS if added(cls) == family]

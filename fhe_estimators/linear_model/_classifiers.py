@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from sklearn import linear_model
 
-from fhe_estimators._linear import LinearClassifierMixin
-from fhe_estimators.base import FHE_CONSTRAINTS
+from fhe_estimators._linear import LINEAR_CONSTRAINTS, LinearClassifierMixin
 
 
 class LogisticRegression(LinearClassifierMixin, linear_model.LogisticRegression):
@@ -58,6 +57,10 @@ class LogisticRegression(LinearClassifierMixin, linear_model.LogisticRegression)
     n_bits : int or dict, default=8
         Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 7 bits up
         to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
+    range_margin : 'auto' or float, default='auto'
+        How far beyond the training rows a feature may lie before it is clipped, on either
+        side, as a part of its range. Wider is coarser. ``"auto"`` balances the two for
+        rows like those of training; above 12 bits it has room for others, too.
     p_error : float, default=2**-64
         Probability that a decrypted score is wrong. Smaller is slower; see the README.
 
@@ -97,7 +100,7 @@ class LogisticRegression(LinearClassifierMixin, linear_model.LogisticRegression)
 
     _parameter_constraints = {
         **linear_model.LogisticRegression._parameter_constraints,
-        **FHE_CONSTRAINTS,
+        **LINEAR_CONSTRAINTS,
     }
 
     def __init__(
@@ -118,6 +121,7 @@ class LogisticRegression(LinearClassifierMixin, linear_model.LogisticRegression)
         warm_start=False,
         n_jobs=None,
         n_bits=8,
+        range_margin="auto",
         p_error=2**-64,
     ):
         super().__init__(
@@ -137,6 +141,7 @@ class LogisticRegression(LinearClassifierMixin, linear_model.LogisticRegression)
             n_jobs=n_jobs,
         )
         self.n_bits = n_bits
+        self.range_margin = range_margin
         self.p_error = p_error
 
     def _link(self) -> str:
@@ -176,6 +181,10 @@ class RidgeClassifier(LinearClassifierMixin, linear_model.RidgeClassifier):
     n_bits : int or dict, default=8
         Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 7 bits up
         to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
+    range_margin : 'auto' or float, default='auto'
+        How far beyond the training rows a feature may lie before it is clipped, on either
+        side, as a part of its range. Wider is coarser. ``"auto"`` balances the two for
+        rows like those of training; above 12 bits it has room for others, too.
     p_error : float, default=2**-64
         Probability that a decrypted score is wrong. Smaller is slower; see the README.
 
@@ -211,7 +220,7 @@ class RidgeClassifier(LinearClassifierMixin, linear_model.RidgeClassifier):
 
     _parameter_constraints = {
         **linear_model.RidgeClassifier._parameter_constraints,
-        **FHE_CONSTRAINTS,
+        **LINEAR_CONSTRAINTS,
     }
 
     def __init__(
@@ -227,6 +236,7 @@ class RidgeClassifier(LinearClassifierMixin, linear_model.RidgeClassifier):
         positive=False,
         random_state=None,
         n_bits=8,
+        range_margin="auto",
         p_error=2**-64,
     ):
         super().__init__(
@@ -241,4 +251,5 @@ class RidgeClassifier(LinearClassifierMixin, linear_model.RidgeClassifier):
             random_state=random_state,
         )
         self.n_bits = n_bits
+        self.range_margin = range_margin
         self.p_error = p_error

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from sklearn import linear_model
 
-from fhe_estimators._linear import GeneralizedLinearMixin
-from fhe_estimators.base import FHE_CONSTRAINTS
+from fhe_estimators._linear import LINEAR_CONSTRAINTS, GeneralizedLinearMixin
 
 
 class PoissonRegressor(GeneralizedLinearMixin, linear_model.PoissonRegressor):
@@ -35,6 +34,10 @@ class PoissonRegressor(GeneralizedLinearMixin, linear_model.PoissonRegressor):
     n_bits : int or dict, default=8
         Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 7 bits up
         to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
+    range_margin : 'auto' or float, default='auto'
+        How far beyond the training rows a feature may lie before it is clipped, on either
+        side, as a part of its range. Wider is coarser. ``"auto"`` balances the two for
+        rows like those of training; above 12 bits it has room for others, too.
     p_error : float, default=2**-64
         Probability that a decrypted score is wrong. Smaller is slower; see the README.
 
@@ -70,7 +73,7 @@ class PoissonRegressor(GeneralizedLinearMixin, linear_model.PoissonRegressor):
 
     _parameter_constraints = {
         **linear_model.PoissonRegressor._parameter_constraints,
-        **FHE_CONSTRAINTS,
+        **LINEAR_CONSTRAINTS,
     }
 
     def __init__(
@@ -84,6 +87,7 @@ class PoissonRegressor(GeneralizedLinearMixin, linear_model.PoissonRegressor):
         warm_start=False,
         verbose=0,
         n_bits=8,
+        range_margin="auto",
         p_error=2**-64,
     ):
         super().__init__(
@@ -96,6 +100,7 @@ class PoissonRegressor(GeneralizedLinearMixin, linear_model.PoissonRegressor):
             verbose=verbose,
         )
         self.n_bits = n_bits
+        self.range_margin = range_margin
         self.p_error = p_error
 
 
@@ -126,6 +131,10 @@ class GammaRegressor(GeneralizedLinearMixin, linear_model.GammaRegressor):
     n_bits : int or dict, default=8
         Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 7 bits up
         to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
+    range_margin : 'auto' or float, default='auto'
+        How far beyond the training rows a feature may lie before it is clipped, on either
+        side, as a part of its range. Wider is coarser. ``"auto"`` balances the two for
+        rows like those of training; above 12 bits it has room for others, too.
     p_error : float, default=2**-64
         Probability that a decrypted score is wrong. Smaller is slower; see the README.
 
@@ -159,7 +168,7 @@ class GammaRegressor(GeneralizedLinearMixin, linear_model.GammaRegressor):
 
     _parameter_constraints = {
         **linear_model.GammaRegressor._parameter_constraints,
-        **FHE_CONSTRAINTS,
+        **LINEAR_CONSTRAINTS,
     }
 
     def __init__(
@@ -173,6 +182,7 @@ class GammaRegressor(GeneralizedLinearMixin, linear_model.GammaRegressor):
         warm_start=False,
         verbose=0,
         n_bits=8,
+        range_margin="auto",
         p_error=2**-64,
     ):
         super().__init__(
@@ -185,6 +195,7 @@ class GammaRegressor(GeneralizedLinearMixin, linear_model.GammaRegressor):
             verbose=verbose,
         )
         self.n_bits = n_bits
+        self.range_margin = range_margin
         self.p_error = p_error
 
 
@@ -221,6 +232,10 @@ class TweedieRegressor(GeneralizedLinearMixin, linear_model.TweedieRegressor):
     n_bits : int or dict, default=8
         Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 7 bits up
         to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
+    range_margin : 'auto' or float, default='auto'
+        How far beyond the training rows a feature may lie before it is clipped, on either
+        side, as a part of its range. Wider is coarser. ``"auto"`` balances the two for
+        rows like those of training; above 12 bits it has room for others, too.
     p_error : float, default=2**-64
         Probability that a decrypted score is wrong. Smaller is slower; see the README.
 
@@ -254,7 +269,7 @@ class TweedieRegressor(GeneralizedLinearMixin, linear_model.TweedieRegressor):
 
     _parameter_constraints = {
         **linear_model.TweedieRegressor._parameter_constraints,
-        **FHE_CONSTRAINTS,
+        **LINEAR_CONSTRAINTS,
     }
 
     def __init__(
@@ -270,6 +285,7 @@ class TweedieRegressor(GeneralizedLinearMixin, linear_model.TweedieRegressor):
         warm_start=False,
         verbose=0,
         n_bits=8,
+        range_margin="auto",
         p_error=2**-64,
     ):
         super().__init__(
@@ -284,4 +300,5 @@ class TweedieRegressor(GeneralizedLinearMixin, linear_model.TweedieRegressor):
             verbose=verbose,
         )
         self.n_bits = n_bits
+        self.range_margin = range_margin
         self.p_error = p_error

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from sklearn import linear_model
 
-from fhe_estimators._linear import LinearRegressorMixin
-from fhe_estimators.base import FHE_CONSTRAINTS
+from fhe_estimators._linear import LINEAR_CONSTRAINTS, LinearRegressorMixin
 
 
 class LinearRegression(LinearRegressorMixin, linear_model.LinearRegression):
@@ -30,6 +29,10 @@ class LinearRegression(LinearRegressorMixin, linear_model.LinearRegression):
     n_bits : int or dict, default=8
         Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 7 bits up
         to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
+    range_margin : 'auto' or float, default='auto'
+        How far beyond the training rows a feature may lie before it is clipped, on either
+        side, as a part of its range. Wider is coarser. ``"auto"`` balances the two for
+        rows like those of training; above 12 bits it has room for others, too.
     p_error : float, default=2**-64
         Probability that a decrypted score is wrong. Smaller is slower; see the README.
 
@@ -67,7 +70,7 @@ class LinearRegression(LinearRegressorMixin, linear_model.LinearRegression):
 
     _parameter_constraints = {
         **linear_model.LinearRegression._parameter_constraints,
-        **FHE_CONSTRAINTS,
+        **LINEAR_CONSTRAINTS,
     }
 
     def __init__(
@@ -79,6 +82,7 @@ class LinearRegression(LinearRegressorMixin, linear_model.LinearRegression):
         n_jobs=None,
         positive=False,
         n_bits=8,
+        range_margin="auto",
         p_error=2**-64,
     ):
         super().__init__(
@@ -89,6 +93,7 @@ class LinearRegression(LinearRegressorMixin, linear_model.LinearRegression):
             positive=positive,
         )
         self.n_bits = n_bits
+        self.range_margin = range_margin
         self.p_error = p_error
 
 
@@ -122,6 +127,10 @@ class Ridge(LinearRegressorMixin, linear_model.Ridge):
     n_bits : int or dict, default=8
         Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 7 bits up
         to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
+    range_margin : 'auto' or float, default='auto'
+        How far beyond the training rows a feature may lie before it is clipped, on either
+        side, as a part of its range. Wider is coarser. ``"auto"`` balances the two for
+        rows like those of training; above 12 bits it has room for others, too.
     p_error : float, default=2**-64
         Probability that a decrypted score is wrong. Smaller is slower; see the README.
 
@@ -157,7 +166,7 @@ class Ridge(LinearRegressorMixin, linear_model.Ridge):
 
     _parameter_constraints = {
         **linear_model.Ridge._parameter_constraints,
-        **FHE_CONSTRAINTS,
+        **LINEAR_CONSTRAINTS,
     }
 
     def __init__(
@@ -172,6 +181,7 @@ class Ridge(LinearRegressorMixin, linear_model.Ridge):
         positive=False,
         random_state=None,
         n_bits=8,
+        range_margin="auto",
         p_error=2**-64,
     ):
         super().__init__(
@@ -185,6 +195,7 @@ class Ridge(LinearRegressorMixin, linear_model.Ridge):
             random_state=random_state,
         )
         self.n_bits = n_bits
+        self.range_margin = range_margin
         self.p_error = p_error
 
 
@@ -222,6 +233,10 @@ class Lasso(LinearRegressorMixin, linear_model.Lasso):
     n_bits : int or dict, default=8
         Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 7 bits up
         to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
+    range_margin : 'auto' or float, default='auto'
+        How far beyond the training rows a feature may lie before it is clipped, on either
+        side, as a part of its range. Wider is coarser. ``"auto"`` balances the two for
+        rows like those of training; above 12 bits it has room for others, too.
     p_error : float, default=2**-64
         Probability that a decrypted score is wrong. Smaller is slower; see the README.
 
@@ -255,7 +270,7 @@ class Lasso(LinearRegressorMixin, linear_model.Lasso):
 
     _parameter_constraints = {
         **linear_model.Lasso._parameter_constraints,
-        **FHE_CONSTRAINTS,
+        **LINEAR_CONSTRAINTS,
     }
 
     def __init__(
@@ -272,6 +287,7 @@ class Lasso(LinearRegressorMixin, linear_model.Lasso):
         random_state=None,
         selection="cyclic",
         n_bits=8,
+        range_margin="auto",
         p_error=2**-64,
     ):
         super().__init__(
@@ -287,6 +303,7 @@ class Lasso(LinearRegressorMixin, linear_model.Lasso):
             selection=selection,
         )
         self.n_bits = n_bits
+        self.range_margin = range_margin
         self.p_error = p_error
 
 
@@ -326,6 +343,10 @@ class ElasticNet(LinearRegressorMixin, linear_model.ElasticNet):
     n_bits : int or dict, default=8
         Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 7 bits up
         to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
+    range_margin : 'auto' or float, default='auto'
+        How far beyond the training rows a feature may lie before it is clipped, on either
+        side, as a part of its range. Wider is coarser. ``"auto"`` balances the two for
+        rows like those of training; above 12 bits it has room for others, too.
     p_error : float, default=2**-64
         Probability that a decrypted score is wrong. Smaller is slower; see the README.
 
@@ -359,7 +380,7 @@ class ElasticNet(LinearRegressorMixin, linear_model.ElasticNet):
 
     _parameter_constraints = {
         **linear_model.ElasticNet._parameter_constraints,
-        **FHE_CONSTRAINTS,
+        **LINEAR_CONSTRAINTS,
     }
 
     def __init__(
@@ -377,6 +398,7 @@ class ElasticNet(LinearRegressorMixin, linear_model.ElasticNet):
         random_state=None,
         selection="cyclic",
         n_bits=8,
+        range_margin="auto",
         p_error=2**-64,
     ):
         super().__init__(
@@ -393,4 +415,5 @@ class ElasticNet(LinearRegressorMixin, linear_model.ElasticNet):
             selection=selection,
         )
         self.n_bits = n_bits
+        self.range_margin = range_margin
         self.p_error = p_error

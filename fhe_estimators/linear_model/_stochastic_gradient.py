@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from sklearn import linear_model
 
-from fhe_estimators._linear import LinearClassifierMixin, LinearRegressorMixin
-from fhe_estimators.base import FHE_CONSTRAINTS
+from fhe_estimators._linear import (
+    LINEAR_CONSTRAINTS,
+    LinearClassifierMixin,
+    LinearRegressorMixin,
+)
 
 
 class SGDRegressor(LinearRegressorMixin, linear_model.SGDRegressor):
@@ -62,6 +65,10 @@ class SGDRegressor(LinearRegressorMixin, linear_model.SGDRegressor):
     n_bits : int or dict, default=8
         Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 7 bits up
         to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
+    range_margin : 'auto' or float, default='auto'
+        How far beyond the training rows a feature may lie before it is clipped, on either
+        side, as a part of its range. Wider is coarser. ``"auto"`` balances the two for
+        rows like those of training; above 12 bits it has room for others, too.
     p_error : float, default=2**-64
         Probability that a decrypted score is wrong. Smaller is slower; see the README.
 
@@ -95,7 +102,7 @@ class SGDRegressor(LinearRegressorMixin, linear_model.SGDRegressor):
 
     _parameter_constraints = {
         **linear_model.SGDRegressor._parameter_constraints,
-        **FHE_CONSTRAINTS,
+        **LINEAR_CONSTRAINTS,
     }
 
     def __init__(
@@ -121,6 +128,7 @@ class SGDRegressor(LinearRegressorMixin, linear_model.SGDRegressor):
         warm_start=False,
         average=False,
         n_bits=8,
+        range_margin="auto",
         p_error=2**-64,
     ):
         super().__init__(
@@ -145,6 +153,7 @@ class SGDRegressor(LinearRegressorMixin, linear_model.SGDRegressor):
             average=average,
         )
         self.n_bits = n_bits
+        self.range_margin = range_margin
         self.p_error = p_error
 
 
@@ -209,6 +218,10 @@ class SGDClassifier(LinearClassifierMixin, linear_model.SGDClassifier):
     n_bits : int or dict, default=8
         Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 7 bits up
         to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
+    range_margin : 'auto' or float, default='auto'
+        How far beyond the training rows a feature may lie before it is clipped, on either
+        side, as a part of its range. Wider is coarser. ``"auto"`` balances the two for
+        rows like those of training; above 12 bits it has room for others, too.
     p_error : float, default=2**-64
         Probability that a decrypted score is wrong. Smaller is slower; see the README.
 
@@ -246,7 +259,7 @@ class SGDClassifier(LinearClassifierMixin, linear_model.SGDClassifier):
 
     _parameter_constraints = {
         **linear_model.SGDClassifier._parameter_constraints,
-        **FHE_CONSTRAINTS,
+        **LINEAR_CONSTRAINTS,
     }
 
     def __init__(
@@ -274,6 +287,7 @@ class SGDClassifier(LinearClassifierMixin, linear_model.SGDClassifier):
         warm_start=False,
         average=False,
         n_bits=8,
+        range_margin="auto",
         p_error=2**-64,
     ):
         super().__init__(
@@ -300,6 +314,7 @@ class SGDClassifier(LinearClassifierMixin, linear_model.SGDClassifier):
             average=average,
         )
         self.n_bits = n_bits
+        self.range_margin = range_margin
         self.p_error = p_error
 
     def _link(self) -> str:

@@ -53,6 +53,26 @@ class InputRange:
         below = np.array([_margin(-column, n_bits) for column in tails.T])
         return cls(low - below, high + above)
 
+    @classmethod
+    def around(
+        cls, X: np.ndarray, margin: float, sample_weight: np.ndarray | None = None
+    ) -> InputRange:
+        """Return the range of each feature with a margin on either side.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, ...)
+        margin : float
+            As a part of the range.
+        sample_weight : ndarray of shape (n_samples,), optional
+            Rows of weight zero do not count.
+        """
+        X = _rows_that_count(X, sample_weight)
+        low, high = X.min(axis=0), X.max(axis=0)
+        # Each by itself: a difference of large numbers may overflow.
+        by = margin * high - margin * low
+        return cls(low - by, high + by)
+
     def union(self, other: InputRange) -> InputRange:
         """Return a range that holds both, for data that comes in batches."""
         return InputRange(
