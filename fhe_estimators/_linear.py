@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from numbers import Real
@@ -37,13 +38,11 @@ __all__ = [
 #: Constraints of the parameters that linear models add to their parents'.
 LINEAR_CONSTRAINTS: dict[str, list[Any]] = {
     **FHE_CONSTRAINTS,
-    "range_margin": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
+    "range_margin": [StrOptions({"auto"}), Interval(Real, 0, 1000, closed="both")],
 }
 
 #: Bits of weights, for inputs of so many bits at most.
 _FAST_WEIGHT_BITS, _FAST_BITS = 7, 8
-#: Bits of inputs from which on more of them are for a wider range, too.
-_FINE_BITS = 12
 
 #: A row is near a boundary within this part of the root mean square of margins.
 _NEAR = 0.3
@@ -75,6 +74,8 @@ class LinearMixin(FHEMixin):
         eight of the inputs. Above eight bits precision counts more than speed.
         """
         bits = super()._bit_widths()
+        if self._margin_bits:
+            bits = replace(bits, model_inputs=bits.of_inputs + self._margin_bits)
         if isinstance(self.n_bits, Mapping) or bits.op_inputs > _FAST_BITS:
             return bits
         return replace(bits, op_weights=_FAST_WEIGHT_BITS)
@@ -82,17 +83,19 @@ class LinearMixin(FHEMixin):
     def _range_of(
         self, X: np.ndarray, n_bits: int, sample_weight: np.ndarray | None
     ) -> InputRange:
-        """Return ranges with a margin for rows that lie beyond those of training.
+        """Return ranges with a margin for rows that lie beyond those of training."""
+        if self.range_margin == "auto":
+            return super()._range_of(X, n_bits, sample_weight)
+        # As fine as without the margin: it takes whole bits more.
+        margin = (2**self._margin_bits - 1) / 2
+        return InputRange.around(X, margin, sample_weight)
 
-        Half of the bits above twelve go into it: a finer grid changes nothing any more.
-        """
-        if self.range_margin != "auto":
-            return InputRange.around(X, float(self.range_margin), sample_weight)
-        found = super()._range_of(X, n_bits, sample_weight)
-        spare = (n_bits - _FINE_BITS) // 2
-        if spare <= 0:
-            return found
-        return found.union(InputRange.around(X, (2**spare - 1) / 2, sample_weight))
+    @property
+    def _margin_bits(self) -> int:
+        """Bits of inputs that are for numbers beyond the range of the training rows."""
+        if self.range_margin == "auto":
+            return 0
+        return math.ceil(math.log2(1 + 2 * float(self.range_margin)))
 
     def _linear_map(self) -> tuple[np.ndarray, np.ndarray, str]:
         """Return coefficients, intercepts and the name of the link.

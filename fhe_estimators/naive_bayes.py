@@ -31,8 +31,8 @@ class _NaiveBayesMixin(LinearMixin, FHEClassifierMixin):
 
     _fhe_constraints = FHE_CONSTRAINTS
     _CLIPPING_CURE = FHEMixin._CLIPPING_CURE
-    # Of the squares of numbers far away nothing would be left beside the largest.
-    _range_of = FHEMixin._range_of
+    #: No parameter: beside the squares of numbers far away the others would vanish.
+    range_margin = "auto"
 
     def _class_log_priors(self) -> np.ndarray:
         """Return the logarithm of the probability of each class (hook)."""

@@ -31,8 +31,10 @@ class LinearRegression(LinearRegressorMixin, linear_model.LinearRegression):
         to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
     range_margin : 'auto' or float, default='auto'
         How far beyond the training rows a feature may lie before it is clipped, on either
-        side, as a part of its range. Wider is coarser. ``"auto"`` balances the two for
-        rows like those of training; above 12 bits it has room for others, too.
+        side, as a part of its range, up to 1000. The grid stays as fine: inputs get
+        ``log2(1 + 2 * range_margin)`` bits more, rounded up. ``"auto"`` takes no more bits
+        and chooses the margin with the least expected error for rows like those of
+        training.
     p_error : float, default=2**-64
         Probability that a decrypted score is wrong. Smaller is slower; see the README.
 
@@ -129,8 +131,10 @@ class Ridge(LinearRegressorMixin, linear_model.Ridge):
         to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
     range_margin : 'auto' or float, default='auto'
         How far beyond the training rows a feature may lie before it is clipped, on either
-        side, as a part of its range. Wider is coarser. ``"auto"`` balances the two for
-        rows like those of training; above 12 bits it has room for others, too.
+        side, as a part of its range, up to 1000. The grid stays as fine: inputs get
+        ``log2(1 + 2 * range_margin)`` bits more, rounded up. ``"auto"`` takes no more bits
+        and chooses the margin with the least expected error for rows like those of
+        training.
     p_error : float, default=2**-64
         Probability that a decrypted score is wrong. Smaller is slower; see the README.
 
@@ -235,8 +239,10 @@ class Lasso(LinearRegressorMixin, linear_model.Lasso):
         to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
     range_margin : 'auto' or float, default='auto'
         How far beyond the training rows a feature may lie before it is clipped, on either
-        side, as a part of its range. Wider is coarser. ``"auto"`` balances the two for
-        rows like those of training; above 12 bits it has room for others, too.
+        side, as a part of its range, up to 1000. The grid stays as fine: inputs get
+        ``log2(1 + 2 * range_margin)`` bits more, rounded up. ``"auto"`` takes no more bits
+        and chooses the margin with the least expected error for rows like those of
+        training.
     p_error : float, default=2**-64
         Probability that a decrypted score is wrong. Smaller is slower; see the README.
 
@@ -345,8 +351,10 @@ class ElasticNet(LinearRegressorMixin, linear_model.ElasticNet):
         to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
     range_margin : 'auto' or float, default='auto'
         How far beyond the training rows a feature may lie before it is clipped, on either
-        side, as a part of its range. Wider is coarser. ``"auto"`` balances the two for
-        rows like those of training; above 12 bits it has room for others, too.
+        side, as a part of its range, up to 1000. The grid stays as fine: inputs get
+        ``log2(1 + 2 * range_margin)`` bits more, rounded up. ``"auto"`` takes no more bits
+        and chooses the margin with the least expected error for rows like those of
+        training.
     p_error : float, default=2**-64
         Probability that a decrypted score is wrong. Smaller is slower; see the README.
 

@@ -67,8 +67,10 @@ class SGDRegressor(LinearRegressorMixin, linear_model.SGDRegressor):
         to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
     range_margin : 'auto' or float, default='auto'
         How far beyond the training rows a feature may lie before it is clipped, on either
-        side, as a part of its range. Wider is coarser. ``"auto"`` balances the two for
-        rows like those of training; above 12 bits it has room for others, too.
+        side, as a part of its range, up to 1000. The grid stays as fine: inputs get
+        ``log2(1 + 2 * range_margin)`` bits more, rounded up. ``"auto"`` takes no more bits
+        and chooses the margin with the least expected error for rows like those of
+        training.
     p_error : float, default=2**-64
         Probability that a decrypted score is wrong. Smaller is slower; see the README.
 
@@ -220,8 +222,10 @@ class SGDClassifier(LinearClassifierMixin, linear_model.SGDClassifier):
         to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
     range_margin : 'auto' or float, default='auto'
         How far beyond the training rows a feature may lie before it is clipped, on either
-        side, as a part of its range. Wider is coarser. ``"auto"`` balances the two for
-        rows like those of training; above 12 bits it has room for others, too.
+        side, as a part of its range, up to 1000. The grid stays as fine: inputs get
+        ``log2(1 + 2 * range_margin)`` bits more, rounded up. ``"auto"`` takes no more bits
+        and chooses the margin with the least expected error for rows like those of
+        training.
     p_error : float, default=2**-64
         Probability that a decrypted score is wrong. Smaller is slower; see the README.
 
