@@ -163,6 +163,7 @@ class TreeMixin(FHEMixin):
         *,
         n_bits: int | None = None,
         binning: str = "quantile",
+        p_error: float | None = None,
     ) -> Any:
         """Return the encrypted twin of a model that is already fitted.
 
@@ -182,11 +183,13 @@ class TreeMixin(FHEMixin):
             ``apply`` too, see the bins only, as after `fit`.
         binning : {'quantile', 'uniform'}, default='quantile'
             The grid, if `n_bits` is given.
+        p_error : float in (0, 1), optional
+            As in the constructor, with its default.
 
         Returns
         -------
         estimator : instance of this class
-            Fitted, with `p_error` at its default.
+            Fitted.
 
         Raises
         ------
@@ -219,6 +222,9 @@ class TreeMixin(FHEMixin):
             else twin._validated(X)
         )
         twin._grid = None
+        if p_error is not None:
+            twin.set_params(p_error=p_error)
+            twin._check_fhe_parameters()
         if n_bits is not None:
             twin.set_params(n_bits=n_bits, binning=binning)
             twin._check_fhe_parameters()

@@ -187,7 +187,9 @@ class FHEMixin(FollowingMixin):
         return sample_weight
 
     @classmethod
-    def from_sklearn_model(cls, model: Any, X: Any) -> Any:
+    def from_sklearn_model(
+        cls, model: Any, X: Any, *, n_bits: Any = None, p_error: float | None = None
+    ) -> Any:
         """Return the encrypted twin of a model that is already fitted.
 
         Parameters
@@ -197,11 +199,15 @@ class FHEMixin(FollowingMixin):
             neither changed nor fitted again.
         X : array-like of shape (n_samples, n_features)
             Rows like those that it was fitted on: they give the ranges of the features.
+        n_bits : int or dict, optional
+            As in the constructor, with its default.
+        p_error : float in (0, 1), optional
+            As in the constructor, with its default.
 
         Returns
         -------
         estimator : instance of this class
-            Fitted, with `n_bits` and `p_error` at their defaults.
+            Fitted.
 
         Raises
         ------
@@ -211,6 +217,11 @@ class FHEMixin(FollowingMixin):
             If `model` is not fitted.
         """
         twin = cls._twin(model)
+        given = {"n_bits": n_bits, "p_error": p_error}
+        twin.set_params(
+            **{name: value for name, value in given.items() if value is not None}
+        )
+        twin._check_fhe_parameters()
         twin._lower(X)
         return twin
 

@@ -11,6 +11,9 @@ from fhe_estimators.operators._encrypted import ClearIntegers, same_but_along
 _MOST_FEATURES = 2048
 #: At most so many rows, or windows of rows, are fitted to.
 MOST_ROWS = 5_000
+#: The smallest eigenvalue of a system that is solved in double precision, relative to the
+#: largest number in it.
+_CONDITION = 1e-11
 #: Variance of a number that was rounded to an integer.
 _ROUNDING_VARIANCE = 1 / 12
 
@@ -148,7 +151,11 @@ def fit_weights(
     inverse = None
     if n_features <= _MOST_FEATURES:
         gram = (centred.T * row_weights) @ centred
-        gram[np.diag_indices(n_features)] += total * _ROUNDING_VARIANCE
+        # Integers of many bits leave nothing of the second term in double precision: then
+        # as much as the system needs to have a solution.
+        diagonal = np.diag_indices(n_features)
+        least = _CONDITION * gram[diagonal].max(initial=0.0)
+        gram[diagonal] += max(total * _ROUNDING_VARIANCE, least)
         inverse = np.linalg.inv(gram)
         inverse = (inverse + inverse.T) / 2
         residual = (target - mean_target) - centred @ weights

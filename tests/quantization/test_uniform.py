@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from fhe_estimators import BitWidthError
+from fhe_estimators.operators import BitWidths
 from fhe_estimators.quantization import (
     QuantizedArray,
     UniformQuantizer,
@@ -137,9 +138,12 @@ def test_n_bits():
     for wrong in ("8", 8.0, None, True):
         with pytest.raises(TypeError, match="n_bits"):
             resolve_n_bits(wrong)
-    with pytest.raises(ValueError, match=r"op_weights.*'op_inputs'"):
-        resolve_n_bits({"op_inputs": 3})
-    with pytest.raises(ValueError, match=r"op_weights.*99"):
+    assert resolve_n_bits({"op_inputs": 3}) == BitWidths(3, 3)
+    assert resolve_n_bits({"op_weights": 3, "model_inputs": 5}) == BitWidths(3, 3, 5)
+    for wrong in ({}, {"model_inputs": 3}, {"op_inputs": 3, "weights": 4}):
+        with pytest.raises(ValueError, match="'n_bits' must have the key op_inputs or"):
+            resolve_n_bits(wrong)
+    with pytest.raises(ValueError, match=r"n_bits\['op_weights'\] must be .*99"):
         resolve_n_bits({"op_inputs": 3, "op_weights": 99})
 
 
