@@ -23,10 +23,10 @@ class Concat(QuantizedOp):
 
     def f(*tensors, axis):
         # A clear tensor of one row stands beside any number of rows.
-        n_rows = max(map(len, tensors))
-        if axis % np.ndim(tensors[0]):
+        if axis % tensors[0].ndim and len({x.shape[0] for x in tensors}) > 1:
+            n_rows = max(x.shape[0] for x in tensors)
             tensors = [
-                x if len(x) == n_rows else np.broadcast_to(x, (n_rows, *x.shape[1:]))
+                np.broadcast_to(x, (n_rows, *x.shape[1:])) if x.shape[0] == 1 else x
                 for x in tensors
             ]
         return np.concatenate(tensors, axis=axis)
