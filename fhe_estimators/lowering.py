@@ -24,6 +24,7 @@ from fhe_estimators.quantization import (
     RoundingOptions,
     TreeGraphs,
     TreeOptions,
+    check_finite_rows,
     deviation,
     fewest_bits,
     image,
@@ -97,12 +98,17 @@ def to_quantized_module(
     start = NumpyModule(prologue) if prologue.nodes else None
     given = calibration
     if start is not None:
+        # What is infinite on the way may be finite again; what stays so is an error.
+        with np.errstate(all="ignore"):
+            tensors = start.intermediates(*calibration)
+        encoded = [value.name for value in start.graph.outputs]
+        check_finite_rows(start.graph, tensors, encoded)
         if input_ranges is None:
             input_ranges = [
                 InputRange.of(rows, bits.op_inputs, sample_weight) for rows in calibration
             ]
         input_ranges = image(start.outputs, calibration, input_ranges, sample_weight)
-        calibration = start.outputs(*calibration)
+        calibration = [tensors[name] for name in encoded]
     # Only operators with an encrypted form may be left.
     check(encrypted, FLOAT, supported(encrypted=True))
     # Integers, with ranges that hold for any input.

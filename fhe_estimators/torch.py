@@ -215,7 +215,7 @@ def to_numpy_module(torch_model: nn.Module, torch_inputset: Any) -> NumpyModule:
     ----------
     torch_model : torch.nn.Module
     torch_inputset : array-like or tensor of shape (n_samples, ...), or a tuple of them
-        One row of each input is enough.
+        A few rows of each input are enough.
 
     Returns
     -------
@@ -242,6 +242,8 @@ def _compiled(
     p_error: float,
     configuration: Any,
 ) -> QuantizedModule:
+    from fhe_estimators.export.onnx import with_sizes
+
     if calibration not in CALIBRATIONS:
         raise ValueError(
             f"The parameter 'calibration' must be one of {sorted(CALIBRATIONS)}; "
@@ -250,7 +252,7 @@ def _compiled(
     if not 0 < p_error < 1:
         raise ValueError(f"The parameter 'p_error' must be in (0, 1); got {p_error!r}.")
     module = to_quantized_module(
-        model,
+        with_sizes(model, [array.shape for array in inputs]),
         inputs,
         resolve_n_bits(n_bits),
         calibration_method=calibration,
@@ -280,10 +282,10 @@ def _arrays(inputset: Any) -> tuple[np.ndarray, ...]:
 def _examples(
     torch_model: nn.Module, inputs: tuple[np.ndarray, ...]
 ) -> tuple[np.ndarray, ...]:
-    """Return one row of each input, in the floating point type of the network."""
+    """Return the rows of each input in the floating point type of the network."""
     types = {str(p.dtype) for p in torch_model.parameters() if p.is_floating_point()}
     dtype = np.float64 if types == {"torch.float64"} else np.float32
     return tuple(
-        array[:1].astype(dtype) if array.dtype.kind == "f" else array[:1]
+        array.astype(dtype, copy=False) if array.dtype.kind == "f" else array
         for array in inputs
     )

@@ -8,6 +8,9 @@ from brevitas.quant import (
     Int8ActPerTensorFloat,
     Int8WeightPerChannelFloat,
     Int8WeightPerTensorFixedPoint,
+    ShiftedUint8ActPerTensorFloatHQO,
+    SignedBinaryActPerTensorConst,
+    SignedTernaryActPerTensorConst,
 )
 from torch import nn
 
@@ -335,6 +338,30 @@ def test_brevitas_is_reproduced(name):
     assert sum(layer.operator == "TableLookup" for layer in module.layers) == n_tables.get(
         name, 1
     )
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    "quantizer",
+    [
+        SignedBinaryActPerTensorConst,
+        SignedTernaryActPerTensorConst,
+        ShiftedUint8ActPerTensorFloatHQO,  # its zero point is no integer
+    ],
+)
+def test_quantizers_of_inputs(quantizer):
+    """The client encrypts their integers, also those of numbers at their steps."""
+    net = Dense(nn.ReLU())
+    net.enter = qnn.QuantIdentity(act_quant=quantizer, return_quant_tensor=True)
+    rows = X.copy()
+    rows[:40] = np.rint(rows[:40])
+    net.train()(torch.from_numpy(rows))
+    expected = output_of(net, rows)
+    module = to_quantized_module(
+        export_brevitas(net, [rows]), [rows], BitWidths(4, 4), rounding=UNROUNDED
+    )
+    np.testing.assert_allclose(module(rows), expected, atol=1e-5)
+    assert sum(layer.operator == "TableLookup" for layer in module.layers) == 1
 
 
 @pytest.mark.simulate

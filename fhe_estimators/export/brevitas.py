@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from fhe_estimators.export.onnx import traced_with
 from fhe_estimators.export.torch import one_at_a_time, signature
 
 with warnings.catch_warnings():
@@ -31,8 +32,8 @@ def export_brevitas(module: nn.Module, inputs: Sequence[np.ndarray]) -> ModelPro
     ----------
     module : torch.nn.Module
         On the CPU; it is exported in evaluation mode.
-    inputs : sequence of ndarray
-        One example of each input; the first axis, the rows, is left open.
+    inputs : sequence of ndarray of shape (n_samples, ...)
+        Example rows of each input, at least one; the number of rows is left open.
 
     Returns
     -------
@@ -47,4 +48,4 @@ def export_brevitas(module: nn.Module, inputs: Sequence[np.ndarray]) -> ModelPro
         model: ModelProto = export_qonnx(
             module, examples, opset_version=OPSET, dynamo=False, **names
         )
-    return model
+    return traced_with(model, len(examples[0]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -13,7 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fhe_estimators.export.onnx import load_onnx
+from fhe_estimators.exceptions import GraphError
+from fhe_estimators.export.onnx import load_onnx, traced_with
 from fhe_estimators.export.trees import Matrices, TreeArrays, matrices
 
 if TYPE_CHECKING:
@@ -32,20 +34,27 @@ def export_torch(module: nn.Module, inputs: Sequence[np.ndarray]) -> ModelProto:
     ----------
     module : torch.nn.Module
         On the CPU; it is exported in evaluation mode.
-    inputs : sequence of ndarray
-        One example of each input; the first axis, the rows, is left open.
+    inputs : sequence of ndarray of shape (n_samples, ...)
+        Example rows of each input, at least one; see `signature`. The number of rows is
+        left open.
 
     Returns
     -------
     model : onnx.ModelProto
     """
     examples, names = signature(module, inputs)
+    return traced_with(_exported(module, examples, names), len(examples[0]))
+
+
+def _exported(
+    module: nn.Module, examples: tuple[Tensor, ...], names: dict[str, Any]
+) -> ModelProto:
     file = io.BytesIO()
     with one_at_a_time(), warnings.catch_warnings():
         # The exporter that needs no onnxscript announces its end at each call.
         warnings.simplefilter("ignore", DeprecationWarning)
         torch.onnx.export(
-            module,
+            module.eval(),
             examples,
             file,  # type: ignore[arg-type] # this exporter takes open files, too
             opset_version=OPSET,
@@ -65,20 +74,67 @@ def signature(
 ) -> tuple[tuple[Tensor, ...], dict[str, Any]]:
     """Return the example inputs as tensors, and the names of inputs and outputs.
 
-    The module is set to evaluation mode and run once.
+    The module is set to evaluation mode and run, on rows of `inputs`: two at least, since
+    code may treat a single one differently, and as many as no other axis has, so that a
+    size that the trace holds tells whether it counts rows.
+
+    Raises
+    ------
+    GraphError
+        If what the module computes for rows depends on how many there are.
     """
-    examples = tuple(torch.from_numpy(np.ascontiguousarray(array)) for array in inputs)
+    sizes = {size for array in inputs for size in array.shape[1:]}
+    tensors = itertools.chain(module.parameters(), module.buffers())
+    sizes.update(size for tensor in tensors for size in tensor.shape)
+    n_rows = next(count for count in itertools.count(2) if count not in sizes)
+    places = np.arange(n_rows) % len(inputs[0])
+    examples = tuple(
+        torch.from_numpy(np.ascontiguousarray(array[places])) for array in inputs
+    )
     with torch.no_grad():
         outputs = module.eval()(*examples)
+        others = module(*(torch.cat([rows, rows[:1]]) for rows in examples))
+    _check_rows(outputs, others, n_rows)
     several = isinstance(outputs, tuple | list) and not isinstance(outputs, Tensor)
     # A quantized tensor is a tuple of its own kind: of numbers, scale, zero point, bits.
     several = several and not hasattr(outputs, "value")
+    return examples, _names(len(examples), len(outputs) if several else 1)
+
+
+def _names(n_inputs: int, n_outputs: int) -> dict[str, Any]:
     names = {
-        "input_names": _numbered("input", len(examples)),
-        "output_names": _numbered("output", len(outputs) if several else 1),
+        "input_names": _numbered("input", n_inputs),
+        "output_names": _numbered("output", n_outputs),
     }
     rows = {name: {0: "n_samples"} for group in names.values() for name in group}
-    return examples, {**names, "dynamic_axes": rows}
+    return {**names, "dynamic_axes": rows}
+
+
+def _check_rows(outputs: Any, others: Any, n_rows: int) -> None:
+    """Raise if rows have other results where there is one row more.
+
+    Most of them: where numbers are rounded, one may go to the other side.
+    """
+    if isinstance(outputs, Tensor) and isinstance(others, Tensor):
+        outputs, others = (outputs,), (others,)
+    elif not isinstance(outputs, tuple | list):
+        return
+    for place, (output, other) in enumerate(zip(outputs, others, strict=True)):
+        holds_rows = isinstance(output, Tensor) and output.shape[:1] == (n_rows,)
+        if not holds_rows or not output.numel():
+            continue
+        found, meant = other[: len(output)].double(), output.double()
+        same = found.shape == meant.shape and bool(
+            torch.isclose(found, meant, 1e-3, 1e-5, equal_nan=True).double().mean() > 0.5
+        )
+        if not same:
+            raise GraphError(
+                f"The module computes other numbers for the same rows if there are more "
+                f"rows: the output {place} of {len(output)} rows has the shape "
+                f"{tuple(output.shape)}, that of one row more {tuple(other.shape)}. What "
+                "is encrypted must be computed row by row: do not use the number of rows, "
+                "statistics of a batch or random numbers in forward()."
+            )
 
 
 def _numbered(name: str, count: int) -> list[str]:
@@ -198,10 +254,15 @@ class BinaryScores(LinearScores):
         return super().forward((x > self.threshold).to(torch.float64))
 
 
+def _export_own(module: nn.Module, n_features: int) -> ModelProto:
+    """Export a module of this file, which computes row by row."""
+    examples = (torch.zeros(2, n_features, dtype=torch.float64),)
+    return _exported(module, examples, _names(1, 1))
+
+
 def export_linear(coef: np.ndarray, intercept: np.ndarray, link: str) -> ModelProto:
     """Export a linear map behind a link as an ONNX model; see `LinearScores`."""
-    example = np.zeros((1, coef.shape[1]))
-    return export_torch(LinearScores(coef, intercept, link), [example])
+    return _export_own(LinearScores(coef, intercept, link), coef.shape[1])
 
 
 def export_quadratic(
@@ -213,15 +274,14 @@ def export_quadratic(
 ) -> ModelProto:
     """Export a quadratic score of each feature; see `QuadraticScores`."""
     module = QuadraticScores(mean, scale, coef, intercept, link)
-    return export_torch(module, [np.zeros((1, len(mean)))])
+    return _export_own(module, len(mean))
 
 
 def export_binary(
     threshold: float, coef: np.ndarray, intercept: np.ndarray, link: str
 ) -> ModelProto:
     """Export a linear map of truth values behind a link; see `BinaryScores`."""
-    example = np.zeros((1, coef.shape[1]))
-    return export_torch(BinaryScores(threshold, coef, intercept, link), [example])
+    return _export_own(BinaryScores(threshold, coef, intercept, link), coef.shape[1])
 
 
 class TreeScores(nn.Module):
@@ -276,4 +336,4 @@ def export_trees(
     """
     function = LINKS[link] if isinstance(link, str) else link
     module = TreeScores(matrices(trees, n_features), base, function)
-    return export_torch(module, [np.zeros((1, n_features))])
+    return _export_own(module, n_features)

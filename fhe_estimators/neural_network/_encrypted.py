@@ -15,6 +15,7 @@ from fhe_estimators.base import (
     Tags,
     parent_of,
 )
+from fhe_estimators.graph import as_tuple
 from fhe_estimators.lowering import to_quantized_module
 from fhe_estimators.quantization import RoundingOptions
 
@@ -30,8 +31,9 @@ class _EncryptedNetMixin(FHEMixin):
 
     def _outputs(self, X: Any) -> np.ndarray:
         scores = self._scores(X, super()._outputs)  # type: ignore[misc]
-        outputs: Any = self.quantized_module_.clear_module(scores)
-        return outputs
+        # Only the first of several outputs is predicted from, as in skorch.
+        first = self.quantized_module_.clear_module.outputs(*as_tuple(scores))[0]
+        return first.reshape(len(first), -1)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

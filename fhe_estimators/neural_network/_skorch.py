@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
 import torch
 from brevitas.proxy.quant_proxy import QuantProxyFromInjector
 from sklearn.utils._param_validation import StrOptions
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["SkorchClassifier", "SkorchRegressor"]
 
+#: Rows that a module is traced with, at most.
+_N_EXAMPLES = 16
+
 
 class _SkorchMixin(FHEMixin):
     """A float module is quantized after training, one of Brevitas has its integers."""
@@ -41,7 +45,9 @@ class _SkorchMixin(FHEMixin):
     def _to_onnx(self) -> ModelProto:
         # Exporting to ONNX changes modules for a while.
         module = copy.deepcopy(self.net_.module_).cpu()
-        example = torch.zeros(1, self.n_features_in_, dtype=precision(module)).numpy()
+        # Rows that differ, so that it shows if one has an effect on others.
+        rows = np.random.default_rng(0).normal(size=(_N_EXAMPLES, self.n_features_in_))
+        example = torch.as_tensor(rows, dtype=precision(module)).numpy()
         if any(isinstance(part, QuantProxyFromInjector) for part in module.modules()):
             from fhe_estimators.export.brevitas import export_brevitas
 

@@ -71,9 +71,31 @@ class _Wrapped(NetEstimator):
             dtype = precision(self.net_.module_)
             x, y = to_tensor(X, dtype=dtype), to_tensor(targets)
             y = y.to(dtype) if y.is_floating_point() else y
-            self.net_.partial_fit(x, y, **fit_params)
+            self.net_.partial_fit(x, self._shaped(y, x), **fit_params)
         self.net_.module_.eval()
         return self
+
+    def _shaped(self, y: Tensor, x: Tensor) -> Tensor:
+        """Return targets in the shape of the module's output, (n_samples,) or with columns.
+
+        A loss would broadcast one shape against the other, row against row.
+        """
+        try:
+            # Two rows: a single one may be squeezed away.
+            output = self._output(x[[0, -1]])
+        except Exception:
+            # A callback may still set the shapes of the module, as training begins. If
+            # not, training raises the same.
+            return y
+        if output.ndim > 1:
+            return y
+        n_targets = y.shape[1:].numel()
+        if n_targets > 1:
+            raise ValueError(
+                f"The module of 'net' gives one number for each row, but y has "
+                f"{n_targets} columns. Build it with that many outputs."
+            )
+        return y.reshape(-1)
 
     @contextmanager
     def _seeded(self) -> Iterator[None]:
@@ -87,13 +109,18 @@ class _Wrapped(NetEstimator):
             yield
 
     def _forward(self, X: np.ndarray) -> Tensor:
-        x = to_tensor(X, dtype=precision(self.net_.module_))
+        # One row is computed as two: it may be squeezed away otherwise.
+        rows = np.concatenate([X, X]) if len(X) == 1 else X
+        output = self._output(to_tensor(rows, dtype=precision(self.net_.module_)))
+        return output.reshape(len(rows), -1)[: len(X)]
+
+    def _output(self, x: Tensor) -> Tensor:
         # torch's data loader draws a number that nobody uses.
         with torch.random.fork_rng(devices=[]):
             outputs = self.net_.forward(x)
         # Only the first of several outputs is predicted from, as in skorch.
         first: Tensor = outputs[0] if isinstance(outputs, tuple) else outputs
-        return first.reshape(len(X), -1)
+        return first
 
 
 def precision(module: torch.nn.Module) -> torch.dtype:

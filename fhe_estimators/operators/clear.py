@@ -6,6 +6,7 @@ import numpy as np
 from scipy import special
 
 from fhe_estimators.operators._base import QuantizedOp, register
+from fhe_estimators.operators.reduction import reduced
 
 
 class Clear(QuantizedOp):
@@ -70,6 +71,31 @@ class LogSoftmax(Clear):
         return special.log_softmax(x, axis=axis)
 
 
+@register("Range", since=11)
+class Range(Clear):
+    """The numbers from `start` on, `delta` apart, that do not reach `limit`."""
+
+    def f(start, limit, delta):
+        start, limit, delta = map(np.asarray, (start, limit, delta))
+        return np.arange(start.item(), limit.item(), delta.item()).astype(start.dtype)
+
+
+@register("ReduceProd", since=13)
+class ReduceProd(Clear):
+    """The product of the elements along axes."""
+
+    def f(x, *, axes=None, keepdims=1):
+        return reduced(np.prod, x, axes, keepdims)
+
+
+@register("ReduceProd", since=18)
+class ReduceProd18(Clear):
+    """The product of the elements along axes, which are an input since opset 18."""
+
+    def f(x, axes=None, *, keepdims=1, noop_with_empty_axes=0):
+        return reduced(np.prod, x, axes, keepdims, noop_with_empty_axes)
+
+
 @register("Shape", since=13)
 class Shape(Clear):
     """The sizes of a tensor."""
@@ -84,6 +110,14 @@ class Shape15(Clear):
 
     def f(x, *, start=0, end=None):
         return np.array(x.shape[start:end], np.int64)
+
+
+@register("Size", since=13)
+class Size(Clear):
+    """The number of elements of a tensor."""
+
+    def f(x):
+        return np.array(x.size, np.int64)
 
 
 @register("Softmax", since=13)

@@ -35,7 +35,7 @@ class Layout(QuantizedOp):
         ]
         if not isinstance(x, Encrypted) or len(clear) < len(parameters):
             raise self.unsupported("its parameters are encrypted")
-        if not self._keeps_rows(x.shape, clear):
+        if not self.keeps_rows(x.shape, clear):
             raise self.unsupported("it moves the axis of the rows")
         x = builder.materialize(x, self.node.inputs[0])
         return self.move(x, clear, builder)
@@ -47,14 +47,34 @@ class Layout(QuantizedOp):
         result = self.node.outputs[0]
         return moved(builder, x, self.op_type, parameters, result, **self.attributes)
 
-    def _keeps_rows(
+    def keeps_rows(
         self, shape: tuple[int, ...], parameters: Sequence[np.ndarray | None]
     ) -> bool:
-        """Tell whether each row of the result has the elements of the same row."""
-        places = np.arange(3 * math.prod(shape)).reshape(3, *shape[1:])
-        together = self(places, *parameters)
-        each = [self(places[row : row + 1], *parameters) for row in range(3)]
-        return len(together) == 3 and np.array_equal(together, np.concatenate(each))
+        """Tell whether each row of the result has elements of the same row, and only those.
+
+        Two rows and three tell: a single one may be taken for an axis of size one.
+        """
+        row_size = math.prod(shape)
+        return all(
+            _is_row_by_row(self, parameters, (n_rows, *shape[1:]), row_size)
+            for n_rows in (2, 3)
+        )
+
+
+def _is_row_by_row(
+    operator: Layout,
+    parameters: Sequence[np.ndarray | None],
+    shape: tuple[int, ...],
+    row_size: int,
+) -> bool:
+    places = np.arange(shape[0] * row_size).reshape(shape)
+    try:
+        found = operator(places, *parameters)
+    except ValueError:
+        # There is no such shape for so many rows.
+        return False
+    rows = np.arange(shape[0]).reshape(-1, *[1] * (found.ndim - 1))
+    return found.shape[:1] == shape[:1] and bool((found // row_size == rows).all())
 
 
 class Unchanged(QuantizedOp):
@@ -164,6 +184,15 @@ class Squeeze(Layout):
             return x.reshape(tuple(size for size in x.shape if size != 1))
         gone = {int(axis) % x.ndim for axis in axes}
         return x.reshape(tuple(s for axis, s in enumerate(x.shape) if axis not in gone))
+
+    def move(
+        self, x: Encrypted, parameters: Sequence[np.ndarray | None], builder: IntegerBuilder
+    ) -> Encrypted:
+        """Name the axes: the first one holds rows, even if there is one row."""
+        if parameters and parameters[0] is not None:
+            return super().move(x, parameters, builder)
+        axes = [axis for axis, size in enumerate(x.shape) if axis and size == 1]
+        return super().move(x, [np.array(axes, np.int64)], builder)
 
 
 @register("Transpose", since=13)

@@ -103,10 +103,9 @@ class MaxPool(Pool):
     A table for each pair of elements; along one axis first, then along the next.
     """
 
-    refuses = {"storage_order": "it orders the second result, which is not served"}
-
     def __init__(self, node: Node) -> None:
         super().__init__(node)
+        # `storage_order` orders the second result; there is none.
         if len(node.outputs) > 1:
             raise UnsupportedOperatorError(
                 f"Node {node}: its second result, where the largest elements are, is not "
@@ -121,6 +120,7 @@ class MaxPool(Pool):
         ceil_mode=0,
         dilations=None,
         pads=None,
+        storage_order=0,
         strides=None,
     ):
         axes = window_axes(

@@ -5,7 +5,7 @@ They belong to the operator set of QONNX [1]_, which Brevitas exports.
 References
 ----------
 .. [1] A. Pappalardo et al., "QONNX: Representing Arbitrary-Precision Quantized Neural
-   Networks", 2022; the specifications of Quant, BipolarQuant and Trunc.
+   Networks", 2022; the specifications of Quant (IntQuant), BipolarQuant and Trunc.
 """
 
 from __future__ import annotations
@@ -130,13 +130,24 @@ class Quant(OntoGrid):
         return (np.clip(q, low, high) - zero_point) * _double(scale)
 
     def grid(self, scale, zero_point, bit_width):
-        """Return the grid, whose integers are those of training less the zero point."""
+        """Return the grid, whose integers are those of training less the zero point.
+
+        They are those of training where there are several, or one that is no integer.
+        """
         attributes = self.attributes
         low, high = _ends(
             bit_width, attributes.get("signed", 1), attributes.get("narrow", 0)
         )
+        scale, zero_point = _double(scale), _double(zero_point)
         zero = int(np.max(zero_point))
-        return Grid(_double(scale), np.zeros(1), int(low) - zero, int(high) - zero)
+        if np.any(zero_point != zero):
+            return Grid(scale, -scale * zero_point, int(low), int(high))
+        return Grid(scale, np.zeros(1), int(low) - zero, int(high) - zero)
+
+
+@register("IntQuant", since=1)
+class IntQuant(Quant):
+    """The newer name of `Quant`."""
 
 
 @register("BipolarQuant", since=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -21,18 +22,40 @@ class Concat(QuantizedOp):
     integer = True
 
     def f(*tensors, axis):
+        # A clear tensor of one row stands beside any number of rows.
+        if axis % tensors[0].ndim and len({x.shape[0] for x in tensors}) > 1:
+            n_rows = max(x.shape[0] for x in tensors)
+            tensors = [
+                np.broadcast_to(x, (n_rows, *x.shape[1:])) if x.shape[0] == 1 else x
+                for x in tensors
+            ]
         return np.concatenate(tensors, axis=axis)
 
     def quantize(self, operands: Sequence[Operand], builder: IntegerBuilder) -> Encrypted:
-        """Join integers; each keeps its own scale."""
-        tensors = []
-        for x, name in zip(operands, self.node.inputs, strict=True):
-            if not isinstance(x, Encrypted):
-                raise self.unsupported(f"{name!r} is clear, and has no rows")
-            tensors.append(builder.materialize(x, name))
-        rank, axis = len(tensors[0].shape), self.attributes["axis"]
-        if axis % rank == 0:
+        """Join integers; each keeps its own scale, and clear numbers are offsets."""
+        rank = max(len(x.shape) for x in operands if isinstance(x, Encrypted))
+        axis = self.attributes["axis"] % rank
+        if axis == 0:
             raise self.unsupported("it joins along the first axis, which holds rows")
+        tensors: list[Encrypted] = []
+        before: list[np.ndarray] = []
+        for x, name in zip(operands, self.node.inputs, strict=True):
+            if isinstance(x, Encrypted):
+                tensor = builder.materialize(x, name)
+                if before:
+                    front = np.concatenate(before, axis)
+                    tensor, before = self._beside(tensor, front, axis, builder, 0), []
+                tensors.append(tensor)
+                continue
+            array = np.asarray(x)
+            if array.shape[:1] != (1,):
+                raise self.unsupported(f"{name!r} is clear, and has no rows")
+            if tensors:
+                tensors[-1] = self._beside(tensors[-1], array, axis, builder, 1)
+            else:
+                before.append(array)
+        if len(tensors) == 1:
+            return tensors[0]
         arrays = ((x.scale, x.offset, x.low, x.high) for x in tensors)
         scale, offset, low, high = (
             np.concatenate(parts, axis=axis) for parts in zip(*arrays, strict=True)
@@ -40,6 +63,20 @@ class Concat(QuantizedOp):
         names, result = tuple(x.name for x in tensors), self.node.outputs[0]
         name = builder.emit("Concat", names, low, high, result=result, axis=axis)
         return Encrypted(name, scale, offset, low, high)
+
+    def _beside(
+        self, x: Encrypted, clear: np.ndarray, axis: int, builder: IntegerBuilder, side: int
+    ) -> Encrypted:
+        """Return the tensor with clear numbers in front of it (`side` 0) or behind it."""
+        size = clear.shape[axis]
+        widths = [(0, 0)] * len(x.shape)
+        widths[axis] = (0, size) if side else (size, 0)
+        wide = padded_with(builder, x, widths, 0.0, f"{self.node.outputs[0]}.part")
+        margin = [slice(None)] * len(x.shape)
+        margin[axis] = slice(x.shape[axis], None) if side else slice(0, size)
+        offset = wide.offset.copy()
+        offset[tuple(margin)] = clear
+        return replace(wide, offset=offset)
 
 
 @register("Expand", since=13)
@@ -149,17 +186,30 @@ class Pad18(Pad):
         return _pad(x, pads, constant_value, mode, axes)
 
 
+def _index(rank, starts, ends, axes=None, steps=None):
+    """Return the slices of a tensor along its axes."""
+    index = [slice(None)] * rank
+    places = range(len(starts)) if axes is None else axes
+    steps = [1] * len(starts) if steps is None else steps
+    for axis, start, end, step in zip(places, starts, ends, steps, strict=True):
+        index[int(axis)] = slice(int(start), int(end), int(step))
+    return tuple(index)
+
+
 @register("Slice", since=13)
 class Slice(Layout):
     """``x[start:end:step]`` along axes."""
 
     def f(x, starts, ends, axes=None, steps=None):
-        index = [slice(None)] * x.ndim
-        places = range(len(starts)) if axes is None else axes
-        steps = [1] * len(starts) if steps is None else steps
-        for axis, start, end, step in zip(places, starts, ends, steps, strict=True):
-            index[int(axis)] = slice(int(start), int(end), int(step))
-        return x[tuple(index)]
+        return x[_index(x.ndim, starts, ends, axes, steps)]
+
+    def keeps_rows(
+        self, shape: tuple[int, ...], parameters: Sequence[np.ndarray | None]
+    ) -> bool:
+        """Tell so for any number of rows: ``x[:5]`` keeps two rows, and three."""
+        rows = range(2**31 - 1)
+        keeps_all = rows[_index(len(shape), *parameters)[0]] == rows
+        return keeps_all and super().keeps_rows(shape, parameters)
 
 
 def _split(x, sizes, axis):

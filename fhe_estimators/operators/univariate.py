@@ -98,7 +98,7 @@ class Celu(Univariate):
     """``max(0, x) + min(0, alpha * (exp(x / alpha) - 1))``."""
 
     def f(x, *, alpha=1.0):
-        return np.maximum(x, 0) + np.minimum(0, alpha * np.expm1(x / alpha))
+        return np.maximum(x, 0) + np.minimum(0, alpha * np.expm1(np.minimum(x, 0) / alpha))
 
 
 @register("Clip", since=12)

@@ -8,6 +8,7 @@ from fhe_estimators.operators import (
 )
 from fhe_estimators.quantization._bits import check_n_bits, resolve_n_bits
 from fhe_estimators.quantization._calibration import InputRange, image
+from fhe_estimators.quantization._finite import check_finite_rows
 from fhe_estimators.quantization._grid import BINNINGS, Grid
 from fhe_estimators.quantization._layers import Layer, LayerReport
 from fhe_estimators.quantization._module import QuantizedModule
@@ -40,6 +41,7 @@ __all__ = [
     "TreeGraphs",
     "TreeOptions",
     "UniformQuantizer",
+    "check_finite_rows",
     "check_n_bits",
     "deviation",
     "fewest_bits",

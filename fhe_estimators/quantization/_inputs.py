@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
 
-from fhe_estimators.graph import Graph, Node
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from fhe_estimators.graph import Graph, Node, bits_of_range
 from fhe_estimators.operators import lookup
 from fhe_estimators.operators.elementwise import Elementwise
 from fhe_estimators.operators.layout import Cast, Unchanged
 from fhe_estimators.operators.quantized import OntoGrid, Quant
 from fhe_estimators.operators.univariate import Univariate
-from fhe_estimators.quantization._uniform import UniformQuantizer
+from fhe_estimators.quantization._uniform import UniformQuantizer, check_finite
 
 #: Operators that take each channel (axis 1) by itself.
 _BY_CHANNEL = frozenset(
@@ -23,6 +26,8 @@ _BY_CHANNEL = frozenset(
     }
 )
 _PRODUCTS = frozenset({"Gemm", "MatMul"})
+#: Attributes of Quant that tell its integers, with their defaults.
+_DEFAULTS = (("signed", 1), ("narrow", 0))
 
 
 def units_of_input(graph: Graph, name: str, rank: int) -> tuple[int, ...]:
@@ -73,30 +78,92 @@ def units_of_input(graph: Graph, name: str, rank: int) -> tuple[int, ...]:
 def trained_grid(graph: Graph, name: str) -> UniformQuantizer | None:
     """Return the quantizer that training put in front of an input, if there is one.
 
-    There is one if all that reads the input is a Quant with the same clear parameters.
+    There is one if all that reads the input is the same operator of QONNX with the same
+    clear parameters.
     """
     nodes = [node for node in graph if name in node.inputs]
-    kinds = {node.op for node in nodes}
-    if kinds != {Quant.op_type} or any(value.name == name for value in graph.outputs):
+    if not nodes or any(value.name == name for value in graph.outputs):
         return None
-    found = [_quantizer(graph, node) for node in nodes]
-    first = found[0]
-    return first if all(quantizer == first for quantizer in found) else None
+    first, *others = [_read_by(graph, name, node) for node in nodes]
+    if first is None or not all(first.is_same(other) for other in others):
+        return None
+    return first.simple() or first
 
 
-def _quantizer(graph: Graph, node: Node) -> UniformQuantizer | None:
-    if any(source not in graph.constants for source in node.inputs[1:]):
+class TrainedQuantizer(UniformQuantizer):
+    """The integers that an operator of QONNX makes of real numbers.
+
+    Parameters
+    ----------
+    operator : OntoGrid
+    parameters : sequence of ndarray
+        Clear inputs of its node behind the first.
+    """
+
+    def __init__(self, operator: OntoGrid, parameters: Sequence[np.ndarray]) -> None:
+        self._operator, self._parameters = operator, tuple(parameters)
+        self._grid = operator.grid(*parameters)
+        low, high = self._grid.low, self._grid.high
+        assert low is not None
+        assert high is not None
+        super().__init__(
+            bits_of_range(low, high),
+            signed=low < 0,
+            scale=self._grid.scale,
+            zero_point=-self._grid.offset / self._grid.scale,
+        )
+        self._ends = low, high
+
+    @property
+    def low(self) -> int:
+        """The smallest integer."""
+        return self._ends[0]
+
+    @property
+    def high(self) -> int:
+        """The largest integer."""
+        return self._ends[1]
+
+    def quant(self, values: ArrayLike, dtype: DTypeLike = np.int64) -> np.ndarray:
+        """Return the integers of the numbers that the operator rounds `values` to."""
+        rounded = self._operator(check_finite(values), *self._parameters)
+        return self._grid.integers(rounded).astype(dtype, copy=False)
+
+    def is_same(self, other: TrainedQuantizer | None) -> bool:
+        """Tell whether another quantizer has the same operator and parameters."""
+        if other is None:
+            return False
+        mine, theirs = self._operator.node, other._operator.node
+        return (mine.op, dict(mine.attributes)) == (
+            theirs.op,
+            dict(theirs.attributes),
+        ) and all(map(np.array_equal, self._parameters, other._parameters))
+
+    def simple(self) -> UniformQuantizer | None:
+        """Return the quantizer without an operator that does the same, if there is one."""
+        node = self._operator.node
+        signed, narrow = (bool(node.attributes.get(k, d)) for k, d in _DEFAULTS)
+        mode = node.attributes.get("rounding_mode", "ROUND").upper()
+        nearest = isinstance(self._operator, Quant) and mode in ("ROUND", "HALF_EVEN")
+        if not nearest or (narrow and not signed):
+            return None
+        scale, zero_point, bits = self._parameters
+        # It rounds before it adds the zero point: if that is odd, halves go elsewhere.
+        if np.any(np.asarray(zero_point) % 2):
+            return None
+        return UniformQuantizer(
+            int(np.max(bits)),
+            signed=signed,
+            symmetric=narrow,
+            scale=np.asarray(scale, float),
+            zero_point=np.asarray(zero_point, float).astype(np.int64),
+        )
+
+
+def _read_by(graph: Graph, name: str, node: Node) -> TrainedQuantizer | None:
+    operator = lookup(node.op, graph.opset)(node)
+    first, *others = node.inputs
+    clear = all(source in graph.constants for source in others)
+    if not isinstance(operator, OntoGrid) or first != name or not clear:
         return None
-    scale, zero_point, bits = (graph.constants[source] for source in node.inputs[1:])
-    attributes = node.attributes
-    signed, narrow = attributes.get("signed", 1), attributes.get("narrow", 0)
-    mode = attributes.get("rounding_mode", "ROUND").upper()
-    if mode not in ("ROUND", "HALF_EVEN") or (narrow and not signed):
-        return None
-    return UniformQuantizer(
-        int(np.max(bits)),
-        signed=bool(signed),
-        symmetric=bool(narrow),
-        scale=np.asarray(scale, float),
-        zero_point=np.asarray(zero_point, float).astype(np.int64),
-    )
+    return TrainedQuantizer(operator, [graph.constants[source] for source in others])

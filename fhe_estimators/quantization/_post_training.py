@@ -25,6 +25,7 @@ from fhe_estimators.operators import (
 from fhe_estimators.operators._builder import Step
 from fhe_estimators.operators.elementwise import Add, Sub, Sum
 from fhe_estimators.quantization._calibration import InputRange
+from fhe_estimators.quantization._finite import check_finite_rows
 from fhe_estimators.quantization._inputs import trained_grid, units_of_input
 from fhe_estimators.quantization._uniform import UniformQuantizer
 
@@ -72,6 +73,8 @@ def quantize(
 
     Raises
     ------
+    GraphError
+        If numbers that integers stand for are not finite on a calibration row.
     UnsupportedOperatorError
         If an operator has no encrypted form, or an output does not depend on an input.
     BitWidthError
@@ -79,7 +82,9 @@ def quantize(
     """
     step = -(-len(calibration[0]) // _ROWS)
     weights = np.ones(len(calibration[0])) if sample_weight is None else sample_weight
-    real = NumpyModule(graph).intermediates(*(rows[::step] for rows in calibration))
+    with np.errstate(all="ignore"):
+        real = NumpyModule(graph).intermediates(*(rows[::step] for rows in calibration))
+    check_finite_rows(graph, real, step=step)
 
     operator_of = operators_of(graph)
 

@@ -9,11 +9,17 @@ import numpy as np
 from fhe_estimators.graph import Graph, as_tuple
 from fhe_estimators.operators import operators_of
 from fhe_estimators.rewrite._shapes import fold_shapes
+from fhe_estimators.rewrite._stable import stabilize
 
 
 def clean(graph: Graph) -> Graph:
-    """Fold constants and shapes, then keep only what the outputs need."""
-    return _prune(_fold(fold_shapes(_fold(graph))))
+    """Fold constants and shapes, keep only what the outputs need, and that finite."""
+    return tidy(stabilize(fold_shapes(_fold(graph))))
+
+
+def tidy(graph: Graph) -> Graph:
+    """Fold constants, then keep only what the outputs need: `clean` for part of a graph."""
+    return _prune(_fold(graph))
 
 
 def _fold(graph: Graph) -> Graph:

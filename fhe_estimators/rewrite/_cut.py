@@ -15,7 +15,7 @@ from fhe_estimators.operators.normalization import BatchNormalization
 from fhe_estimators.operators.pooling import AveragePool
 from fhe_estimators.operators.reduction import ReduceMean, ReduceSum
 from fhe_estimators.operators.slicing import Concat, Split
-from fhe_estimators.rewrite._clean import clean
+from fhe_estimators.rewrite._clean import tidy
 
 #: Sums of integers: they need no table.
 _SUMS = (AveragePool, ReduceMean, ReduceSum)
@@ -64,8 +64,8 @@ def cut(graph: Graph) -> tuple[Graph, Graph]:
     before = tuple(node for node in graph if node.outputs in encrypted)
     behind = tuple(node for node in graph if node.outputs not in encrypted)
     return (
-        clean(replace(graph, nodes=before, outputs=scores)),
-        clean(replace(graph, nodes=behind, inputs=scores)),
+        tidy(replace(graph, nodes=before, outputs=scores)),
+        tidy(replace(graph, nodes=behind, inputs=scores)),
     )
 
 

@@ -22,7 +22,7 @@ from fhe_estimators.operators.layout import (
 from fhe_estimators.operators.linear import Linear
 from fhe_estimators.operators.quantized import OntoGrid
 from fhe_estimators.operators.slicing import Expand, Pad, Split, Tile
-from fhe_estimators.rewrite._clean import clean
+from fhe_estimators.rewrite._clean import tidy
 
 #: Operators that cost nothing on encrypted integers, and leave no fewer of them.
 _FREE = (
@@ -38,8 +38,9 @@ _FREE = (
     Unchanged,
     Unsqueeze,
 )
-#: How many rows an operator is tried on.
-_N_ROWS = 3
+#: Parts of the rows that an operator is tried on. A single row may be treated differently.
+_PARTS = (slice(0, 2), slice(2, 5))
+_N_ROWS = 5
 
 
 def split_prologue(graph: Graph) -> tuple[Graph, Graph]:
@@ -88,8 +89,8 @@ def split_prologue(graph: Graph) -> tuple[Graph, Graph]:
     names = [*(value.name for value in graph.inputs), *written]
     border = tuple(graph.value(name) for name in names if name in read)
     return (
-        clean(replace(graph, nodes=tuple(moved), outputs=border)),
-        clean(replace(graph, nodes=tuple(rest), inputs=border)),
+        tidy(replace(graph, nodes=tuple(moved), outputs=border)),
+        tidy(replace(graph, nodes=tuple(rest), inputs=border)),
     )
 
 
@@ -132,7 +133,7 @@ def _row_by_row(
 ) -> tuple[np.ndarray, ...]:
     """Return the results of a node on examples; nothing if it mixes their rows.
 
-    It does not if all rows together give what each of them gives alone.
+    It does not if all rows together give what parts of them give.
     """
 
     def results(rows: slice) -> tuple[np.ndarray, ...]:
@@ -144,13 +145,19 @@ def _row_by_row(
         with np.errstate(all="ignore"):
             return as_tuple(operator(*arrays))
 
+    first, *others = node.inputs
+    if isinstance(operator, Layout) and first in examples:
+        parameters = [constants.get(name) for name in others]
+        if not operator.keeps_rows((1, *examples[first].shape[1:]), parameters):
+            return ()
     together = results(slice(None))
-    each = [results(slice(row, row + 1)) for row in range(_N_ROWS)]
-    for place, array in enumerate(together):
-        parts = [np.asarray(result[place]) for result in each]
-        if any(part.shape[:1] != (1,) for part in parts):
-            return ()
-        alone = np.concatenate(parts)
-        if np.shape(array) != alone.shape or not np.allclose(array, alone, equal_nan=True):
-            return ()
+    for rows in _PARTS:
+        for array, part in zip(together, results(rows), strict=True):
+            meant = np.asarray(array)[rows] if np.shape(array)[:1] == (_N_ROWS,) else None
+            if (
+                meant is None
+                or np.shape(part) != meant.shape
+                or not np.allclose(part, meant, equal_nan=True)
+            ):
+                return ()
     return together

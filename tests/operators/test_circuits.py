@@ -74,6 +74,11 @@ CIRCUITS = {
         (2, 2),
     ),
     "joined": ([SPLIT, node("Concat", "b a b", axis=1)], {}, (4,)),
+    "joined with clear numbers": (
+        [SPLIT, node("Concat", "row a row b", axis=1)],
+        {"row": weights(1, 2)},
+        (4,),
+    ),
     "sum": ([SPLIT, node("Sum", "a b row")], {"row": weights(1, 2)}, (4,)),
     "larger": ([SPLIT, node("Max", "a b")], {}, (4,)),
     "product": ([SPLIT, node("Mul", "a b")], {}, (2,)),

@@ -14,6 +14,7 @@ from onnx.reference import ReferenceEvaluator
 
 from fhe_estimators.exceptions import GraphError, UnsupportedOperatorError
 from fhe_estimators.export.onnx import OPSETS
+from fhe_estimators.graph import Node
 from fhe_estimators.numpy_module import NumpyModule
 from fhe_estimators.operators import (
     ONNX_OPS_TO_NUMPY_IMPL,
@@ -109,6 +110,31 @@ def test_signature_is_that_of_the_specification(op, opset):
             assert default == helper.get_attribute_value(proto).decode()
         else:
             assert default == helper.get_attribute_value(proto)
+
+
+@pytest.mark.parametrize("op", OPERATORS)
+@pytest.mark.parametrize("opset", range(OLDEST, NEWEST + 1))
+def test_default_of_an_attribute_is_accepted(op, opset):
+    """Exporters write attributes that have their default value, too."""
+    if not defs.has(op, opset):
+        return
+    schema = defs.get_schema(op, opset)
+    defaults = {
+        name: helper.get_attribute_value(attribute.default_value)
+        for name, attribute in schema.attributes.items()
+        if attribute.default_value.name
+    }
+    required = {name: [1] for name, attr in schema.attributes.items() if attr.required}
+    lookup(op, opset)(Node(op, ("x",), ("y",), {**required, **defaults}))
+
+
+def test_optional_results_that_nobody_reads():
+    """Exporters may name a second result of MaxPool; nothing has to compute it."""
+    model, arrays, (expected,) = reference("MaxPool", 17, *CASES["MaxPool"])
+    for name in ("places", ""):
+        del model.graph.node[0].output[1:]
+        model.graph.node[0].output.append(name)
+        assert_same(NumpyModule(model)(*arrays), expected, rtol=1e-6, atol=0)
 
 
 # The data that ONNX ships for its own tests ---------------------------------------------

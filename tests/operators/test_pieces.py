@@ -62,6 +62,23 @@ def test_elements_keep_their_numbers(op, attributes, parameters, n_bits, seed):
     check_ranges(module, seed)
 
 
+@pytest.mark.parametrize("inputs", ["c x", "x c", "c c x c", "x c x c"])
+@pytest.mark.parametrize("axis", [1, -1])
+def test_clear_numbers_beside(inputs, axis):
+    """A clear row stands beside each row; it costs no table."""
+    shape = (1, 2, 4, 5) if axis == 1 else (1, 3, 4, 1)
+    constant = np.linspace(-2, 3, np.prod(shape)).reshape(shape)
+    names = tuple(inputs.split())
+    graph = float_graph(
+        [Node("Concat", names, ("y",), {"axis": axis})], {"c": constant}, SHAPE
+    )
+    module = whole(graph, rows_of(0), 6)
+    result, expected = compared(module, graph, rows_of(1))
+    np.testing.assert_allclose(result, expected, atol=1e-9)
+    assert count_tables(module) == 0
+    check_ranges(module, 0)
+
+
 @pytest.mark.parametrize(("op", "attributes", "parameters"), STEPS)
 def test_table_behind(op, attributes, parameters):
     graph = graph_of(op, attributes, parameters, Node("Sigmoid", ("y",), ("z",)))

@@ -76,7 +76,6 @@ def test_refused_attribute_comes_with_the_reason():
     ("op", "attributes", "outputs", "message"),
     [
         ("BatchNormalization", {"training_mode": 1}, ("y",), "in training mode"),
-        ("MaxPool", {"storage_order": 1}, ("y",), "it orders the second result"),
         ("MaxPool", {}, ("y", "indices"), "its second result"),
     ],
 )
@@ -311,7 +310,7 @@ def test_function_that_is_defined_nowhere():
     graph = NumpyModule(model_of(*nodes)).graph
     with (
         np.errstate(invalid="ignore"),
-        pytest.raises(GraphError, match="no finite number for 'a'"),
+        pytest.raises(GraphError, match=r"Acosh \(x\) -> a gives nan for row 0 of"),
     ):
         quantize(graph, [-np.abs(ROWS)], BitWidths(4, 4))
 
