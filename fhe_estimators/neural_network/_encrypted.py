@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from fhe_estimators.base import (
     FHEClassifierMixin,
@@ -56,11 +56,14 @@ class _EncryptedNetMixin(FHEMixin):
         self, X: Any, sample_weight: Any = None, *, incremental: bool = False
     ) -> None:
         X = self._validated(X)
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
         self.onnx_model_ = self._to_onnx()
         self.quantized_module_ = to_quantized_module(
             self.onnx_model_,
             [X],
             self._bit_widths(),
+            sample_weight=sample_weight,
             calibration_method=self._calibration(),
             rounding=self._rounding(),
             p_error=self.p_error,

@@ -104,8 +104,8 @@ class TrainedQuantizer(UniformQuantizer):
         self._operator, self._parameters = operator, tuple(parameters)
         self._grid = operator.grid(*parameters)
         low, high = self._grid.low, self._grid.high
-        assert low is not None
-        assert high is not None
+        assert isinstance(low, int)
+        assert isinstance(high, int)
         super().__init__(
             bits_of_range(low, high),
             signed=low < 0,

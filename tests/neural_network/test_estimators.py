@@ -301,3 +301,12 @@ def test_probabilities(fitted, wine):
 def test_wrong_parameters(wine, parameters, words):
     with pytest.raises(ValueError, match=words):
         quick(**parameters).fit(*wine)
+
+
+def test_a_row_of_weight_zero_is_as_good_as_absent(wine):
+    X, y = wine
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    more, target = np.vstack([X, np.full(X.shape[1], 1e9)]), np.append(y, 0)
+    weights = np.append(np.ones(len(X)), 0.0)
+    model = NeuralNetClassifier(max_epochs=30, random_state=0)
+    assert model.fit(more, target, sample_weight=weights).score(X, y) > 0.9
