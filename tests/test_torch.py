@@ -154,7 +154,7 @@ def test_unsupported_operator():
         ({"p_error": 0.0}, r"'p_error' must be in \(0, 1\)"),
         ({"rounding": "never"}, "'rounding' must be one of"),
         ({"n_bits": 0}, "'n_bits'"),
-        ({"n_bits": {"op_inputs": 3}}, "must have the keys op_inputs, op_weights"),
+        ({"n_bits": {"inputs": 3}}, "must have the key op_inputs or op_weights"),
     ],
 )
 def test_wrong_parameters(wrong, message):

@@ -195,13 +195,17 @@ def check_n_bits(name: str, estimator: Any) -> None:
         "8",
         2.5,
         None,
-        {"op_inputs": 8},
+        {},
+        {"weights": 8},
         {"op_inputs": 0, "op_weights": 8},
     ):
-        shown = "0" if isinstance(wrong, dict) and len(wrong) == 2 else str(wrong)
-        words = ["op_inputs"] if isinstance(wrong, dict) else ["n_bits", shown]
+        shown = str(wrong)
+        if isinstance(wrong, dict):
+            shown = "0" if 0 in wrong.values() else "op_inputs"
+        words = ["n_bits", shown]
         _raises((ValueError, TypeError), words, partial(_fitted, estimator, n_bits=wrong))  # type: ignore[arg-type]
-    for right in (np.int64(5), np.uint8(5), {"op_inputs": np.int32(5), "op_weights": 6}):
+    bits = {"op_inputs": np.int32(5), "op_weights": 6}
+    for right in (np.int64(5), np.uint8(5), {"op_inputs": 5}, bits):
         model, X, _ = _fitted(estimator, n_bits=right)
         assert model.get_params()["n_bits"] is right
         q_X = model.quantize_input(X)

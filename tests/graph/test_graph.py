@@ -218,7 +218,7 @@ ILLEGAL = [
         replace(TABLE, constants={"t": np.zeros(2**16 + 1, int)}),
         INTEGER,
         BitWidthError,
-        r"the table TableLookup \(x, t\) -> y reads an integer of 17 bits; the limit is 16",
+        r"the table TableLookup \(x, t\) -> y reads 17 bits; the limit is 16",
         id="table",
     ),
 ]
