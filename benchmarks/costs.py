@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.report import Row
 from benchmarks.tools import median, seconds
-from fhe_estimators.circuit import Circuit
+from fhe_estimators.core.circuit import Circuit
 from fhe_estimators.quantization import QuantizedModule
 
 P_ERROR = 2**-40

@@ -17,7 +17,7 @@ from benchmarks import data
 from benchmarks.costs import P_ERROR, exactness
 from benchmarks.report import Row, at_least, table
 from benchmarks.tools import Setup, peak_memory, progress, seconds
-from fhe_estimators.circuit import Circuit
+from fhe_estimators.core.circuit import Circuit
 from fhe_estimators.neural_network import NeuralNetClassifier
 from fhe_estimators.quantization import QuantizedModule
 from fhe_estimators.torch import compile_brevitas_qat_model

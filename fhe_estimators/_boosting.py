@@ -16,7 +16,7 @@ from fhe_estimators._fit import refuse
 from fhe_estimators._tree_based import SklearnTreesMixin, TreeMixin
 
 if TYPE_CHECKING:
-    from fhe_estimators.export.trees import TreeArrays
+    from fhe_estimators.core.frontends.trees import TreeArrays
 
 __all__ = ["BoostingMixin", "GradientBoostingMixin", "HistGradientBoostingMixin"]
 
@@ -112,7 +112,7 @@ class HistGradientBoostingMixin(BoostingMixin):
         ]
 
     def _export(self) -> tuple[list[TreeArrays], np.ndarray, str]:
-        from fhe_estimators.export.trees import TreeArrays
+        from fhe_estimators.core.frontends.trees import TreeArrays
 
         if self.is_categorical_ is not None:
             raise categories_refused(self, np.flatnonzero(self.is_categorical_).tolist())
@@ -141,7 +141,7 @@ def _in_column(column: int, n_columns: int, values: np.ndarray) -> np.ndarray:
 
 
 def _link(loss: Any, classifies: bool) -> str:
-    """Return the link, a key of `fhe_estimators.export.torch.LINKS`, of a loss."""
+    """Return the link, a key of `fhe_estimators.core.frontends.torch.LINKS`, of a loss."""
     if not classifies:
         name = type(loss.link).__name__
         return {"LogLink": "exp", "IdentityLink": "identity"}[name]

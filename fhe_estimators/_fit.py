@@ -7,16 +7,13 @@ import inspect
 import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 from scipy import sparse
 from threadpoolctl import ThreadpoolController
 
 from fhe_estimators._columns import explain_columns
 from fhe_estimators._config import IN_FIT, local_mode
-
-if TYPE_CHECKING:
-    from fhe_estimators.base import FHEMixin
 
 #: Numbers of a table on which threads do not help to fit.
 _SMALL = 2**20
@@ -57,12 +54,24 @@ def _few_threads(X: Any) -> AbstractContextManager[Any]:
     return limits
 
 
+class Lowerable(Protocol):
+    """What is lowered to integers after it is fitted."""
+
+    def _check_fhe_parameters(self) -> None: ...
+
+    def _prepared_for_fit(self, X: Any, sample_weight: Any) -> Any: ...
+
+    def _lower(
+        self, X: Any, sample_weight: Any = None, *, incremental: bool = False
+    ) -> None: ...
+
+
 def lowered_after(fit: Callable[..., Any], *, incremental: bool) -> Callable[..., Any]:
     """Return the parent's `fit` followed by the lowering to integers."""
     signature = inspect.signature(fit)
 
     @functools.wraps(fit)
-    def fit_and_lower(self: FHEMixin, *args: Any, **kwargs: Any) -> Any:
+    def fit_and_lower(self: Lowerable, *args: Any, **kwargs: Any) -> Any:
         bound = signature.bind(self, *args, **kwargs)
         X, sample_weight = bound.arguments["X"], bound.arguments.get("sample_weight")
         refuse_sparse(X)

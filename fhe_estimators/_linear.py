@@ -20,12 +20,12 @@ from fhe_estimators.base import (
     FHERegressorMixin,
     Tags,
 )
-from fhe_estimators.quantization import InputRange
+from fhe_estimators.core.quantization import InputRange
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-    from fhe_estimators.operators import BitWidths
+    from fhe_estimators.core.integers import BitWidths
 
 __all__ = [
     "LINEAR_CONSTRAINTS",
@@ -105,7 +105,7 @@ class LinearMixin(FHEMixin):
         coef : ndarray of shape (n_outputs, n_features)
         intercept : ndarray of shape (n_outputs,)
         link : str
-            A key of `fhe_estimators.export.torch.LINKS`.
+            A key of `fhe_estimators.core.frontends.torch.LINKS`.
         """
         coef = self.coef_.toarray() if sparse.issparse(self.coef_) else self.coef_
         coef = np.atleast_2d(coef)
@@ -116,7 +116,7 @@ class LinearMixin(FHEMixin):
         return "identity"
 
     def _to_onnx(self) -> ModelProto:
-        from fhe_estimators.export.torch import export_linear
+        from fhe_estimators.core.frontends.torch import export_linear
 
         coef, intercept, link = self._linear_map()
         n_features = len(self._input_range.low)

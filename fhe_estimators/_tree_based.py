@@ -21,13 +21,13 @@ from fhe_estimators.base import (
     FHEMixin,
     FHERegressorMixin,
 )
-from fhe_estimators.lowering import to_quantized_module
-from fhe_estimators.quantization import BINNINGS, Grid, TreeOptions
+from fhe_estimators.core.lowering import to_quantized_module
+from fhe_estimators.core.trees import BINNINGS, Grid, TreeOptions
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-    from fhe_estimators.export.trees import TreeArrays
+    from fhe_estimators.core.frontends.trees import TreeArrays
 
 __all__ = [
     "TREE_CONSTRAINTS",
@@ -150,7 +150,7 @@ class TreeMixin(FHEMixin):
         """Return the trees, what is added to their sum, and the link."""
 
     def _to_onnx(self) -> ModelProto:
-        from fhe_estimators.export.torch import export_trees
+        from fhe_estimators.core.frontends.torch import export_trees
 
         trees, self._base, link = self._export()
         return export_trees(trees, self.n_features_in_, self._base, link)
@@ -257,7 +257,7 @@ class SklearnTreesMixin(TreeMixin):
 
     def _with_values(self, values: Sequence[np.ndarray]) -> list[TreeArrays]:
         """Return the trees with other values of nodes, of shape (n_nodes, n_outputs)."""
-        from fhe_estimators.export.trees import TreeArrays
+        from fhe_estimators.core.frontends.trees import TreeArrays
 
         return [
             TreeArrays(

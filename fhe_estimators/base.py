@@ -37,14 +37,15 @@ from fhe_estimators._fit import lowered_after, refuse_sparse
 from fhe_estimators._meta import refuse_other_mode_than_asked
 from fhe_estimators._state import FollowingMixin
 from fhe_estimators._tags import FHETags, Tags
-from fhe_estimators.lowering import to_quantized_module
-from fhe_estimators.quantization import InputRange, QuantizedModule, resolve_n_bits
+from fhe_estimators.core.lowering import to_quantized_module
+from fhe_estimators.core.quantization import InputRange, resolve_n_bits
+from fhe_estimators.quantization import QuantizedModule
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-    from fhe_estimators.circuit import Circuit
-    from fhe_estimators.operators import BitWidths
+    from fhe_estimators.core.circuit import Circuit
+    from fhe_estimators.core.integers import BitWidths
 
 __all__ = [
     "FHE_CONSTRAINTS",

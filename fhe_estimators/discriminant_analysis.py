@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from sklearn import discriminant_analysis
 
-from fhe_estimators._linear import (
-    LINEAR_CONSTRAINTS,
-    LinearClassifierMixin,
-)
+from fhe_estimators._linear import LINEAR_CONSTRAINTS, LinearClassifierMixin
 
 __all__ = [
     "LinearDiscriminantAnalysis",

@@ -10,7 +10,7 @@ from sklearn import naive_bayes
 from fhe_estimators._linear import LinearMixin
 from fhe_estimators._state import N_ROWS
 from fhe_estimators.base import FHE_CONSTRAINTS, FHEClassifierMixin, FHEMixin
-from fhe_estimators.quantization import InputRange
+from fhe_estimators.core.quantization import InputRange
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -187,7 +187,7 @@ class GaussianNB(_NaiveBayesMixin, naive_bayes.GaussianNB):
         ``(x - theta)**2 / variance = r (z + d)**2``. A feature whose range is one number,
         to which all are clipped, is a constant of the scores.
         """
-        from fhe_estimators.export.torch import export_quadratic
+        from fhe_estimators.core.frontends.torch import export_quadratic
 
         # scikit-learn fits in the precision of its data.
         theta = self.theta_.astype(np.float64)
@@ -321,7 +321,7 @@ class BernoulliNB(_NaiveBayesMixin, naive_bayes.BernoulliNB):
         return super()._range_of(X, n_bits, sample_weight).union(binary)
 
     def _to_onnx(self) -> ModelProto:
-        from fhe_estimators.export.torch import export_binary, export_linear
+        from fhe_estimators.core.frontends.torch import export_binary, export_linear
 
         smallest = np.finfo(float).eps
         true = np.fmax(self.feature_log_prob_, np.log(smallest))

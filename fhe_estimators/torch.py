@@ -19,14 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fhe_estimators.lowering import to_quantized_module
-from fhe_estimators.numpy_module import NumpyModule
-from fhe_estimators.quantization import (
-    CALIBRATIONS,
-    QuantizedModule,
-    RoundingOptions,
-    resolve_n_bits,
-)
+from fhe_estimators.core.lowering import to_quantized_module
+from fhe_estimators.core.numpy_module import NumpyModule
+from fhe_estimators.core.quantization import CALIBRATIONS, resolve_n_bits
+from fhe_estimators.core.quantized_module import RoundingOptions
+from fhe_estimators.quantization import QuantizedModule
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -94,7 +91,7 @@ def compile_torch_model(
     CompilationError
         If there are no cryptographic parameters for integers that wide.
     """
-    from fhe_estimators.export.torch import export_torch
+    from fhe_estimators.core.frontends.torch import export_torch
 
     inputs = _arrays(torch_inputset)
     model = export_torch(torch_model, _examples(torch_model, inputs))
@@ -149,7 +146,7 @@ def compile_brevitas_qat_model(
     CompilationError
         If there are no cryptographic parameters for integers that wide.
     """
-    from fhe_estimators.export.brevitas import export_brevitas
+    from fhe_estimators.core.frontends.brevitas import export_brevitas
 
     inputs = _arrays(torch_inputset)
     model = export_brevitas(torch_model, _examples(torch_model, inputs))
@@ -226,7 +223,7 @@ def to_numpy_module(torch_model: nn.Module, torch_inputset: Any) -> NumpyModule:
     UnsupportedOperatorError
         If the network has an operator that is not supported.
     """
-    from fhe_estimators.export.torch import export_torch
+    from fhe_estimators.core.frontends.torch import export_torch
 
     return NumpyModule(
         export_torch(torch_model, _examples(torch_model, _arrays(torch_inputset)))
@@ -242,7 +239,7 @@ def _compiled(
     p_error: float,
     configuration: Any,
 ) -> QuantizedModule:
-    from fhe_estimators.export.onnx import with_sizes
+    from fhe_estimators.core.frontends.onnx import with_sizes
 
     if calibration not in CALIBRATIONS:
         raise ValueError(

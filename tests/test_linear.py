@@ -352,7 +352,7 @@ def test_onnx_model_in_onnxruntime(wine, name):
     ours, theirs = twins(name, X, y if "Regress" not in name else y + 1.0)
     session = onnxruntime.InferenceSession(ours.onnx_model.SerializeToString())
     (output,) = session.run(None, {"input": X})
-    from fhe_estimators.numpy_module import NumpyModule
+    from fhe_estimators.core.numpy_module import NumpyModule
 
     np.testing.assert_allclose(
         output, NumpyModule(ours.onnx_model)(X), rtol=1e-6, atol=1e-9

@@ -10,8 +10,8 @@ from sklearn.datasets import load_digits, load_iris
 from sklearn.model_selection import StratifiedKFold
 
 from fhe_estimators import BernoulliNB, GaussianNB
-from fhe_estimators.engine import ClearEngine
-from fhe_estimators.numpy_module import NumpyModule
+from fhe_estimators.core.engine import ClearEngine
+from fhe_estimators.core.numpy_module import NumpyModule
 
 PARENTS = {GaussianNB: naive_bayes.GaussianNB, BernoulliNB: naive_bayes.BernoulliNB}
 

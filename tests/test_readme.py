@@ -10,11 +10,8 @@ import pytest
 import fhe_estimators
 from benchmarks import MODULE_OF
 from fhe_estimators._tree_based import TreeMixin
+from fhe_estimators.core.operators import ONNX_OPS_TO_NUMPY_IMPL, ONNX_OPS_TO_QUANTIZED_IMPL
 from fhe_estimators.neural_network import SkorchClassifier, SkorchRegressor
-from fhe_estimators.quantization import (
-    ONNX_OPS_TO_NUMPY_IMPL,
-    ONNX_OPS_TO_QUANTIZED_IMPL,
-)
 from fhe_estimators.testing import all_estimators
 
 ROOT = Path(__file__).parents[1]

@@ -15,12 +15,13 @@ from brevitas.quant import (
 from torch import nn
 
 from fhe_estimators import NotCompiledError, UnsupportedOperatorError
-from fhe_estimators.export.brevitas import export_brevitas
-from fhe_estimators.export.torch import export_torch
-from fhe_estimators.lowering import to_quantized_module
-from fhe_estimators.numpy_module import NumpyModule
-from fhe_estimators.operators import BitWidths
-from fhe_estimators.quantization import QuantizedModule, RoundingOptions, deviation
+from fhe_estimators.core.frontends.brevitas import export_brevitas
+from fhe_estimators.core.frontends.torch import export_torch
+from fhe_estimators.core.integers import BitWidths
+from fhe_estimators.core.lowering import to_quantized_module
+from fhe_estimators.core.numpy_module import NumpyModule
+from fhe_estimators.core.quantized_module import RoundingOptions, deviation
+from fhe_estimators.quantization import QuantizedModule
 from fhe_estimators.torch import (
     compile_brevitas_qat_model,
     compile_onnx_model,

@@ -7,10 +7,10 @@ from sklearn.ensemble import GradientBoostingClassifier
 from torch import nn
 
 from fhe_estimators import GraphError
-from fhe_estimators.export.torch import export_torch
-from fhe_estimators.lowering import to_quantized_module
-from fhe_estimators.operators import BitWidths
-from fhe_estimators.quantization import RoundingOptions, deviation
+from fhe_estimators.core.frontends.torch import export_torch
+from fhe_estimators.core.integers import BitWidths
+from fhe_estimators.core.lowering import to_quantized_module
+from fhe_estimators.core.quantized_module import RoundingOptions, deviation
 from fhe_estimators.torch import compile_onnx_model, compile_torch_model, to_numpy_module
 
 X = np.random.default_rng(0).normal(size=(300, 4)).astype(np.float32)

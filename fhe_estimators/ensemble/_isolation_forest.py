@@ -14,7 +14,7 @@ from fhe_estimators._config import IN_FIT, current_mode
 from fhe_estimators._tree_based import TREE_CONSTRAINTS, SklearnTreesMixin
 
 if TYPE_CHECKING:
-    from fhe_estimators.export.trees import TreeArrays
+    from fhe_estimators.core.frontends.trees import TreeArrays
 
 __all__ = ["IsolationForest"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sklearn.utils.validation import check_is_fitted
 
 from fhe_estimators.base import FHEMixin
-from fhe_estimators.circuit import Cost
+from fhe_estimators.core.circuit import Cost
 
 
 def cost(model: FHEMixin) -> Cost:

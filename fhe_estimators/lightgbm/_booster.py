@@ -19,9 +19,9 @@ from fhe_estimators._tree_based import TREE_CONSTRAINTS, TreeMixin
 from fhe_estimators.base import FHEClassifierMixin, FHERegressorMixin
 
 if TYPE_CHECKING:
-    from fhe_estimators.export.trees import TreeArrays
+    from fhe_estimators.core.frontends.trees import TreeArrays
 
-#: Objectives and their other names, by link, a key of `fhe_estimators.export.torch.LINKS`.
+#: Objectives and their other names, by link, a key of `frontends.torch.LINKS`.
 _NAMES = {
     "expit": "binary cross_entropy xentropy multiclassova multiclass_ova ova ovr",
     "exp": "gamma poisson tweedie",
@@ -349,7 +349,7 @@ def _numbers(tree: dict[str, str], name: str, dtype: type = np.float64) -> np.nd
 
 def _tree_arrays(tree: dict[str, str], weights: np.ndarray) -> TreeArrays:
     """Return a tree: its inner nodes first, then its leaves, weighted for each output."""
-    from fhe_estimators.export.trees import TreeArrays
+    from fhe_estimators.core.frontends.trees import TreeArrays
 
     leaf_value = _numbers(tree, "leaf_value")
     n_leaves, n_inner = len(leaf_value), len(leaf_value) - 1

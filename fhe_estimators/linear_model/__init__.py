@@ -1,9 +1,6 @@
 """Linear and generalized linear models that predict on encrypted data."""
 
-from fhe_estimators.linear_model._classifiers import (
-    LogisticRegression,
-    RidgeClassifier,
-)
+from fhe_estimators.linear_model._classifiers import LogisticRegression, RidgeClassifier
 from fhe_estimators.linear_model._generalized import (
     GammaRegressor,
     PoissonRegressor,
@@ -15,10 +12,7 @@ from fhe_estimators.linear_model._least_squares import (
     LinearRegression,
     Ridge,
 )
-from fhe_estimators.linear_model._stochastic_gradient import (
-    SGDClassifier,
-    SGDRegressor,
-)
+from fhe_estimators.linear_model._stochastic_gradient import SGDClassifier, SGDRegressor
 
 __all__ = [
     "ElasticNet",

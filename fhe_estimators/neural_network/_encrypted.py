@@ -15,9 +15,9 @@ from fhe_estimators.base import (
     Tags,
     parent_of,
 )
-from fhe_estimators.graph import as_tuple
-from fhe_estimators.lowering import to_quantized_module
-from fhe_estimators.quantization import RoundingOptions
+from fhe_estimators.core.graph import as_tuple
+from fhe_estimators.core.lowering import to_quantized_module
+from fhe_estimators.core.quantized_module import RoundingOptions
 
 __all__ = ["EncryptedClassifierMixin", "EncryptedRegressorMixin"]
 

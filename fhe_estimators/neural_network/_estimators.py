@@ -8,6 +8,8 @@ import numpy as np
 from sklearn.utils._param_validation import StrOptions
 
 from fhe_estimators.base import FHE_CONSTRAINTS, FHEMixin
+from fhe_estimators.core.quantization import resolve_n_bits
+from fhe_estimators.core.quantized_module import ROUNDINGS
 from fhe_estimators.neural_network._encrypted import (
     EncryptedClassifierMixin,
     EncryptedRegressorMixin,
@@ -16,12 +18,11 @@ from fhe_estimators.neural_network._ready_made import (
     ReadyMadeClassifier,
     ReadyMadeRegressor,
 )
-from fhe_estimators.quantization import ROUNDINGS, resolve_n_bits
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-    from fhe_estimators.operators import BitWidths
+    from fhe_estimators.core.integers import BitWidths
 
 __all__ = ["NeuralNetClassifier", "NeuralNetRegressor"]
 
@@ -38,7 +39,7 @@ class _ReadyMadeMixin(FHEMixin):
     n_features_in_: int
 
     def _to_onnx(self) -> ModelProto:
-        from fhe_estimators.export.brevitas import export_brevitas
+        from fhe_estimators.core.frontends.brevitas import export_brevitas
 
         network = self.net_.module_.compressed()
         return export_brevitas(network, [np.zeros((1, self.n_features_in_))])

@@ -22,10 +22,7 @@ from skorch.helper import predefined_split
 from torch import Tensor
 from torch.utils.data import TensorDataset
 
-from fhe_estimators.neural_network._module import (
-    SparseQuantNeuralNetwork,
-    weighted_moments,
-)
+from fhe_estimators.neural_network._module import SparseQuantNeuralNetwork, weighted_moments
 from fhe_estimators.neural_network._nets import (
     NetClassifier,
     NetEstimator,

@@ -11,6 +11,7 @@ from brevitas.proxy.quant_proxy import QuantProxyFromInjector
 from sklearn.utils._param_validation import StrOptions
 
 from fhe_estimators.base import FHE_CONSTRAINTS, FHEMixin
+from fhe_estimators.core.quantized_module import ROUNDINGS
 from fhe_estimators.neural_network._encrypted import (
     EncryptedClassifierMixin,
     EncryptedRegressorMixin,
@@ -20,7 +21,6 @@ from fhe_estimators.neural_network._wrapped import (
     WrappedRegressor,
     precision,
 )
-from fhe_estimators.quantization import ROUNDINGS
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -49,10 +49,10 @@ class _SkorchMixin(FHEMixin):
         rows = np.random.default_rng(0).normal(size=(_N_EXAMPLES, self.n_features_in_))
         example = torch.as_tensor(rows, dtype=precision(module)).numpy()
         if any(isinstance(part, QuantProxyFromInjector) for part in module.modules()):
-            from fhe_estimators.export.brevitas import export_brevitas
+            from fhe_estimators.core.frontends.brevitas import export_brevitas
 
             return export_brevitas(module, [example])
-        from fhe_estimators.export.torch import export_torch
+        from fhe_estimators.core.frontends.torch import export_torch
 
         return export_torch(module, [example])
 

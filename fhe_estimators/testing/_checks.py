@@ -307,7 +307,7 @@ def check_from_sklearn_model(name: str, estimator: Any) -> None:
 
 def check_onnx_model(name: str, estimator: Any) -> None:
     """The ONNX model is legal and computes what the clear end of the module does."""
-    from fhe_estimators.numpy_module import NumpyModule
+    from fhe_estimators.core.numpy_module import NumpyModule
 
     parameters, error = _most_bits(estimator)
     model, X, _ = _fitted(estimator, **parameters)

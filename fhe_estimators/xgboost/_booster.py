@@ -23,7 +23,7 @@ from fhe_estimators._tree_based import TREE_CONSTRAINTS, TreeMixin
 from fhe_estimators.base import FHEClassifierMixin, FHERegressorMixin
 
 if TYPE_CHECKING:
-    from fhe_estimators.export.trees import TreeArrays
+    from fhe_estimators.core.frontends.trees import TreeArrays
 
 _LARGEST = np.finfo(np.float32).max
 
@@ -42,8 +42,8 @@ def _logit(probability: np.ndarray) -> np.ndarray:
     return logit(np.clip(probability, low, np.float32(1) - low))
 
 
-#: The link of an objective, a key of `fhe_estimators.export.torch.LINKS`, and its inverse,
-#: which turns the parameter `base_score` into a margin.
+#: The link of an objective, a key of `frontends.torch.LINKS`, and its inverse, which turns
+#: the parameter `base_score` into a margin.
 _OBJECTIVES: dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]] = {
     **dict.fromkeys(("binary:logistic", "reg:logistic"), ("expit", _logit)),
     "binary:logitraw": ("identity", _same),
@@ -145,7 +145,7 @@ class BoosterMixin(NoCategoriesMixin, TreeMixin):
         return [self.get_booster().save_raw("ubj")]
 
     def _export(self) -> tuple[Sequence[TreeArrays], np.ndarray, str]:
-        from fhe_estimators.export.trees import TreeArrays
+        from fhe_estimators.core.frontends.trees import TreeArrays
 
         link, base = self._link_and_base()
         learner = json.loads(self.get_booster().save_raw("json"))["learner"]

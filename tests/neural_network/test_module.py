@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from fhe_estimators.export.brevitas import export_brevitas
-from fhe_estimators.lowering import to_quantized_module
+from fhe_estimators.core.frontends.brevitas import export_brevitas
+from fhe_estimators.core.lowering import to_quantized_module
+from fhe_estimators.core.numpy_module import NumpyModule
+from fhe_estimators.core.quantization import resolve_n_bits
+from fhe_estimators.core.quantized_module import RoundingOptions
 from fhe_estimators.neural_network import SparseQuantNeuralNetwork
-from fhe_estimators.numpy_module import NumpyModule
-from fhe_estimators.quantization import RoundingOptions, resolve_n_bits
 
 RNG = np.random.default_rng(0)
 ROWS = RNG.normal(size=(200, 6)) * [1, 10, 0.1, 1, 1, 1000] + [0, 5, 0, 1, 1, 0]

@@ -1,7 +1,0 @@
-"""From integer graphs to encrypted computation: compile, keys, execution, cost."""
-
-from fhe_estimators.circuit._bounds import is_additive
-from fhe_estimators.circuit._circuit import Circuit
-from fhe_estimators.circuit._cost import Cost, estimated_seconds
-
-__all__ = ["Circuit", "Cost", "estimated_seconds", "is_additive"]

@@ -1,0 +1,7 @@
+"""From integer graphs to encrypted computation: compile, keys, execution, cost."""
+
+from fhe_estimators.core.circuit._bounds import is_additive
+from fhe_estimators.core.circuit._circuit import Circuit
+from fhe_estimators.core.circuit._cost import Cost, estimated_seconds
+
+__all__ = ["Circuit", "Cost", "estimated_seconds", "is_additive"]

@@ -1,0 +1,132 @@
+"""What is known of an integer graph without looking at data."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+
+from fhe_estimators.core.engine import Integers
+from fhe_estimators.core.graph import Graph, Value, evaluate
+from fhe_estimators.core.operators import BOOTSTRAPPED, operators_of
+
+#: Operators of integer graphs for which ``f(x + y) == f(x) + f(y)``.
+ADDITIVE = frozenset(
+    {
+        "Concat",
+        "Conv",
+        "Expand",
+        "Flatten",
+        "Gather",
+        "MatMul",
+        "Pad",
+        "ReduceSum",
+        "Reshape",
+        "Slice",
+        "Squeeze",
+        "Tile",
+        "Transpose",
+        "Unsqueeze",
+    }
+)
+
+
+def is_additive(graph: Graph) -> bool:
+    """Tell whether the whole graph is an additive function of its one input.
+
+    Such a graph has no table (it costs no bootstrap) and adds no constant.
+    """
+    return len(graph.inputs) == 1 and all(
+        node.op in ADDITIVE and node.inputs[0] not in graph.constants for node in graph
+    )
+
+
+def extremes(graph: Graph) -> list[Integers]:
+    """Return rows under which tensors take their smallest and largest integers.
+
+    In front of the first table a tensor is ``base + sum_k slope_k q_k`` for the inputs
+    ``q``, so its extremes are at corners of the box of inputs, which the signs of the
+    slopes tell; in a thermometer code, at one of its steps. Behind a table the rows are
+    only examples.
+    """
+    rows = [
+        tuple(np.full((1, *_shape(value)), bound) for value in graph.inputs)
+        for bound in _ends(graph)
+    ]
+    if len(graph.inputs) != 1:
+        return rows
+    source, linear = graph.inputs[0], _before_tables(graph)
+    results = _at_units(linear)
+    for node in linear:
+        base, *units = results[node.outputs[0]].reshape(len(rows[0][0].ravel()) + 1, -1)
+        slopes = np.array(units) - base
+        for sign in (-1, 1):
+            corners = _highest(sign * slopes, source)
+            best = (sign * base + (sign * slopes * corners).sum(axis=0)).argmax()
+            rows.append((corners[:, best].reshape(1, *_shape(source)),))
+    return rows
+
+
+def _highest(slopes: np.ndarray, source: Value) -> np.ndarray:
+    """Return the rows, as columns, for which the sums of slopes are largest."""
+    low, high = source.low, source.high
+    assert low is not None
+    assert high is not None
+    if not source.runs:
+        return np.where(slopes > 0, high, low)
+    corners = np.full_like(slopes, low)
+    starts = np.cumsum([0, *source.runs])
+    for start, stop in pairwise(starts.tolist()):
+        # A code rises once, somewhere: sums over what follows, none of it included.
+        tails = np.zeros((stop - start + 1, slopes.shape[1]), slopes.dtype)
+        tails[:-1] = slopes[start:stop][::-1].cumsum(axis=0)[::-1]
+        rises = tails.argmax(axis=0)
+        corners[start:stop] = np.where(
+            np.arange(stop - start)[:, np.newaxis] >= rises, high, low
+        )
+    return corners
+
+
+def _shape(value: Value) -> tuple[int, ...]:
+    """Return the shape of one row."""
+    assert value.shape is not None
+    return tuple(int(size or 1) for size in value.shape[1:])
+
+
+def _ends(graph: Graph) -> tuple[int, int]:
+    lows = [value.low for value in graph.inputs if value.low is not None]
+    highs = [value.high for value in graph.inputs if value.high is not None]
+    return min(lows), max(highs)
+
+
+def _at_units(graph: Graph) -> dict[str, np.ndarray]:
+    """Compute a graph of one input at zero and at each unit vector."""
+    shape = _shape(graph.inputs[0])
+    size = int(np.prod(shape))
+    units = np.concatenate([np.zeros((1, size)), np.eye(size)]).astype(np.int64)
+    return evaluate(
+        graph,
+        {graph.inputs[0].name: units.reshape(size + 1, *shape)},
+        operators_of(graph),
+    )
+
+
+def _before_tables(graph: Graph) -> Graph:
+    known = {value.name for value in graph.inputs}
+    nodes = []
+    for node in graph:
+        encrypted = [name for name in node.inputs if name and name not in graph.constants]
+        if node.op not in BOOTSTRAPPED and known.issuperset(encrypted):
+            nodes.append(node)
+            known.update(node.outputs)
+    return Graph(tuple(nodes), graph.inputs, (), graph.constants, graph.values, graph.opset)
+
+
+def norm_bits(graph: Graph) -> float:
+    """Return the bits by which an additive graph makes the noise of its input grow."""
+    results = _at_units(graph)
+    norms = [
+        np.linalg.norm(array.reshape(len(array), -1).astype(float), axis=0).max()
+        for array in (results[value.name] for value in graph.outputs)
+    ]
+    return float(np.log2(max(1.0, *norms)))

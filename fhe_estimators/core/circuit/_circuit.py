@@ -1,0 +1,394 @@
+"""Circuit: an integer graph with everything that it takes to run it encrypted."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from threading import RLock
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from fhe_estimators.core.circuit._bounds import extremes, is_additive
+from fhe_estimators.core.circuit._cost import Cost
+from fhe_estimators.core.circuit._packing import Packing, candidates
+from fhe_estimators.core.engine import ConcreteEngine, ConcreteProgram, Integers, Program
+from fhe_estimators.core.graph import INTEGER, Graph, check, show
+from fhe_estimators.core.operators import supported
+from fhe_estimators.exceptions import CompilationError
+
+logger = logging.getLogger(__name__)
+
+#: Ciphertext rows of one call of the batch program. Small, so that encryption of the next
+#: rows goes on beside the computation of the last ones.
+_BATCH = 2
+#: Rows of one call with tables, if they are few: a server makes its keys ready for each
+#: call, which takes as long as some tables. The keys of another program pay for many rows.
+_TABLE_BATCH, _FEW_TABLES, _MANY_ROWS = 8, 32, 32
+#: Seconds between two encryptions in which another thread may start to compute: it cannot
+#: take the interpreter's lock otherwise before the next encryption is over.
+_PAUSE = 1e-4
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """How many rows one call takes: `rows` ciphertexts with `packing.slots` rows each."""
+
+    rows: int = 1
+    packing: Packing | None = None
+
+    @property
+    def capacity(self) -> int:
+        return self.rows * (self.packing.slots if self.packing else 1)
+
+    def pack(self, array: np.ndarray) -> np.ndarray:
+        packed = self.packing.pack(array) if self.packing else array
+        missing = self.rows - len(packed)
+        return np.concatenate([packed, np.zeros((missing, *packed.shape[1:]), np.int64)])
+
+    def unpack(self, array: np.ndarray, n_rows: int) -> np.ndarray:
+        return self.packing.unpack(array, n_rows) if self.packing else array[:n_rows]
+
+
+class Circuit:
+    """A compiled integer graph.
+
+    One row is computed by the *single* program. Circuits without tables, or with few, also
+    have a *batch* program, compiled when several rows are first asked for: it takes several
+    rows a call and, without tables, several rows a ciphertext (see
+    `fhe_estimators.core.circuit._packing`).
+
+    Parameters
+    ----------
+    graph : Graph
+        The integer graph.
+    p_error : float, default=2**-64
+        Probability that a table, or a decrypted result, is wrong.
+    configuration : concrete.fhe.Configuration, optional
+        Passed to the engine.
+    engine : object, optional
+        What compiles; `ConcreteEngine` by default. Tests use `ClearEngine`.
+
+    Attributes
+    ----------
+    graph : Graph
+    p_error : float
+
+    Notes
+    -----
+    Pickling keeps the compiled programs and leaves the keys behind: whoever loads a
+    circuit makes keys of their own.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        *,
+        p_error: float = 2**-64,
+        configuration: Any = None,
+        engine: Any = None,
+    ) -> None:
+        self.graph = check(graph, INTEGER, supported(integer=True))
+        self.p_error = p_error
+        self._engine = engine or ConcreteEngine(configuration)
+        self._lock = RLock()
+        self._programs: dict[_Plan, Program] = {}
+        self._single = _Plan()
+        self._batch: _Plan | None = None
+        self._simulators: dict[_Plan, Program] = {}
+        self._programs[self._single] = self._compile(self._single)
+
+    # Facts ---------------------------------------------------------------------------
+
+    @property
+    def complexity(self) -> float:
+        """The optimizer's estimate of the work for one row (elementary operations)."""
+        return self._programs[self._single].facts.complexity
+
+    @property
+    def programmable_bootstrap_count(self) -> int:
+        """Table look-ups for one row."""
+        return self._programs[self._single].facts.bootstraps
+
+    @property
+    def cost(self) -> Cost:
+        """What one row costs; needs no key."""
+        return Cost.of(self.graph, self._programs[self._single].facts)
+
+    @property
+    def maximum_bit_width(self) -> int:
+        """Bits of the widest integer."""
+        return self.cost.maximum_bit_width
+
+    @property
+    def evaluation_key_bytes(self) -> int:
+        """Bytes of the keys that a server needs; generates keys if there are none."""
+        return self._programs[self._single].evaluation_key_bytes
+
+    def ciphertext_bytes(self, ciphertexts: Any) -> int:
+        """Return the bytes that encrypted inputs or results take on the wire."""
+        return self._programs[self._single].ciphertext_bytes(ciphertexts)
+
+    def __str__(self) -> str:
+        return show(self.graph)
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}(maximum_bit_width={self.maximum_bit_width}, "
+            f"programmable_bootstrap_count={self.programmable_bootstrap_count}, "
+            f"complexity={self.complexity:g}, p_error={self.p_error:g})"
+        )
+
+    # Running -------------------------------------------------------------------------
+
+    def keygen(self, *, force: bool = False) -> None:
+        """Generate the keys of every program, once unless `force`."""
+        for program in self._programs.values():
+            program.keygen(force=force)
+
+    def encrypt(self, *inputs: np.ndarray) -> Any:
+        """Encrypt one row of each input (client)."""
+        return self._programs[self._single].encrypt(*self._checked(inputs, rows=1))
+
+    def run(self, ciphertexts: Any) -> Any:
+        """Compute on one encrypted row (server; no secret key is used)."""
+        return self._programs[self._single].run(ciphertexts)
+
+    def decrypt(self, ciphertexts: Any) -> Integers:
+        """Decrypt the results of one row (client)."""
+        return self._programs[self._single].decrypt(ciphertexts)
+
+    def encrypt_run_decrypt(
+        self, *inputs: np.ndarray, progress: bool = False
+    ) -> np.ndarray | Integers:
+        """Encrypt, compute and decrypt any number of rows.
+
+        Parameters
+        ----------
+        *inputs : ndarray of int of shape (n_rows, ...)
+            Integers in the range of the graph's inputs.
+        progress : bool, default=False
+            Whether to show a progress bar.
+
+        Returns
+        -------
+        outputs : ndarray of int64 of shape (n_rows, ...), or a tuple of them
+        """
+        arrays = self._checked(inputs)
+        plan = self._plan(len(arrays[0]))
+        program = self._program(plan)
+        program.keygen()
+        steps = program.encrypt, program.run, program.decrypt
+        return _only(self._map(plan, arrays, steps, progress))
+
+    def simulate(
+        self, *inputs: np.ndarray, progress: bool = False
+    ) -> np.ndarray | Integers:
+        """Simulate the cryptography, noise included, on any number of rows."""
+        arrays = self._checked(inputs)
+        plan = self._plan(len(arrays[0]))
+        program = self._simulator(plan)
+        steps = program.simulate, _same, _same
+        return _only(self._map(plan, arrays, steps, progress))
+
+    def _map(
+        self,
+        plan: _Plan,
+        arrays: Integers,
+        steps: tuple[Callable[..., Any], Callable[[Any], Any], Callable[[Any], Integers]],
+        progress: bool,
+    ) -> Integers:
+        """Send chunks of rows through three steps and put the results together.
+
+        The first and the last (the client's) run here, as they hold the interpreter's
+        lock; the one between (the server's) runs in threads, as it does not. So the
+        encryption of a chunk overlaps the computation on those before.
+        """
+        before, compute, after = steps
+        n_rows = len(arrays[0])
+        starts = range(0, n_rows, plan.capacity)
+        chunks = (
+            [plan.pack(array[start : start + plan.capacity]) for array in arrays]
+            for start in starts
+        )
+        outputs: list[Integers] = []
+        with tqdm(total=n_rows, unit="row", disable=not progress) as bar:
+
+            def keep(results: Integers) -> None:
+                count = min(plan.capacity, n_rows - starts[len(outputs)])
+                outputs.append(tuple(plan.unpack(array, count) for array in results))
+                bar.update(count)
+
+            if len(starts) == 1 or self.programmable_bootstrap_count:
+                # One chunk, or circuits that share the work among the processors already.
+                for chunk in chunks:
+                    keep(after(compute(before(*chunk))))
+            else:
+                workers = os.cpu_count() or 1
+                pending: deque[Future[Any]] = deque()
+                with ThreadPoolExecutor(workers) as pool:
+                    for chunk in chunks:
+                        pending.append(pool.submit(compute, before(*chunk)))
+                        time.sleep(_PAUSE)
+                        while len(pending) > 2 * workers:
+                            keep(after(pending.popleft().result()))
+                    while pending:
+                        keep(after(pending.popleft().result()))
+        if not outputs:
+            return tuple(
+                np.zeros((0, *value.shape[1:]), np.int64)  # type: ignore[index]
+                for value in self.graph.outputs
+            )
+        return tuple(np.concatenate(parts) for parts in zip(*outputs, strict=True))
+
+    def _checked(self, inputs: Sequence[np.ndarray], rows: int | None = None) -> Integers:
+        """Return the inputs as integers, or say what is wrong with them."""
+        if len(inputs) != len(self.graph.inputs):
+            raise TypeError(
+                f"The circuit takes {len(self.graph.inputs)} inputs; got {len(inputs)}."
+            )
+        arrays = []
+        for value, given in zip(self.graph.inputs, inputs, strict=True):
+            array = np.asarray(given)
+            assert value.shape is not None
+            if array.dtype.kind not in "iu" or array.shape[1:] != value.shape[1:]:
+                expected = ("n_rows", *value.shape[1:])
+                raise ValueError(
+                    f"The input {value.name!r} must be an array of integers of shape "
+                    f"{expected}; got {array.dtype} of shape {array.shape}. Use "
+                    "quantize_input."
+                )
+            if rows is not None and len(array) != rows:
+                raise ValueError(f"Expected {rows} row; got {len(array)}.")
+            if array.size and (array.min() < value.low or array.max() > value.high):
+                raise ValueError(
+                    f"The input {value.name!r} must lie in [{value.low}, {value.high}]; "
+                    f"got [{array.min()}, {array.max()}]. Use quantize_input."
+                )
+            if value.runs and array.size and not _are_codes(array, value.runs):
+                raise ValueError(
+                    f"The input {value.name!r} must hold thermometer codes, runs of "
+                    "integers that never decrease. Use quantize_input."
+                )
+            arrays.append(array.astype(np.int64))
+        return tuple(arrays)
+
+    # Compiling -----------------------------------------------------------------------
+
+    def _plan(self, n_rows: int) -> _Plan:
+        """Choose a program for a number of rows."""
+        if n_rows <= 1:
+            return self._single
+        if not is_additive(self.graph):
+            few = self.programmable_bootstrap_count <= _FEW_TABLES
+            return _Plan(_TABLE_BATCH) if few and n_rows >= _MANY_ROWS else self._single
+        with self._lock:
+            if self._batch is None:
+                self._batch = self._batch_plan()
+            return self._batch
+
+    def _batch_plan(self) -> _Plan:
+        """Compile batch plans, densest first, and return one that has parameters."""
+        for packing in candidates(self.graph, self.p_error):
+            plan = _Plan(_BATCH, packing)
+            try:
+                self._program(plan)
+            except CompilationError as error:
+                logger.debug("no parameters for %s: %s", packing, error)
+            else:
+                return plan
+        return _Plan(_BATCH)
+
+    def _program(self, plan: _Plan) -> Program:
+        with self._lock:
+            if plan not in self._programs:
+                self._programs[plan] = self._compile(plan)
+            return self._programs[plan]
+
+    def _simulator(self, plan: _Plan) -> Program:
+        """Return a program that can simulate: a loaded one cannot, compile it again."""
+        with self._lock:
+            program = self._program(plan)
+            if not program.can_simulate:
+                if plan not in self._simulators:
+                    self._simulators[plan] = self._compile(plan)
+                program = self._simulators[plan]
+            return program
+
+    def _compile(self, plan: _Plan) -> Program:
+        graph, rows = self.graph, extremes(self.graph)
+        if plan.packing is not None:
+            factor = plan.packing.factor
+            graph = _widened(graph, factor)
+            rows = [tuple(array * factor for array in row) for row in rows]
+        program: Program = self._engine.compile(graph, plan.rows, rows, self.p_error)
+        return program
+
+    # Pickling ------------------------------------------------------------------------
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = {
+            key: value
+            for key, value in self.__dict__.items()
+            if key not in ("_lock", "_programs", "_simulators")
+        }
+        state["_machine"] = _machine()
+        state["_compiled"] = {
+            plan: (program.to_bytes(), plan.rows, program.facts, program.selection)
+            for plan, program in self._programs.items()
+            if isinstance(program, ConcreteProgram)
+        }
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        compiled, machine = state.pop("_compiled"), state.pop("_machine")
+        self.__dict__.update(state)
+        self._lock, self._simulators = RLock(), {}
+        self._programs = {}
+        if machine == _machine():
+            for plan, saved in compiled.items():
+                self._programs[plan] = ConcreteProgram.from_bytes(*saved)
+        if self._single not in self._programs:
+            self._batch = None
+            self._programs[self._single] = self._compile(self._single)
+
+
+def _are_codes(array: np.ndarray, runs: Sequence[int]) -> bool:
+    """Tell whether no run of elements decreases."""
+    falls = np.diff(array.reshape(len(array), -1).astype(np.int64), axis=1) < 0
+    falls[:, np.cumsum(runs)[:-1] - 1] = False
+    return not falls.any()
+
+
+def _machine() -> tuple[str, ...]:
+    """Return what compiled programs depend on."""
+    return (platform.system(), platform.machine())
+
+
+def _only(outputs: Integers) -> np.ndarray | Integers:
+    return outputs[0] if len(outputs) == 1 else outputs
+
+
+def _same(results: Any) -> Any:
+    return results
+
+
+def _widened(graph: Graph, factor: int) -> Graph:
+    """Return an additive graph whose tensors hold `factor` times their integers."""
+
+    def widen(value: Any) -> Any:
+        return replace(value, low=value.low * factor, high=value.high * factor)
+
+    return replace(
+        graph,
+        inputs=tuple(map(widen, graph.inputs)),
+        outputs=tuple(map(widen, graph.outputs)),
+        values={name: widen(value) for name, value in graph.values.items()},
+    )

@@ -1,0 +1,98 @@
+"""What a circuit costs, before there is a key."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass
+
+from fhe_estimators.core.engine import Facts
+from fhe_estimators.core.graph import Graph
+from fhe_estimators.core.operators import BOOTSTRAPPED, removed_bits, table_bits
+
+#: Elementary operations, as the optimizer counts them, of one core in one second
+#: (measured: tables of 3 and 4 bits, two cores with AVX-512).
+_OPERATIONS_PER_SECOND = 6e9
+#: Seconds in which a server makes a megabyte of keys ready for one call.
+_SECONDS_PER_MEGABYTE = 1.5e-3
+
+
+def estimated_seconds(complexity: float, key_bytes: int = 0) -> float:
+    """Return roughly how long a circuit with tables computes on all cores.
+
+    Parameters
+    ----------
+    complexity : float
+        The optimizer's figure.
+    key_bytes : int, default=0
+        Compressed evaluation keys.
+    """
+    cores = os.cpu_count() or 1
+    keys = key_bytes / 1e6 * _SECONDS_PER_MEGABYTE
+    return complexity / (_OPERATIONS_PER_SECOND * cores) + keys
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one encrypted row costs.
+
+    Parameters
+    ----------
+    tables : dict of int to int
+        How many look-ups read an integer of so many bits; with exact rounding, one of one
+        bit for each bit that is removed.
+    maximum_bit_width : int
+        Bits of the widest integer.
+    complexity : float
+        The optimizer's estimate of the work, in elementary operations.
+    seconds : float
+        A rough estimate for all cores of this machine; 0 without tables.
+    upload_bytes, download_bytes : int
+        The encrypted row and its encrypted result.
+    key_bytes : int
+        Compressed evaluation keys, which the server needs once.
+    """
+
+    tables: dict[int, int]
+    maximum_bit_width: int
+    complexity: float
+    seconds: float
+    upload_bytes: int
+    download_bytes: int
+    key_bytes: int
+
+    @classmethod
+    def of(cls, graph: Graph, facts: Facts) -> Cost:
+        """Return the cost of a graph that was compiled for one row."""
+        tables: Counter[int] = Counter()
+        for node in graph:
+            if node.op in BOOTSTRAPPED:
+                number = graph.value(node.outputs[0]).row_size
+                tables[table_bits(graph, node)] += number
+                if removed_bits(node):
+                    tables[1] += number * removed_bits(node)
+        values = (*graph.inputs, *graph.values.values())
+        seconds = estimated_seconds(facts.complexity, facts.key_bytes)
+        return cls(
+            dict(sorted(tables.items())),
+            max(value.bits or 0 for value in values),
+            facts.complexity,
+            seconds if tables else 0.0,
+            facts.input_bytes,
+            facts.output_bytes,
+            facts.key_bytes if tables else 0,
+        )
+
+    def __str__(self) -> str:
+        tables = ", ".join(f"{n} of {bits} bits" for bits, n in self.tables.items())
+        return "\n".join(
+            [
+                f"tables       {tables or 'none'}",
+                f"widest       {self.maximum_bit_width} bits",
+                f"complexity   {self.complexity:.3g} operations",
+                f"estimated    {self.seconds:.2g} s a row on this machine",
+                f"upload       {self.upload_bytes:,} bytes a row",
+                f"download     {self.download_bytes:,} bytes a row",
+                f"server keys  {self.key_bytes:,} bytes",
+            ]
+        )

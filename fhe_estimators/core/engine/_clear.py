@@ -1,0 +1,86 @@
+"""The engine that encrypts nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fhe_estimators.core.engine._program import Facts, Integers
+from fhe_estimators.core.graph import Graph, Node, evaluate
+from fhe_estimators.core.operators import BOOTSTRAPPED, operators_of, removed_bits
+from fhe_estimators.exceptions import BitWidthError
+
+
+class ClearEngine:
+    """The engine that encrypts nothing and trusts nothing."""
+
+    def compile(
+        self, graph: Graph, rows: int, extremes: Sequence[Integers], p_error: float
+    ) -> ClearProgram:
+        """Return a program; see `ConcreteEngine.compile`."""
+        return ClearProgram(graph, rows)
+
+
+class ClearProgram:
+    """A program of `ClearEngine`: ciphertexts are the integers themselves."""
+
+    evaluation_key_bytes = 0
+    can_simulate = True
+
+    def __init__(self, graph: Graph, rows: int) -> None:
+        self.graph, self.rows = graph, rows
+        tables = sum(
+            graph.value(node.outputs[0]).row_size * (1 + removed_bits(node))
+            for node in graph
+            if node.op in BOOTSTRAPPED
+        )
+        self.facts = Facts(bootstraps=rows * tables)
+
+    def keygen(self, *, force: bool = False) -> None:
+        """Do nothing: there are no keys."""
+
+    def encrypt(self, *inputs: np.ndarray) -> Integers:
+        """Return the inputs."""
+        return inputs
+
+    def run(self, ciphertexts: Integers) -> Integers:
+        """Compute, and check every integer against its declared range.
+
+        Raises
+        ------
+        BitWidthError
+            If an integer leaves its range, which the construction of the graph excludes.
+        """
+
+        def inside(node: Node, name: str, array: np.ndarray) -> np.ndarray:
+            value = self.graph.value(name)
+            assert value.low is not None
+            assert value.high is not None
+            if array.min() < value.low or array.max() > value.high:
+                raise BitWidthError(
+                    f"{node} gave integers from {array.min()} to {array.max()}, outside "
+                    f"of [{value.low}, {value.high}]."
+                )
+            return array
+
+        names = [value.name for value in self.graph.inputs]
+        results = evaluate(
+            self.graph,
+            dict(zip(names, ciphertexts, strict=True)),
+            operators_of(self.graph),
+            inside,
+        )
+        return tuple(results[value.name] for value in self.graph.outputs)
+
+    def decrypt(self, ciphertexts: Integers) -> Integers:
+        """Return the results."""
+        return ciphertexts
+
+    def simulate(self, *inputs: np.ndarray) -> Integers:
+        """Return the results."""
+        return self.run(inputs)
+
+    def ciphertext_bytes(self, ciphertexts: Integers) -> int:
+        """Return the bytes of the arrays."""
+        return sum(array.nbytes for array in ciphertexts)

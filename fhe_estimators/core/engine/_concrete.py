@@ -1,0 +1,433 @@
+"""TFHE through concrete-python; the only code that imports ``concrete``.
+
+References
+----------
+.. [1] I. Chillotti, N. Gama, M. Georgieva, M. Izabachene, "TFHE: Fast Fully Homomorphic
+   Encryption over the Torus", Journal of Cryptology 33, 2020.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import shutil
+import tempfile
+import warnings
+import weakref
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+from threading import Lock
+from typing import Any, NoReturn
+
+import numpy as np
+
+from fhe_estimators.core.engine._memory import kept_memory
+from fhe_estimators.core.engine._program import Facts, Integers
+from fhe_estimators.core.engine._selection import Selection
+from fhe_estimators.core.engine._spatial import convolution, padding
+from fhe_estimators.core.graph import Graph, Node, as_tuple, evaluate
+from fhe_estimators.core.operators import BOOTSTRAPPED, operators_of
+from fhe_estimators.exceptions import CompilationError
+
+logger = logging.getLogger(__name__)
+
+#: The property of a computation of the engine that says whether it can be negative.
+_SIGNED = "fhe_estimators.signed"
+
+
+@cache
+def _signs() -> Any:
+    """Return what makes tensors signed that can be negative.
+
+    The engine reads signs from examples. A result that none of them makes negative would
+    be decrypted as a large number where it is negative.
+    """
+    _concrete()
+    from concrete.fhe.representation import GraphProcessor
+
+    class Signs(GraphProcessor):  # type: ignore[misc]
+        def apply(self, graph: Any) -> None:
+            for node in graph.query_nodes():
+                if node.properties.get(_SIGNED):
+                    node.output.dtype.is_signed = True
+
+    return Signs()
+
+
+@cache
+def _concrete() -> Any:
+    """Import the engine; it announces at import that its own import style is old."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from concrete import fhe
+    return fhe
+
+
+def _value_types() -> tuple[Any, Any]:
+    """Return the engine's types of a ciphertext and of a clear tensor."""
+    from concrete.compiler import Value
+
+    return _concrete().Value, Value
+
+
+def _ciphers(client: Any) -> Any:
+    """Return what encrypts and decrypts with the keys of a client.
+
+    The engine's own client builds this anew for each call, and reads the description of
+    the circuit from text each time: two milliseconds, a third of a row.
+    """
+    from concrete.compiler import ClientProgram
+
+    description = client.specs.program_info
+    program = ClientProgram.create_encrypted(description, client.keys._keyset)
+    (name,) = description.function_list()
+    return program.get_client_circuit(name)
+
+
+def _evaluator(server: Any) -> Any:
+    """Return what evaluates the circuit of a server, for the same reason as `_ciphers`."""
+    from concrete.compiler import ServerProgram
+
+    (name,) = server.program_info.function_list()
+    return ServerProgram(server._library, False).get_server_circuit(name)
+
+
+class ConcreteEngine:
+    """TFHE through concrete-python.
+
+    Parameters
+    ----------
+    configuration : concrete.fhe.Configuration, optional
+        Replaces our own, apart from what safety needs: no artifacts on disk, no global
+        failure probability beside the one per table, no unsafe features.
+    """
+
+    def __init__(self, configuration: Any = None) -> None:
+        self._given = configuration
+
+    def compile(
+        self, graph: Graph, rows: int, extremes: Sequence[Integers], p_error: float
+    ) -> ConcreteProgram:
+        """Compile a graph for a number of rows.
+
+        Parameters
+        ----------
+        graph : Graph
+            A legal integer graph.
+        rows : int
+            Rows of one call.
+        extremes : sequence of tuple of ndarray of shape (1, ...)
+            Inputs under which the tensors in front of the first table take their
+            smallest and largest integers. Signs and widths of all tensors are those of
+            the declared ranges.
+        p_error : float
+            Probability that a table, or a decrypted result, is wrong.
+
+        Raises
+        ------
+        CompilationError
+            If there are no parameters for integers that wide at that `p_error`.
+        """
+        fhe = _concrete()
+        selection, graph = Selection.of(graph)
+        if selection is not None:
+            extremes = [(selection.chosen(array),) for (array,) in extremes]
+        tables = any(node.op in BOOTSTRAPPED for node in graph)
+        names = [f"input_{place}" for place in range(len(graph.inputs))]
+
+        def circuit(**tensors: Any) -> Any:
+            inputs = {
+                value.name: tensors[name]
+                for value, name in zip(graph.inputs, names, strict=True)
+            }
+            results = evaluate(graph, inputs, _traced(graph, fhe), _hinted(graph, fhe))
+            outputs = tuple(results[value.name] for value in graph.outputs)
+            return outputs if len(outputs) > 1 else outputs[0]
+
+        circuit.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in names]
+        )
+        samples = [
+            tuple(np.ascontiguousarray(np.repeat(array, rows, 0)) for array in sample)
+            for sample in extremes
+        ]
+        options: dict[str, Any] = {
+            "p_error": p_error,
+            "global_p_error": None,
+            "compress_input_ciphertexts": True,
+            "compress_evaluation_keys": True,
+            "dump_artifacts_on_unexpected_failures": False,
+            "enable_unsafe_features": False,
+        }
+        if self._given is None:
+            # The threads of one call wait for the next one by spinning: without tables
+            # there is nothing to share out, and calls run side by side instead.
+            options["loop_parallelize"] = tables
+        given = self._given or fhe.Configuration()
+        options["additional_pre_processors"] = [*given.additional_pre_processors, _signs()]
+        configuration = given.fork(**options)
+        compiler = fhe.Compiler(circuit, dict.fromkeys(names, "encrypted"))
+        try:
+            # The engine sets how numpy reports errors and leaves it so.
+            with np.errstate():
+                compiled = compiler.compile(
+                    samples if len(names) > 1 else [sample[0] for sample in samples],
+                    configuration,
+                )
+        except RuntimeError as error:
+            widest = max(value.bits or 0 for value in graph.values.values())
+            raise CompilationError(
+                f"No cryptographic parameters for integers of {widest} bits with "
+                f"p_error={p_error:g}: {error}. Use a smaller n_bits or a larger p_error."
+            ) from error
+        facts = _facts(compiled)
+        if selection is not None:
+            facts = facts._replace(input_bytes=facts.input_bytes * selection.n_parts)
+        logger.debug("compiled for %d rows: %s", rows, facts)
+        return ConcreteProgram(rows, compiled.server, facts, selection, compiled)
+
+
+def _facts(compiled: Any) -> Facts:
+    """Return what a compiled program costs.
+
+    The random part of compressed keys is a seed: of a bootstrap key for secret keys of `n`
+    bits and ``k`` polynomials of size `N`, ``n * level * (k + 1) * N`` numbers are left, of
+    a key-switching key one in ``n + 1``.
+    """
+    numbers, dimension = 0, 0
+    for key in compiled.programmable_bootstrap_count_per_parameter:
+        size = key.level() * (key.glwe_dimension() + 1) * key.polynomial_size()
+        numbers += key.input_lwe_dimension() * size
+        dimension = max(dimension, key.input_lwe_dimension())
+    return Facts(
+        compiled.complexity,
+        compiled.programmable_bootstrap_count,
+        compiled.size_of_inputs,
+        compiled.size_of_outputs,
+        8 * numbers + compiled.size_of_keyswitch_keys // (dimension + 1),
+    )
+
+
+def _traced(graph: Graph, fhe: Any) -> Callable[[Node], Callable[..., Any]]:
+    """Return what nodes mean for the engine's tracers.
+
+    numpy's functions work on them, hence the operators' own; a table is the engine's.
+    """
+
+    def table_lookup(node: Node) -> Callable[..., Any]:
+        first, lsbs = node.attributes["first"], node.attributes.get("lsbs", 0)
+        exactness = fhe.Exactness.EXACT
+        if node.attributes.get("approximate"):
+            exactness = fhe.Exactness.APPROXIMATE
+
+        def apply(x: Any, table: np.ndarray) -> Any:
+            # Room for the last entry after rounding: it never overflows.
+            bits = max(1, (len(table) - 1).bit_length()) + lsbs
+            index = fhe.hint(x - first, bit_width=bits)
+            if lsbs:
+                # The engine must not protect from overflows: it takes every difference of
+                # the widths before and behind the rounding for one, and reads the width
+                # behind from examples. It clips approximate results to that width.
+                index = fhe.hint(
+                    fhe.round_bit_pattern(
+                        index,
+                        lsbs_to_remove=lsbs,
+                        overflow_protection=False,
+                        exactness=exactness,
+                    ),
+                    bit_width=bits,
+                )
+            return fhe.univariate(lambda i: _entries(table, lsbs, i))(index)
+
+        return apply
+
+    def extract_bits(node: Node) -> Callable[..., Any]:
+        return lambda x: fhe.bits(x)[node.attributes["start"] : node.attributes["stop"]]
+
+    own = {
+        "Conv": lambda node: convolution(node, fhe),
+        "ExtractBits": extract_bits,
+        "Pad": lambda node: padding(node, fhe),
+        "TableLookup": table_lookup,
+    }
+    others = operators_of(graph)
+    return lambda node: own.get(node.op, others)(node)
+
+
+def _entries(table: np.ndarray, lsbs: int, index: np.ndarray) -> np.ndarray:
+    """Return the entries at rounded indices, whose lowest bits are zero.
+
+    The engine asks for indices beyond the table, too, which no integer has.
+    """
+    place = np.clip(np.asarray(index) >> lsbs, 0, len(table) - 1)
+    return table[place] if table.ndim == 1 else np.take_along_axis(table, place, axis=0)
+
+
+def _hinted(graph: Graph, fhe: Any) -> Callable[[Node, str, Any], Any]:
+    """Return a function that tells the engine the declared range of each tensor."""
+
+    def hint(node: Node, name: str, tracer: Any) -> Any:
+        value = graph.value(name)
+        assert value.low is not None
+        tracer.computation.properties[_SIGNED] = value.low < 0
+        return fhe.hint(tracer, bit_width=value.bits)
+
+    return hint
+
+
+class ConcreteProgram:
+    """A program of `ConcreteEngine`, with the client's keys once they are generated.
+
+    Keys are never part of `to_bytes`.
+    """
+
+    def __init__(
+        self,
+        rows: int,
+        server: Any,
+        facts: Facts,
+        selection: Selection | None = None,
+        compiled: Any = None,
+    ) -> None:
+        self.rows, self.facts, self.selection = rows, facts, selection
+        self._server = server
+        self._compiled = compiled
+        self._client = _concrete().Client(server.client_specs)
+        self._ciphers: Any = None
+        #: Those that no call is using: each serves one at a time.
+        self._evaluators: list[Any] = []
+        self._lock = Lock()
+        # The engine leaves its temporary folder behind.
+        folder = server._library.get_output_dir_path()
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+
+    @property
+    def can_simulate(self) -> bool:
+        """Whether the program was compiled here, not loaded."""
+        return self._compiled is not None
+
+    @property
+    def evaluation_key_bytes(self) -> int:
+        """Bytes of the (compressed) evaluation keys that a server needs."""
+        self.keygen()
+        return len(self._client.evaluation_keys.serialize())
+
+    def keygen(self, *, force: bool = False) -> None:
+        """Generate keys, once unless `force`."""
+        with self._lock:
+            if self._ciphers is not None and not force:
+                return
+            self._client.keygen(force=force)
+            self._ciphers = _ciphers(self._client)
+
+    def encrypt(self, *inputs: np.ndarray) -> Any:
+        """Return ciphertexts of one array of integers for each input.
+
+        The engine encrypts an array that is not C-contiguous to wrong values without a
+        word, hence the copy.
+        """
+        self.keygen()
+        prepare, value, tensor = self._ciphers.prepare_input, *_value_types()
+        placed = list(enumerate(inputs))
+        if self.selection is not None:
+            placed = [(0, part) for part in self.selection.parts(*inputs)]
+        return tuple(
+            value(prepare(tensor(np.ascontiguousarray(array, dtype=np.int64)), place))
+            for place, array in placed
+        )
+
+    def run(self, ciphertexts: Any) -> Any:
+        """Return ciphertexts of the results.
+
+        Raises
+        ------
+        ValueError
+            If something is not a ciphertext.
+        """
+        value = _concrete().Value
+        for place, ciphertext in enumerate(ciphertexts):
+            if not isinstance(ciphertext, value):
+                raise ValueError(
+                    f"ciphertexts[{place}] must be a ciphertext, as encrypt returns it; "
+                    f"got {type(ciphertext).__name__}."
+                )
+        if self.selection is not None:
+            messages = [ciphertext.serialize() for ciphertext in ciphertexts]
+            size = self.facts.input_bytes // self.selection.n_parts
+            gathered = self.selection.gathered(messages, self.rows, size)
+            ciphertexts = (value.deserialize(gathered),)
+        inputs = [ciphertext._inner for ciphertext in ciphertexts]
+        keys = self._client.evaluation_keys.server_keyset
+        try:
+            evaluator = self._evaluators.pop()
+        except IndexError:
+            evaluator = _evaluator(self._server)
+        with kept_memory():
+            results = evaluator.call(inputs, keys)
+        self._evaluators.append(evaluator)
+        return tuple(map(value, results))
+
+    def decrypt(self, ciphertexts: Any) -> Integers:
+        """Return the integers of the results.
+
+        Raises
+        ------
+        ValueError
+            If there are no keys: nothing was encrypted here.
+        """
+        if self._ciphers is None:
+            raise ValueError(
+                "There are no keys to decrypt with: decrypt where inputs were encrypted."
+            )
+        process = self._ciphers.process_output
+        return tuple(
+            np.asarray(process(ciphertext._inner, place).to_py_val(), dtype=np.int64)
+            for place, ciphertext in enumerate(ciphertexts)
+        )
+
+    def simulate(self, *inputs: np.ndarray) -> Integers:
+        """Return what the cryptography would give, noise included, without keys.
+
+        Raises
+        ------
+        CompilationError
+            If the program was loaded from bytes: compile the graph again to simulate.
+        """
+        if self._compiled is None:
+            raise CompilationError(
+                "A program that was loaded holds no simulator; compile it again."
+            )
+        if self.selection is not None:
+            inputs = tuple(map(self.selection.chosen, inputs))
+        arrays = [np.ascontiguousarray(array, dtype=np.int64) for array in inputs]
+        results = as_tuple(self._compiled.simulate(*arrays))
+        return tuple(np.asarray(result, dtype=np.int64) for result in results)
+
+    def ciphertext_bytes(self, ciphertexts: Any) -> int:
+        """Return the bytes of ciphertexts on the wire."""
+        return sum(len(ciphertext.serialize()) for ciphertext in ciphertexts)
+
+    def to_bytes(self) -> bytes:
+        """Return the compiled program, without any key, for machines of this kind."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "program.zip"
+            self._server.save(path, via_mlir=False)
+            return path.read_bytes()
+
+    @classmethod
+    def from_bytes(
+        cls, data: bytes, rows: int, facts: Facts, selection: Selection | None
+    ) -> ConcreteProgram:
+        """Load what `to_bytes` gave. It is machine code: load only what you trust."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "program.zip"
+            path.write_bytes(data)
+            server = _concrete().Server.load(path)
+        return cls(rows, server, facts, selection)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("A program may hold keys and is not pickled; use to_bytes.")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(rows={self.rows}, {self.facts})"

@@ -1,0 +1,135 @@
+"""What a graph may hold at each stage, as a list of rules.
+
+A rule is a generator of complaints; a graph is legal when no rule complains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from fhe_estimators.core.graph._graph import Graph
+from fhe_estimators.core.graph._show import show
+from fhe_estimators.exceptions import BitWidthError, GraphError, UnsupportedOperatorError
+
+#: A table reads at most this many bits, after rounding (the engine's limit).
+MAXIMUM_TABLE_BITS = 16
+
+Complaint = tuple[type[Exception], str]
+Rule = Callable[[Graph, Collection[str]], Iterator[Complaint]]
+
+
+@dataclass(frozen=True)
+class Spec:
+    """The name of a stage and its rules."""
+
+    name: str
+    rules: tuple[Rule, ...]
+
+
+def _wired(graph: Graph, operators: Collection[str]) -> Iterator[Complaint]:
+    known = {value.name for value in graph.inputs} | set(graph.constants)
+    if len(known) != len(graph.inputs) + len(graph.constants):
+        yield GraphError, "an input and a constant share a name"
+    for node in graph:
+        for name in node.inputs:
+            if name and name not in known:
+                yield (
+                    GraphError,
+                    f"node {node} reads {name!r} before anything wrote it",
+                )
+        for name in node.outputs:
+            if name in known:
+                yield GraphError, f"node {node} writes {name!r} a second time"
+            known.add(name)
+    for value in graph.outputs:
+        if value.name not in known:
+            yield GraphError, f"nothing writes the output {value.name!r}"
+
+
+def _known_operators(graph: Graph, operators: Collection[str]) -> Iterator[Complaint]:
+    for node in graph:
+        if node.op not in operators:
+            yield (
+                UnsupportedOperatorError,
+                f"node {node} uses {node.op}; supported at this stage: "
+                f"{', '.join(sorted(operators))}",
+            )
+
+
+def _finite_constants(graph: Graph, operators: Collection[str]) -> Iterator[Complaint]:
+    for name, array in graph.constants.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            yield GraphError, f"constant {name!r} holds nan or infinity"
+
+
+def _integer_constants(graph: Graph, operators: Collection[str]) -> Iterator[Complaint]:
+    for name, array in graph.constants.items():
+        if array.dtype.kind not in "iu":
+            yield GraphError, f"constant {name!r} is {array.dtype}, not an integer"
+
+
+def _known_ranges(graph: Graph, operators: Collection[str]) -> Iterator[Complaint]:
+    names = [value.name for value in (*graph.inputs, *graph.outputs)]
+    names += [name for node in graph for name in node.outputs]
+    for name in names:
+        value = graph.value(name)
+        if value.low is None or value.high is None:
+            yield GraphError, f"the range of {name!r} is unknown"
+        elif value.low > value.high:
+            yield GraphError, f"the range of {name!r} is empty"
+        elif value.bits is not None and value.bits > 62:
+            yield (
+                BitWidthError,
+                f"{name!r} needs {value.bits} bits, more than any integer type of the "
+                "engine; use a smaller n_bits",
+            )
+
+
+def _small_tables(graph: Graph, operators: Collection[str]) -> Iterator[Complaint]:
+    for node in graph:
+        if node.op == "TableLookup":
+            bits = (len(graph.constants[node.inputs[1]]) - 1).bit_length()
+            if bits > MAXIMUM_TABLE_BITS:
+                yield (
+                    BitWidthError,
+                    f"the table {node} reads {bits} bits; the limit is "
+                    f"{MAXIMUM_TABLE_BITS}. Round sums to fewer bits, use a smaller "
+                    "n_bits, fewer inputs per neuron, or prune weights",
+                )
+
+
+FLOAT = Spec("float", (_wired, _known_operators, _finite_constants))
+INTEGER = Spec(
+    "integer",
+    (_wired, _known_operators, _integer_constants, _known_ranges, _small_tables),
+)
+
+
+def check(graph: Graph, spec: Spec, operators: Collection[str]) -> Graph:
+    """Return `graph` if it is legal at a stage.
+
+    Parameters
+    ----------
+    graph : Graph
+    spec : Spec
+        ``FLOAT`` before quantization, ``INTEGER`` before compilation.
+    operators : collection of str
+        The operators that the stage knows.
+
+    Returns
+    -------
+    graph : Graph
+        The same object.
+
+    Raises
+    ------
+    GraphError, UnsupportedOperatorError, BitWidthError
+        With the offending node and the graph as text.
+    """
+    for rule in spec.rules:
+        for error, complaint in rule(graph, operators):
+            raise error(f"Not a legal {spec.name} graph: {complaint}.\n{show(graph)}")
+    return graph

@@ -1,0 +1,195 @@
+"""Integer weights: those of quantization-aware training, or fitted to rows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fhe_estimators.core.integers.builder import IntegerBuilder, Step
+from fhe_estimators.core.integers.tensors import ClearIntegers, same_but_along
+
+#: Beyond so many features the weights are rounded one by one.
+_MOST_FEATURES = 2048
+#: At most so many rows, or windows of rows, are fitted to.
+MOST_ROWS = 5_000
+#: The smallest eigenvalue of a system that is solved in double precision, relative to the
+#: largest number in it.
+_CONDITION = 1e-11
+#: Variance of a number that was rounded to an integer.
+_ROUNDING_VARIANCE = 1 / 12
+
+
+def integer_weights(
+    q: np.ndarray,
+    target: np.ndarray,
+    units: np.ndarray,
+    constant: np.ndarray,
+    weights: np.ndarray | ClearIntegers,
+    row_weights: np.ndarray,
+    builder: IntegerBuilder,
+    magnitude: float,
+    step: Step | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Choose the integer weights of products of groups of features.
+
+    Integers that quantization-aware training has chosen are used as they are, where one
+    unit counts for all features of an output; others are fitted, see `fit_weights`.
+
+    Parameters
+    ----------
+    q : ndarray of shape (n_rows, n_groups, n_places, n_features)
+        Integers on calibration rows.
+    target : ndarray of shape (n_rows, n_groups, n_places, n_outputs)
+        What the products should be.
+    units : ndarray of shape (n_groups, n_features)
+        The scale of each feature.
+    constant : ndarray of bool of shape (n_groups, n_features)
+        Features of one integer: the shift of the result holds what they add, and fitted
+        weights of theirs are zero.
+    weights : ndarray or ClearIntegers, of shape (n_groups, n_features, n_outputs)
+    row_weights : ndarray of shape (n_rows,)
+    builder : IntegerBuilder
+    magnitude : float
+        See `fit_weights`.
+    step : Step, its scale of shape (n_groups, n_outputs), optional
+        See `fit_weights`.
+
+    Returns
+    -------
+    integers : ndarray of int64 of shape (n_groups, n_features, n_outputs)
+    scale, shift : ndarray of float64 of shape (n_groups, n_outputs)
+    """
+    if (
+        isinstance(weights, ClearIntegers)
+        and same_but_along(weights.unit, (0, 2))
+        and same_but_along(units, (0,))
+    ):
+        scale = units[:, :1] * weights.unit[:, 0]
+        return weights.integers, scale, np.zeros(scale.shape)
+    values = weights.values if isinstance(weights, ClearIntegers) else weights
+    _, n_groups, n_places, n_features = q.shape
+    each = np.repeat(row_weights, n_places)
+    chosen = np.arange(len(each))
+    if len(each) > MOST_ROWS:
+        chosen = np.random.default_rng(0).choice(chosen, MOST_ROWS, replace=False)
+    limit = max(1, 2 ** (builder.bits.op_weights - 1) - 1)
+    fits = [
+        fit_weights(
+            q[:, group].reshape(-1, n_features)[chosen].astype(float),
+            target[:, group].reshape(len(each), -1)[chosen],
+            np.where(constant[group], 0, units[group])[:, np.newaxis] * values[group],
+            each[chosen],
+            limit,
+            magnitude,
+            None if step is None else step._replace(scale=step.scale[group]),
+        )
+        for group in range(n_groups)
+    ]
+    integers, scale, shift = (np.stack(arrays) for arrays in zip(*fits, strict=True))
+    return integers, scale, shift
+
+
+def fit_weights(
+    q: np.ndarray,
+    target: np.ndarray,
+    weights: np.ndarray,
+    row_weights: np.ndarray,
+    limit: int,
+    magnitude: float = 0.0,
+    step: Step | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Choose integer weights that reproduce a product as well as integers can.
+
+    The integers ``q`` are rounded numbers, and rounding errors of correlated features
+    can make up for each other. So the weights are not the original ones, ``v``, rounded;
+    they minimize the error of the result on the calibration rows [1]_::
+
+        sum_rows |target - t q V - shift|**2 + n/12 |t V - v|**2
+
+    The second term is what rounding errors of ``q`` cost on average; it keeps the weights
+    near the original ones along directions that the rows do not fix. The minimum in real
+    numbers is a linear system; it is rounded feature by feature, and each rounding error
+    is passed on to the features that are not rounded yet ([2]_, [3]_). `shift` makes the
+    mean of the result exact (bias correction, [4]_).
+
+    Parameters
+    ----------
+    q : ndarray of float64 of shape (n_rows, n_features)
+        Integers.
+    target : ndarray of float64 of shape (n_rows, n_outputs)
+    weights : ndarray of float64 of shape (n_features, n_outputs)
+        The original weights ``v``.
+    row_weights : ndarray of shape (n_rows,)
+    limit : int
+        Largest magnitude of an integer weight.
+    magnitude : float, default=0.0
+        Size of the result with its offset. What is invisible beside it in double
+        precision is not resolved.
+    step : Step, its scale of shape (n_outputs,), optional
+        That of a tensor that the result is added to: each scale has to divide it or to be
+        a multiple of it, and is not below it if it is one `of_weights`.
+
+    Returns
+    -------
+    integers : ndarray of int64 of shape (n_features, n_outputs), in ``[-limit, limit]``
+    scale, shift : ndarray of float64 of shape (n_outputs,)
+
+    References
+    ----------
+    .. [1] I. Hubara et al., "Accurate Post Training Quantization With Small Calibration
+       Sets", ICML 2021.
+    .. [2] E. Frantar, S. P. Singh, D. Alistarh, "Optimal Brain Compression", NeurIPS 2022.
+    .. [3] E. Frantar et al., "GPTQ: Accurate Post-Training Quantization for Generative
+       Pre-trained Transformers", ICLR 2023.
+    .. [4] M. Nagel, M. van Baalen, T. Blankevoort, M. Welling, "Data-Free Quantization
+       Through Weight Equalization and Bias Correction", ICCV 2019.
+    """
+    total = row_weights.sum()
+    mean_q = row_weights @ q / total
+    mean_target = row_weights @ target / total
+    centred = q - mean_q
+    n_features = q.shape[1]
+    inverse = None
+    if n_features <= _MOST_FEATURES:
+        gram = (centred.T * row_weights) @ centred
+        # Integers of many bits leave nothing of the second term in double precision: then
+        # as much as the system needs to have a solution.
+        diagonal = np.diag_indices(n_features)
+        least = _CONDITION * gram[diagonal].max(initial=0.0)
+        gram[diagonal] += max(total * _ROUNDING_VARIANCE, least)
+        inverse = np.linalg.inv(gram)
+        inverse = (inverse + inverse.T) / 2
+        residual = (target - mean_target) - centred @ weights
+        weights = weights + inverse @ ((centred.T * row_weights) @ residual)
+    unit = np.abs(weights).max(axis=0, initial=0.0) / limit
+    # What a weight makes of the largest integer has to be visible.
+    reach = np.abs(q).max(initial=1.0)
+    unit = np.maximum(unit, np.finfo(float).eps * magnitude / reach)
+    # A column of zeros takes the unit 1.
+    scale = np.where(unit > 0, unit, 1.0)
+    if step is not None:
+        other = np.where(step.scale, np.abs(step.scale), scale)
+        scale = np.maximum(scale, other) if step.of_weights else scale
+        divisor, multiple = np.floor(other / scale), np.ceil(scale / other)
+        scale = np.where(divisor > 0, other / np.maximum(divisor, 1), other * multiple)
+    exact = weights / scale
+    integers = np.rint(exact) if inverse is None else _round_in_turn(exact, inverse, limit)
+    shift = mean_target - mean_q @ (scale * integers)
+    return integers.astype(np.int64), scale, shift
+
+
+def _round_in_turn(exact: np.ndarray, inverse: np.ndarray, limit: int) -> np.ndarray:
+    """Round row by row; pass each error on to the rows that follow.
+
+    Row ``k`` of the upper Cholesky factor of the inverse Hessian says how the optimum of
+    the rows behind ``k`` moves when row ``k`` is fixed. Features that matter most (small
+    diagonal of the inverse) come first.
+    """
+    order = np.argsort(np.diag(inverse), kind="stable")
+    factor = np.linalg.cholesky(inverse[np.ix_(order, order)]).T
+    rest, integers = exact[order].copy(), np.empty_like(exact)
+    for place, row in enumerate(order):
+        rounded = np.clip(np.rint(rest[place]), -limit, limit)
+        integers[row] = rounded
+        error = (rest[place] - rounded) / factor[place, place]
+        rest[place:] -= np.outer(factor[place, place:], error)
+    return integers

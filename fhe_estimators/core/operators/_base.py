@@ -1,0 +1,194 @@
+"""What every operator shares, and the registry."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+
+from fhe_estimators.core.graph import Graph, Node
+from fhe_estimators.core.integers.builder import IntegerBuilder
+from fhe_estimators.core.integers.tensors import ClearIntegers, Encrypted
+from fhe_estimators.exceptions import UnsupportedOperatorError
+
+#: What an operator reads while a graph is quantized.
+Operand = Encrypted | ClearIntegers | np.ndarray | None
+
+
+class QuantizedOp:
+    """One ONNX operator: its float meaning and its integer meaning.
+
+    A subclass gives the float meaning as the function `f`, whose positional parameters
+    are the operator's inputs and whose keyword-only parameters are its attributes, named
+    and defaulted as in the ONNX specification. The family base between this class and
+    the operator gives the integer meaning, `quantize`.
+
+    Parameters
+    ----------
+    node : Node
+        The application of the operator.
+
+    Raises
+    ------
+    UnsupportedOperatorError
+        If the node sets an attribute, or a value of one, that the operator refuses.
+    """
+
+    #: Name and first version, set by `register`.
+    op_type: ClassVar[str]
+    since: ClassVar[int]
+    #: False for an operator that only runs in clear, at the end of a graph.
+    encrypted: ClassVar[bool] = True
+    #: True for an operator that an integer graph may hold.
+    integer: ClassVar[bool] = False
+    #: The operator set; ONNX's own by default.
+    domain: ClassVar[str] = ""
+    #: False for an operator whose result, on clear tensors, is more than an array.
+    folds: ClassVar[bool] = True
+    #: True for an operator that uses clear integers as such, not as real numbers.
+    uses_integers: ClassVar[bool] = False
+    #: Attributes that are known but not served, each with the reason.
+    refuses: ClassVar[Mapping[str, str]] = {}
+    f: ClassVar[Callable[..., Any]]
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        known = {
+            name
+            for name, parameter in inspect.signature(self.f).parameters.items()
+            if parameter.kind is parameter.KEYWORD_ONLY
+        }
+        for attribute, value in node.attributes.items():
+            if attribute in self.refuses or attribute not in known:
+                reason = self.refuses.get(attribute, "the attribute is not known")
+                raise UnsupportedOperatorError(
+                    f"Node {node}: attribute {attribute}={value!r} is not supported: "
+                    f"{reason}. Supported: {', '.join(sorted(known)) or 'none'}."
+                )
+        self.attributes = dict(node.attributes)
+
+    def __call__(self, *arrays: Any) -> Any:
+        """Return the float meaning of the node on `arrays`."""
+        return self.f(*arrays, **self.attributes)
+
+    def clear(self, operands: Sequence[Operand]) -> ClearIntegers | np.ndarray:
+        """Return the result of the node on clear operands."""
+        return np.asarray(self(*map(as_array, operands)))
+
+    def can_fuse(self, operands: Sequence[Operand]) -> bool:
+        """Tell whether the node can become part of one table with what precedes it.
+
+        It can if it works element by element and all its encrypted operands are computed
+        from one and the same integer tensor. Operators that mix the elements of a
+        tensor, such as a matrix product, cannot.
+        """
+        return False
+
+    def quantize(
+        self, operands: Sequence[Operand], builder: IntegerBuilder
+    ) -> Encrypted | tuple[Encrypted, ...]:
+        """Append the integer meaning of the node to `builder`.
+
+        Parameters
+        ----------
+        operands : sequence of Encrypted, ClearIntegers, ndarray or None
+            Encrypted tensors, clear ones, and None for an optional input left out. Clear
+            integers come to operators that use them as such.
+        builder : IntegerBuilder
+            Where integer nodes go.
+
+        Returns
+        -------
+        result : Encrypted or tuple of Encrypted
+            One for each result of the node.
+
+        Raises
+        ------
+        UnsupportedOperatorError
+            If the operator has no encrypted form, or not for such operands.
+        """
+        raise self.unsupported("it runs in clear, at the end of a graph only")
+
+    def unsupported(self, reason: str) -> UnsupportedOperatorError:
+        """Return the error that says why this node cannot be encrypted."""
+        return UnsupportedOperatorError(
+            f"Node {self.node} cannot be computed on encrypted data: {reason}. "
+            f"Operators with an encrypted form: {', '.join(supported(encrypted=True))}."
+        )
+
+
+def as_array(operand: Operand) -> Any:
+    """Return clear integers as the real numbers that they are, others as they are."""
+    return operand.values if isinstance(operand, ClearIntegers) else operand
+
+
+_Class = TypeVar("_Class", bound=type[QuantizedOp])
+_REGISTRY: dict[str, list[type[QuantizedOp]]] = {}
+
+
+def register(op_type: str, *, since: int) -> Callable[[_Class], _Class]:
+    """Register a class as the operator `op_type` from opset `since` on."""
+
+    def decorate(cls: _Class) -> _Class:
+        versions = _REGISTRY.setdefault(op_type, [])
+        if any(version.since == since for version in versions):
+            raise ValueError(f"{op_type} since opset {since} is registered twice")
+        cls.op_type, cls.since = op_type, since
+        cls.f = staticmethod(cls.f)
+        versions.append(cls)
+        versions.sort(key=lambda version: version.since)
+        return cls
+
+    return decorate
+
+
+def supported(*, encrypted: bool = False, integer: bool = False) -> tuple[str, ...]:
+    """Return the names of the operators, sorted.
+
+    Parameters
+    ----------
+    encrypted : bool, default=False
+        Only those that can be computed on encrypted data.
+    integer : bool, default=False
+        Only those that an integer graph may hold.
+    """
+    return tuple(
+        sorted(
+            name
+            for name, versions in _REGISTRY.items()
+            if (versions[-1].encrypted or not encrypted)
+            and (versions[-1].integer or not integer)
+        )
+    )
+
+
+def lookup(op_type: str, opset: int) -> type[QuantizedOp]:
+    """Return the class of an operator for an opset.
+
+    Raises
+    ------
+    UnsupportedOperatorError
+        If there is none.
+    """
+    versions = [cls for cls in _REGISTRY.get(op_type, []) if cls.since <= opset]
+    if not versions:
+        first = _REGISTRY.get(op_type)
+        why = (
+            f"it is supported from opset {first[0].since} on, the model has {opset}"
+            if first
+            else f"supported operators: {', '.join(supported())}"
+        )
+        raise UnsupportedOperatorError(f"Operator {op_type} is not supported: {why}.")
+    return versions[-1]
+
+
+def operators_of(graph: Graph) -> Callable[[Node], QuantizedOp]:
+    """Return what gives the operator that a node of the graph applies."""
+    return lambda node: lookup(node.op, graph.opset)(node)
+
+
+def registry() -> dict[str, type[QuantizedOp]]:
+    """Return the newest class of every operator by name."""
+    return {name: versions[-1] for name, versions in sorted(_REGISTRY.items())}

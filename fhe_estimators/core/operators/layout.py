@@ -1,0 +1,214 @@
+"""Operators that move elements and change none: integers pass through."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from fhe_estimators.core.integers.builder import IntegerBuilder
+from fhe_estimators.core.integers.layout import moved
+from fhe_estimators.core.integers.tensors import ClearIntegers, Encrypted
+from fhe_estimators.core.operators._base import Operand, QuantizedOp, as_array, register
+from fhe_estimators.exceptions import UnsupportedOperatorError
+
+
+class Layout(QuantizedOp):
+    """Family base: `f` is applied to integers as it is to real numbers."""
+
+    integer = True
+
+    def clear(self, operands: Sequence[Operand]) -> ClearIntegers | np.ndarray:
+        """Move clear integers with their unit."""
+        x, *parameters = operands
+        if isinstance(x, ClearIntegers):
+            others = [as_array(parameter) for parameter in parameters]
+            return x.laid_out(lambda array: np.asarray(self(array, *others)))
+        return super().clear(operands)
+
+    def quantize(self, operands: Sequence[Operand], builder: IntegerBuilder) -> Encrypted:
+        """Move the integers; their scales and ranges move with them."""
+        x, *parameters = operands
+        clear = [
+            as_array(array) for array in parameters if not isinstance(array, Encrypted)
+        ]
+        if not isinstance(x, Encrypted) or len(clear) < len(parameters):
+            raise self.unsupported("its parameters are encrypted")
+        if not self.keeps_rows(x.shape, clear):
+            raise self.unsupported("it moves the axis of the rows")
+        x = builder.materialize(x, self.node.inputs[0])
+        return self.move(x, clear, builder)
+
+    def move(
+        self, x: Encrypted, parameters: Sequence[np.ndarray | None], builder: IntegerBuilder
+    ) -> Encrypted:
+        """Append the node, given a tensor without a pending function."""
+        result = self.node.outputs[0]
+        return moved(builder, x, self.op_type, parameters, result, **self.attributes)
+
+    def keeps_rows(
+        self, shape: tuple[int, ...], parameters: Sequence[np.ndarray | None]
+    ) -> bool:
+        """Tell whether each row of the result has elements of the same row, and only those.
+
+        Two rows and three tell: a single one may be taken for an axis of size one.
+        """
+        row_size = math.prod(shape)
+        return all(
+            _is_row_by_row(self, parameters, (n_rows, *shape[1:]), row_size)
+            for n_rows in (2, 3)
+        )
+
+
+def _is_row_by_row(
+    operator: Layout,
+    parameters: Sequence[np.ndarray | None],
+    shape: tuple[int, ...],
+    row_size: int,
+) -> bool:
+    places = np.arange(shape[0] * row_size).reshape(shape)
+    try:
+        found = operator(places, *parameters)
+    except ValueError:
+        # There is no such shape for so many rows.
+        return False
+    rows = np.arange(shape[0]).reshape(-1, *[1] * (found.ndim - 1))
+    return found.shape[:1] == shape[:1] and bool((found // row_size == rows).all())
+
+
+class Unchanged(QuantizedOp):
+    """Family base: nothing happens to an encrypted tensor."""
+
+    def can_fuse(self, operands: Sequence[Operand]) -> bool:
+        """Tell that it always can."""
+        return True
+
+    def quantize(self, operands: Sequence[Operand], builder: IntegerBuilder) -> Encrypted:
+        """Return the operand."""
+        x: Encrypted = self(*operands)
+        return x
+
+
+@register("Identity", since=13)
+class Identity(Unchanged):
+    """``x``."""
+
+    def f(x):
+        return x
+
+
+@register("Dropout", since=13)
+class Dropout(Unchanged):
+    """``x``: nothing is dropped at inference."""
+
+    def f(x, ratio=None, training_mode=None, *, seed=None):
+        if training_mode and (ratio is None or ratio):
+            raise UnsupportedOperatorError(
+                "Dropout is not supported in training mode: export the model for inference."
+            )
+        return x
+
+
+#: ONNX element types that arrays are cast to (TensorProto.DataType).
+_TYPES = {
+    1: np.float32,
+    2: np.uint8,
+    3: np.int8,
+    4: np.uint16,
+    5: np.int16,
+    6: np.int32,
+    7: np.int64,
+    9: np.bool_,
+    10: np.float16,
+    11: np.float64,
+    12: np.uint32,
+    13: np.uint64,
+}
+_FLOATS = (1, 10, 11)
+
+
+@register("Cast", since=13)
+class Cast(QuantizedOp):
+    """The same numbers in another type; a cast to an integer type truncates."""
+
+    def f(x, *, to):
+        if to not in _TYPES:
+            raise UnsupportedOperatorError(
+                f"A cast to the element type {to} is not supported; supported: "
+                f"{', '.join(f'{key} ({t.__name__})' for key, t in _TYPES.items())}."
+            )
+        return np.asarray(x).astype(_TYPES[to])
+
+    def can_fuse(self, operands: Sequence[Operand]) -> bool:
+        """Tell that it always can."""
+        return True
+
+    def quantize(self, operands: Sequence[Operand], builder: IntegerBuilder) -> Encrypted:
+        """Return the operand if it holds floats already, else extend its function."""
+        x = operands[0]
+        assert isinstance(x, Encrypted)
+        if self.attributes["to"] not in _FLOATS:
+            return x.then(self)
+        # What is pending may give truth values or integers, which calculate otherwise.
+        return x if x.function is None else x.then(lambda real: np.asarray(real, float))
+
+
+@register("Flatten", since=13)
+class Flatten(Layout):
+    """A matrix: the axes before `axis` become rows, the others columns."""
+
+    def f(x, *, axis=1):
+        axis = axis + x.ndim if axis < 0 else axis
+        return x.reshape(math.prod(x.shape[:axis]), math.prod(x.shape[axis:]))
+
+
+@register("Reshape", since=13)
+class Reshape(Layout):
+    """The same elements in another shape; 0 keeps a size, -1 stands for the rest."""
+
+    def f(x, shape, *, allowzero=0):
+        sizes = (
+            x.shape[axis] if size == 0 and not allowzero else int(size)
+            for axis, size in enumerate(shape)
+        )
+        return x.reshape(tuple(sizes))
+
+
+@register("Squeeze", since=13)
+class Squeeze(Layout):
+    """Without the axes of size one."""
+
+    def f(x, axes=None):
+        if axes is None:
+            return x.reshape(tuple(size for size in x.shape if size != 1))
+        gone = {int(axis) % x.ndim for axis in axes}
+        return x.reshape(tuple(s for axis, s in enumerate(x.shape) if axis not in gone))
+
+    def move(
+        self, x: Encrypted, parameters: Sequence[np.ndarray | None], builder: IntegerBuilder
+    ) -> Encrypted:
+        """Name the axes: the first one holds rows, even if there is one row."""
+        if parameters and parameters[0] is not None:
+            return super().move(x, parameters, builder)
+        axes = [axis for axis, size in enumerate(x.shape) if axis and size == 1]
+        return super().move(x, [np.array(axes, np.int64)], builder)
+
+
+@register("Transpose", since=13)
+class Transpose(Layout):
+    """The axes in another order."""
+
+    def f(x, *, perm=None):
+        return np.transpose(x, perm)
+
+
+@register("Unsqueeze", since=13)
+class Unsqueeze(Layout):
+    """With further axes of size one."""
+
+    def f(x, axes):
+        rank = x.ndim + len(axes)
+        new = {int(axis) % rank for axis in axes}
+        sizes = iter(x.shape)
+        return x.reshape(tuple(1 if axis in new else next(sizes) for axis in range(rank)))

@@ -1,0 +1,81 @@
+"""Normalizations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fhe_estimators.core.graph import Node
+from fhe_estimators.core.integers.builder import IntegerBuilder
+from fhe_estimators.core.integers.tensors import Encrypted
+from fhe_estimators.core.operators._base import Operand, register
+from fhe_estimators.core.operators.clear import Clear
+from fhe_estimators.core.operators.univariate import Univariate
+from fhe_estimators.exceptions import UnsupportedOperatorError
+
+
+@register("BatchNormalization", since=9)
+class BatchNormalization(Univariate):
+    """``scale * (x - mean) / sqrt(variance + epsilon) + shift`` for each channel."""
+
+    def f(x, scale, shift, mean, variance, *, epsilon=1e-5, momentum=0.9):
+        def channels(array):
+            return np.reshape(array, (-1, *[1] * (x.ndim - 2)))
+
+        factor = scale / np.sqrt(variance + np.asarray(epsilon, x.dtype))
+        return channels(factor) * (x - channels(mean)) + channels(shift)
+
+    def quantize(self, operands: Sequence[Operand], builder: IntegerBuilder) -> Encrypted:
+        """Fold factor and shift of each channel into the scale and the offset."""
+        x, *parameters = operands
+        if not isinstance(x, Encrypted) or not self.can_fuse(operands):
+            raise self.unsupported("its parameters are encrypted")
+        zero, one = (np.full(x.shape, number) for number in (0.0, 1.0))
+        shift = self(zero, *parameters)
+        factor = self(one, *parameters) - shift
+        # What is multiplied by zero does not have a scale.
+        if x.function is not None or not np.all(factor):
+            return super().quantize(operands, builder)
+        return x.scaled(factor, shift)
+
+
+@register("BatchNormalization", since=14)
+class BatchNormalization14(BatchNormalization):
+    """The same, at inference only."""
+
+    def __init__(self, node: Node) -> None:
+        super().__init__(node)
+        if node.attributes.get("training_mode"):
+            raise UnsupportedOperatorError(
+                f"Node {node} is not supported in training mode: export the model for "
+                "inference."
+            )
+
+    def f(x, scale, shift, mean, variance, *, epsilon=1e-5, momentum=0.9, training_mode=0):
+        if training_mode:
+            raise UnsupportedOperatorError(
+                "BatchNormalization is not supported in training mode."
+            )
+        return BatchNormalization.f(x, scale, shift, mean, variance, epsilon=epsilon)
+
+
+@register("LayerNormalization", since=17)
+class LayerNormalization(Clear):
+    """``scale * (x - mean) / sqrt(variance + epsilon) + shift`` over the axes from `axis`.
+
+    The results are that tensor, the means and the inverse standard deviations.
+    """
+
+    def f(x, scale, shift=None, *, axis=-1, epsilon=1e-5, stash_type=1):
+        axes = tuple(range(axis % x.ndim, x.ndim))
+        exact = x.astype(np.float64 if x.dtype == np.float64 else np.float32)
+        mean = exact.mean(axis=axes, keepdims=True)
+        variance = exact.var(axis=axes, keepdims=True) + exact.dtype.type(epsilon)
+        inverse = 1 / np.sqrt(variance)
+        result = ((exact - mean) * inverse).astype(x.dtype) * scale
+        return result if shift is None else result + shift, mean, inverse
+
+    def __call__(self, *arrays):
+        """Return as many results as the node has."""
+        return super().__call__(*arrays)[: len(self.node.outputs)]

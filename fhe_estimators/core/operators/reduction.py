@@ -1,0 +1,184 @@
+"""Reductions: one number for all elements along some axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fhe_estimators.core.integers import arithmetic
+from fhe_estimators.core.integers.builder import IntegerBuilder
+from fhe_estimators.core.integers.layout import moved, sliced, total
+from fhe_estimators.core.integers.tensors import Encrypted
+from fhe_estimators.core.operators._base import Operand, QuantizedOp, as_array, register
+
+#: Axes, and whether they stay with size one.
+Axes = tuple[tuple[int, ...], bool]
+
+
+class Reduction(QuantizedOp):
+    """Family base: the elements along some axes of an encrypted tensor become one.
+
+    Their scales have to be the same; it may differ along the other axes.
+    """
+
+    def axes(self, rank: int, parameters: Sequence[Operand]) -> Axes:
+        """Return the axes, from 0 on and sorted, and whether they stay with size one."""
+        given = parameters[0] if parameters else self.attributes.get("axes")
+        axes = [] if given is None else np.ravel(as_array(given)).tolist()
+        if not axes and not self.attributes.get("noop_with_empty_axes", 0):
+            axes = list(range(rank))
+        axes = sorted({int(axis) % rank for axis in axes})
+        return tuple(axes), bool(self.attributes.get("keepdims", 1))
+
+    def quantize(self, operands: Sequence[Operand], builder: IntegerBuilder) -> Encrypted:
+        """Reduce integers."""
+        x, *parameters = operands
+        if not isinstance(x, Encrypted):
+            raise self.unsupported("its axes are encrypted")
+        axes, keepdims = self.axes(len(x.shape), parameters)
+        if 0 in axes:
+            raise self.unsupported("it reduces the first axis, which holds rows")
+        if not axes:
+            return x
+        kept = tuple(axis for axis in range(1, len(x.shape)) if axis not in axes)
+        x = builder.materialize(x, self.node.inputs[0], units_along=kept)
+        return self.reduce(x, axes, keepdims, builder)
+
+    def reduce(
+        self, x: Encrypted, axes: tuple[int, ...], keepdims: bool, builder: IntegerBuilder
+    ) -> Encrypted:
+        """Return the reduced tensor, given one with the same scale along `axes`."""
+        raise NotImplementedError
+
+
+class Extreme(Reduction):
+    """Family base: elements are combined two by two, a table for each pair."""
+
+    def pair(
+        self, builder: IntegerBuilder, a: Encrypted, b: Encrypted, result: str
+    ) -> Encrypted:
+        """Return the result for two tensors."""
+        raise NotImplementedError
+
+    def reduce(
+        self, x: Encrypted, axes: tuple[int, ...], keepdims: bool, builder: IntegerBuilder
+    ) -> Encrypted:
+        """Halve the tensor along each axis, again and again."""
+        result = self.node.outputs[0]
+        name = f"{result}.part"
+        x = arithmetic.upright(builder, x, result)
+        for axis in axes:
+            rest: list[Encrypted] = []
+            while (size := x.shape[axis]) > 1:
+                half = size // 2
+                if size % 2:
+                    rest.append(sliced(builder, x, axis, slice(size - 1, size), name))
+                a = sliced(builder, x, axis, slice(0, half), name)
+                b = sliced(builder, x, axis, slice(half, 2 * half), name)
+                x = self.pair(builder, a, b, f"{result}.pair")
+            for other in rest:
+                x = self.pair(builder, x, other, f"{result}.pair")
+        return x if keepdims else moved(builder, x, "Squeeze", [np.array(axes)], result)
+
+
+def reduced(function, x, axes, keepdims, noop_with_empty_axes=0, **options):
+    """Apply numpy's `function` along axes; without axes, along all or none."""
+    if axes is None or len(axes) == 0:
+        if noop_with_empty_axes:
+            return x
+        axes = range(x.ndim)
+    axes = tuple(int(axis) for axis in axes)
+    return function(x, axis=axes, keepdims=bool(keepdims), **options)
+
+
+def smallest(dtype):
+    """Return what is below every number of a type."""
+    if dtype.kind == "b":
+        return False
+    return np.iinfo(dtype).min if dtype.kind in "iu" else -np.inf
+
+
+def largest(dtype):
+    """Return what is above every number of a type."""
+    if dtype.kind == "b":
+        return True
+    return np.iinfo(dtype).max if dtype.kind in "iu" else np.inf
+
+
+@register("ReduceMax", since=13)
+class ReduceMax(Extreme):
+    """The largest element along axes."""
+
+    def f(x, *, axes=None, keepdims=1):
+        return reduced(np.max, x, axes, keepdims, initial=smallest(x.dtype))
+
+    def pair(self, builder, a, b, result):
+        """Return the larger of two elements."""
+        return arithmetic.largest_of(builder, a, b, result)
+
+
+@register("ReduceMax", since=18)
+class ReduceMax18(ReduceMax):
+    """The largest element along axes, which are an input since opset 18."""
+
+    def f(x, axes=None, *, keepdims=1, noop_with_empty_axes=0):
+        first = smallest(x.dtype)
+        return reduced(np.max, x, axes, keepdims, noop_with_empty_axes, initial=first)
+
+
+@register("ReduceMean", since=13)
+class ReduceMean(Reduction):
+    """The mean along axes."""
+
+    def f(x, *, axes=None, keepdims=1):
+        return reduced(np.mean, x, axes, keepdims)
+
+    def reduce(self, x, axes, keepdims, builder):
+        """Add integers; their number goes into the scale."""
+        count = np.prod([x.shape[axis] for axis in axes])
+        sums = total(builder, x, axes, self.node.outputs[0], keepdims=keepdims)
+        return sums.scaled(np.full(1, 1 / count), np.zeros(1))
+
+
+@register("ReduceMean", since=18)
+class ReduceMean18(ReduceMean):
+    """The mean along axes, which are an input since opset 18."""
+
+    def f(x, axes=None, *, keepdims=1, noop_with_empty_axes=0):
+        return reduced(np.mean, x, axes, keepdims, noop_with_empty_axes)
+
+
+@register("ReduceMin", since=13)
+class ReduceMin(Extreme):
+    """The smallest element along axes."""
+
+    def f(x, *, axes=None, keepdims=1):
+        return reduced(np.min, x, axes, keepdims, initial=largest(x.dtype))
+
+    def pair(self, builder, a, b, result):
+        """Return the smaller of two elements."""
+        return arithmetic.smallest_of(builder, a, b, result)
+
+
+@register("ReduceMin", since=18)
+class ReduceMin18(ReduceMin):
+    """The smallest element along axes, which are an input since opset 18."""
+
+    def f(x, axes=None, *, keepdims=1, noop_with_empty_axes=0):
+        first = largest(x.dtype)
+        return reduced(np.min, x, axes, keepdims, noop_with_empty_axes, initial=first)
+
+
+@register("ReduceSum", since=13)
+class ReduceSum(Reduction):
+    """The sum along axes."""
+
+    integer = True
+
+    def f(x, axes=None, *, keepdims=1, noop_with_empty_axes=0):
+        return reduced(np.sum, x, axes, keepdims, noop_with_empty_axes)
+
+    def reduce(self, x, axes, keepdims, builder):
+        """Add integers."""
+        return total(builder, x, axes, self.node.outputs[0], keepdims=keepdims)

@@ -1,0 +1,338 @@
+"""Functions of one number, element by element: each becomes (part of) one table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from scipy import special
+
+from fhe_estimators.core.integers.builder import IntegerBuilder
+from fhe_estimators.core.integers.layout import expanded, moved
+from fhe_estimators.core.integers.tensors import Encrypted
+from fhe_estimators.core.operators._base import Operand, QuantizedOp, register
+
+
+class Univariate(QuantizedOp):
+    """Family base: one encrypted operand, clear parameters."""
+
+    def can_fuse(self, operands: Sequence[Operand]) -> bool:
+        """Tell whether only the first operand is encrypted."""
+        return not any(isinstance(operand, Encrypted) for operand in operands[1:])
+
+    def quantize(self, operands: Sequence[Operand], builder: IntegerBuilder) -> Encrypted:
+        """Extend the pending function of the operand."""
+        x, *parameters = operands
+        if not isinstance(x, Encrypted) or not self.can_fuse(operands):
+            raise self.unsupported("its parameters are encrypted")
+        return x.then(lambda real: self(real, *parameters))
+
+
+@register("Abs", since=13)
+class Abs(Univariate):
+    """``|x|``."""
+
+    def f(x):
+        return np.abs(x)
+
+
+@register("Acos", since=7)
+class Acos(Univariate):
+    """The angle whose cosine is ``x``."""
+
+    def f(x):
+        return np.arccos(x)
+
+
+@register("Acosh", since=9)
+class Acosh(Univariate):
+    """The inverse of the hyperbolic cosine."""
+
+    def f(x):
+        return np.arccosh(x)
+
+
+@register("Asin", since=7)
+class Asin(Univariate):
+    """The angle whose sine is ``x``."""
+
+    def f(x):
+        return np.arcsin(x)
+
+
+@register("Asinh", since=9)
+class Asinh(Univariate):
+    """The inverse of the hyperbolic sine."""
+
+    def f(x):
+        return np.arcsinh(x)
+
+
+@register("Atan", since=7)
+class Atan(Univariate):
+    """The angle whose tangent is ``x``."""
+
+    def f(x):
+        return np.arctan(x)
+
+
+@register("Atanh", since=9)
+class Atanh(Univariate):
+    """The inverse of the hyperbolic tangent."""
+
+    def f(x):
+        return np.arctanh(x)
+
+
+@register("Ceil", since=13)
+class Ceil(Univariate):
+    """Smallest integer that is not below ``x``."""
+
+    def f(x):
+        return np.ceil(x)
+
+
+@register("Celu", since=12)
+class Celu(Univariate):
+    """``max(0, x) + min(0, alpha * (exp(x / alpha) - 1))``."""
+
+    def f(x, *, alpha=1.0):
+        return np.maximum(x, 0) + np.minimum(0, alpha * np.expm1(np.minimum(x, 0) / alpha))
+
+
+@register("Clip", since=12)
+class Clip(Univariate):
+    """``min(max(x, minimum), maximum)``."""
+
+    def f(x, minimum=None, maximum=None):
+        # One after the other: where minimum > maximum, the maximum counts.
+        if minimum is not None:
+            x = np.maximum(x, minimum)
+        if maximum is not None:
+            x = np.minimum(x, maximum)
+        return x
+
+
+@register("Cos", since=7)
+class Cos(Univariate):
+    """The cosine."""
+
+    def f(x):
+        return np.cos(x)
+
+
+@register("Cosh", since=9)
+class Cosh(Univariate):
+    """The hyperbolic cosine."""
+
+    def f(x):
+        return np.cosh(x)
+
+
+@register("Elu", since=6)
+class Elu(Univariate):
+    """``x`` where positive, else ``alpha * (exp(x) - 1)``."""
+
+    def f(x, *, alpha=1.0):
+        return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+
+
+@register("Erf", since=13)
+class Erf(Univariate):
+    """The error function."""
+
+    def f(x):
+        return special.erf(x)
+
+
+@register("Exp", since=13)
+class Exp(Univariate):
+    """``e**x``."""
+
+    def f(x):
+        return np.exp(x)
+
+
+@register("Floor", since=13)
+class Floor(Univariate):
+    """Largest integer that is not above ``x``."""
+
+    def f(x):
+        return np.floor(x)
+
+
+@register("HardSigmoid", since=6)
+class HardSigmoid(Univariate):
+    """``max(0, min(1, alpha * x + beta))``."""
+
+    def f(x, *, alpha=0.2, beta=0.5):
+        return np.clip(alpha * x + beta, 0, 1)
+
+
+@register("HardSwish", since=14)
+class HardSwish(Univariate):
+    """``x * max(0, min(1, x / 6 + 0.5))``."""
+
+    def f(x):
+        return x * np.clip(x / 6 + 0.5, 0, 1)
+
+
+@register("LeakyRelu", since=6)
+class LeakyRelu(Univariate):
+    """``x`` where positive, else ``alpha * x``."""
+
+    def f(x, *, alpha=0.01):
+        return np.where(x >= 0, x, alpha * x)
+
+
+@register("Log", since=13)
+class Log(Univariate):
+    """The natural logarithm."""
+
+    def f(x):
+        return np.log(x)
+
+
+@register("OneHot", since=11)
+class OneHot(Univariate):
+    """A new axis of size `depth`: the second of two values at the index, else the first.
+
+    A negative index counts from the end; one that is out of range is nowhere.
+    """
+
+    def f(indices, depth, values, *, axis=-1):
+        depth = int(np.asarray(depth).item())
+        axis = axis % (indices.ndim + 1)
+        places = np.arange(depth).reshape(-1, *[1] * (indices.ndim - axis))
+        index = np.expand_dims(indices, axis)
+        there = (index == places) | (index + depth == places)
+        return np.where(there, values[1], values[0])
+
+    def quantize(self, operands: Sequence[Operand], builder: IntegerBuilder) -> Encrypted:
+        """Repeat the index along the new axis; a table for each place tells if it is it."""
+        x, *parameters = operands
+        if not isinstance(x, Encrypted) or not self.can_fuse(operands):
+            raise self.unsupported("its parameters are encrypted")
+        axis = self.attributes.get("axis", -1) % (len(x.shape) + 1)
+        if axis == 0:
+            raise self.unsupported("its new axis comes before that of the rows")
+        result = self.node.outputs[0]
+        # The integers are repeated, and the pending function is applied to one of each.
+        plain = replace(x, function=None)
+        shape = self(x.low, *parameters).shape
+        wide = moved(builder, plain, "Unsqueeze", [np.array([axis])], f"{result}.index")
+        wide = expanded(builder, wide, shape, f"{result}.indices")
+        return wide.then(lambda real: self(x.apply(np.take(real, 0, axis)), *parameters))
+
+
+@register("Reciprocal", since=13)
+class Reciprocal(Univariate):
+    """``1 / x``."""
+
+    def f(x):
+        return np.reciprocal(x)
+
+
+@register("Relu", since=13)
+class Relu(Univariate):
+    """``max(x, 0)``."""
+
+    def f(x):
+        return np.maximum(x, 0)
+
+
+@register("Round", since=11)
+class Round(Univariate):
+    """The nearest integer; halves go to the even one."""
+
+    def f(x):
+        return np.rint(x)
+
+
+@register("Selu", since=6)
+class Selu(Univariate):
+    """``gamma * x`` where positive, else ``gamma * alpha * (exp(x) - 1)``."""
+
+    def f(x, *, alpha=1.6732632423543772, gamma=1.0507009873554805):
+        return gamma * np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+
+
+@register("Sigmoid", since=13)
+class Sigmoid(Univariate):
+    """``1 / (1 + exp(-x))``."""
+
+    def f(x):
+        return special.expit(x)
+
+
+@register("Sign", since=13)
+class Sign(Univariate):
+    """-1, 0 or 1."""
+
+    def f(x):
+        return np.sign(x)
+
+
+@register("Sin", since=7)
+class Sin(Univariate):
+    """The sine."""
+
+    def f(x):
+        return np.sin(x)
+
+
+@register("Sinh", since=9)
+class Sinh(Univariate):
+    """The hyperbolic sine."""
+
+    def f(x):
+        return np.sinh(x)
+
+
+@register("Softplus", since=1)
+class Softplus(Univariate):
+    """``log(1 + exp(x))``."""
+
+    def f(x):
+        return np.logaddexp(0, x)
+
+
+@register("Softsign", since=1)
+class Softsign(Univariate):
+    """``x / (1 + |x|)``."""
+
+    def f(x):
+        return x / (1 + np.abs(x))
+
+
+@register("Sqrt", since=13)
+class Sqrt(Univariate):
+    """The square root."""
+
+    def f(x):
+        return np.sqrt(x)
+
+
+@register("Tan", since=7)
+class Tan(Univariate):
+    """The tangent."""
+
+    def f(x):
+        return np.tan(x)
+
+
+@register("Tanh", since=13)
+class Tanh(Univariate):
+    """The hyperbolic tangent."""
+
+    def f(x):
+        return np.tanh(x)
+
+
+@register("ThresholdedRelu", since=10)
+class ThresholdedRelu(Univariate):
+    """``x`` where above `alpha`, else 0."""
+
+    def f(x, *, alpha=1.0):
+        return np.where(x > alpha, x, 0)

@@ -1,0 +1,20 @@
+"""Quantization: bits, ranges, and integer graphs from float graphs."""
+
+from fhe_estimators.core.quantization._bits import check_n_bits, resolve_n_bits
+from fhe_estimators.core.quantization._calibration import InputRange, image
+from fhe_estimators.core.quantization._finite import check_finite_rows
+from fhe_estimators.core.quantization._post_training import quantize
+from fhe_estimators.core.quantization._ranges import CALIBRATIONS
+from fhe_estimators.core.quantization._uniform import QuantizedArray, UniformQuantizer
+
+__all__ = [
+    "CALIBRATIONS",
+    "InputRange",
+    "QuantizedArray",
+    "UniformQuantizer",
+    "check_finite_rows",
+    "check_n_bits",
+    "image",
+    "quantize",
+    "resolve_n_bits",
+]

@@ -1,0 +1,170 @@
+"""How the inputs of a graph are quantized: what the graph itself says about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from fhe_estimators.core.graph import Graph, Node, bits_of_range
+from fhe_estimators.core.operators import lookup
+from fhe_estimators.core.operators.elementwise import Elementwise
+from fhe_estimators.core.operators.layout import Cast, Unchanged
+from fhe_estimators.core.operators.quantized import OntoGrid, Quant
+from fhe_estimators.core.operators.univariate import Univariate
+from fhe_estimators.core.quantization._uniform import UniformQuantizer
+from fhe_estimators.core.validation import check_finite
+
+#: Operators that take each channel (axis 1) by itself.
+_BY_CHANNEL = frozenset(
+    {
+        "AveragePool",
+        "BatchNormalization",
+        "GlobalAveragePool",
+        "GlobalMaxPool",
+        "MaxPool",
+    }
+)
+_PRODUCTS = frozenset({"Gemm", "MatMul"})
+#: Attributes of Quant that tell its integers, with their defaults.
+_DEFAULTS = (("signed", 1), ("narrow", 0))
+
+
+def units_of_input(graph: Graph, name: str, rank: int) -> tuple[int, ...]:
+    """Return the axes along which the scale of an input may differ.
+
+    A scale of its own for each feature costs nothing where the features are multiplied by
+    weights next: the scales go into the weights. Where a convolution comes next, that holds
+    for channels.
+
+    Parameters
+    ----------
+    graph : Graph
+    name : str
+        Of the input.
+    rank : int
+        Axes of the input, rows included.
+    """
+    axes = set(range(1, rank))
+    clear = {"", *graph.constants}
+    # Functions of the input, element by element; whether a row of one is a vector.
+    reached = {name: rank == 2}
+    for node in graph:
+        if clear.issuperset(node.inputs):
+            clear.update(node.outputs)
+        read = [reached[source] for source in node.inputs if source in reached]
+        if not read:
+            continue
+        if not (clear | reached.keys()).issuperset(node.inputs):
+            return ()
+        kind = lookup(node.op, graph.opset)
+        if node.op in _PRODUCTS and node.inputs[0] in reached and len(read) == 1:
+            # The last axis, which is the only one of vectors.
+            axes = axes if read[0] else axes & {rank - 1}
+        elif node.op == "Conv" and not read[0] and len(read) == 1:
+            axes &= {1}
+        elif node.op in _BY_CHANNEL and not read[0]:
+            axes &= {1}
+            reached.update(dict.fromkeys(node.outputs, False))
+        elif node.op == "Flatten" and node.attributes.get("axis", 1) == 1:
+            reached.update(dict.fromkeys(node.outputs, True))
+        elif issubclass(kind, (Cast, Elementwise, OntoGrid, Unchanged, Univariate)):
+            reached.update(dict.fromkeys(node.outputs, all(read)))
+        else:
+            return ()
+    return tuple(sorted(axes))
+
+
+def trained_grid(graph: Graph, name: str) -> UniformQuantizer | None:
+    """Return the quantizer that training put in front of an input, if there is one.
+
+    There is one if all that reads the input is the same operator of QONNX with the same
+    clear parameters.
+    """
+    nodes = [node for node in graph if name in node.inputs]
+    if not nodes or any(value.name == name for value in graph.outputs):
+        return None
+    first, *others = [_read_by(graph, name, node) for node in nodes]
+    if first is None or not all(first.is_same(other) for other in others):
+        return None
+    return first.simple() or first
+
+
+class TrainedQuantizer(UniformQuantizer):
+    """The integers that an operator of QONNX makes of real numbers.
+
+    Parameters
+    ----------
+    operator : OntoGrid
+    parameters : sequence of ndarray
+        Clear inputs of its node behind the first.
+    """
+
+    def __init__(self, operator: OntoGrid, parameters: Sequence[np.ndarray]) -> None:
+        self._operator, self._parameters = operator, tuple(parameters)
+        self._grid = operator.grid(*parameters)
+        low, high = self._grid.low, self._grid.high
+        assert isinstance(low, int)
+        assert isinstance(high, int)
+        super().__init__(
+            bits_of_range(low, high),
+            signed=low < 0,
+            scale=self._grid.scale,
+            zero_point=-self._grid.offset / self._grid.scale,
+        )
+        self._ends = low, high
+
+    @property
+    def low(self) -> int:
+        """The smallest integer."""
+        return self._ends[0]
+
+    @property
+    def high(self) -> int:
+        """The largest integer."""
+        return self._ends[1]
+
+    def quant(self, values: ArrayLike, dtype: DTypeLike = np.int64) -> np.ndarray:
+        """Return the integers of the numbers that the operator rounds `values` to."""
+        rounded = self._operator(check_finite(values), *self._parameters)
+        return self._grid.integers(rounded).astype(dtype, copy=False)
+
+    def is_same(self, other: TrainedQuantizer | None) -> bool:
+        """Tell whether another quantizer has the same operator and parameters."""
+        if other is None:
+            return False
+        mine, theirs = self._operator.node, other._operator.node
+        return (mine.op, dict(mine.attributes)) == (
+            theirs.op,
+            dict(theirs.attributes),
+        ) and all(map(np.array_equal, self._parameters, other._parameters))
+
+    def simple(self) -> UniformQuantizer | None:
+        """Return the quantizer without an operator that does the same, if there is one."""
+        node = self._operator.node
+        signed, narrow = (bool(node.attributes.get(k, d)) for k, d in _DEFAULTS)
+        mode = node.attributes.get("rounding_mode", "ROUND").upper()
+        nearest = isinstance(self._operator, Quant) and mode in ("ROUND", "HALF_EVEN")
+        if not nearest or (narrow and not signed):
+            return None
+        scale, zero_point, bits = self._parameters
+        # It rounds before it adds the zero point: if that is odd, halves go elsewhere.
+        if np.any(np.asarray(zero_point) % 2):
+            return None
+        return UniformQuantizer(
+            int(np.max(bits)),
+            signed=signed,
+            symmetric=narrow,
+            scale=np.asarray(scale, float),
+            zero_point=np.asarray(zero_point, float).astype(np.int64),
+        )
+
+
+def _read_by(graph: Graph, name: str, node: Node) -> TrainedQuantizer | None:
+    operator = lookup(node.op, graph.opset)(node)
+    first, *others = node.inputs
+    clear = all(source in graph.constants for source in others)
+    if not isinstance(operator, OntoGrid) or first != name or not clear:
+        return None
+    return TrainedQuantizer(operator, [graph.constants[source] for source in others])

@@ -1,0 +1,185 @@
+"""Post-training quantization: a float graph and data give an integer graph."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from fhe_estimators.core.graph import Graph, Node, as_tuple, bits_of_range
+from fhe_estimators.core.integers import (
+    BitWidths,
+    Encrypted,
+    IntegerBuilder,
+    RangeOf,
+    Rounding,
+)
+from fhe_estimators.core.integers.builder import Step
+from fhe_estimators.core.numpy_module import NumpyModule
+from fhe_estimators.core.operators import Operand, as_array, lookup, operators_of
+from fhe_estimators.core.operators.elementwise import Add, Sub, Sum
+from fhe_estimators.core.quantization._calibration import InputRange
+from fhe_estimators.core.quantization._finite import check_finite_rows
+from fhe_estimators.core.quantization._inputs import trained_grid, units_of_input
+from fhe_estimators.core.quantization._uniform import UniformQuantizer
+from fhe_estimators.exceptions import UnsupportedOperatorError
+
+#: Rows that intermediate tensors are looked at on.
+_ROWS = 5_000
+
+
+def quantize(
+    graph: Graph,
+    calibration: Sequence[np.ndarray],
+    bits: BitWidths,
+    input_ranges: Sequence[InputRange] | None = None,
+    sample_weight: np.ndarray | None = None,
+    range_of: RangeOf | None = None,
+    rounding: Rounding = Rounding(),  # noqa: B008  (it is frozen)
+) -> tuple[Graph, tuple[UniformQuantizer, ...], tuple[UniformQuantizer, ...]]:
+    """Quantize a float graph.
+
+    The graph is executed on the calibration data, and the ranges of its intermediate
+    tensors are recorded. Then every operator appends its integer meaning, in topological
+    order: element-wise operators are collected and become one table where integers are
+    needed again; products work on integers.
+
+    Parameters
+    ----------
+    graph : Graph
+        A legal float graph.
+    calibration : sequence of ndarray of shape (n_samples, ...)
+        Representative rows of each input. Truth values take one bit.
+    bits : BitWidths
+    input_ranges : sequence of InputRange, optional
+        Ranges of the inputs, if known otherwise than from `calibration`.
+    sample_weight : ndarray of shape (n_samples,), optional
+        How much each row counts.
+    range_of : callable, optional
+        Chooses the range of results of tables; from the smallest to the largest by default.
+    rounding : Rounding, optional
+        How accumulators are rounded in front of tables; not at all by default.
+
+    Returns
+    -------
+    integer_graph : Graph
+    input_quantizers, output_quantizers : tuple of UniformQuantizer
+        One for each input and each output.
+
+    Raises
+    ------
+    GraphError
+        If numbers that integers stand for are not finite on a calibration row.
+    UnsupportedOperatorError
+        If an operator has no encrypted form, or an output does not depend on an input.
+    BitWidthError
+        If a table would read too wide an integer.
+    """
+    step = -(-len(calibration[0]) // _ROWS)
+    weights = np.ones(len(calibration[0])) if sample_weight is None else sample_weight
+    with np.errstate(all="ignore"):
+        real = NumpyModule(graph).intermediates(*(rows[::step] for rows in calibration))
+    check_finite_rows(graph, real, step=step)
+
+    operator_of = operators_of(graph)
+
+    def compute(node: Node, *arrays: np.ndarray) -> np.ndarray:
+        return np.asarray(operator_of(node)(*arrays))
+
+    readers = Counter(name for node in graph for name in node.inputs)
+    readers.update(value.name for value in graph.outputs)
+    summed_with = {
+        name: [other for other in node.inputs if other != name]
+        for node in graph
+        if issubclass(lookup(node.op, graph.opset), (Add, Sub, Sum))
+        for name in node.inputs
+    }
+    builder = IntegerBuilder(
+        bits, real, weights[::step], compute, readers, range_of, rounding, summed_with
+    )
+    tensors: dict[str, Operand] = {"": None, **graph.constants}
+    quantizers, inputs = [], []
+    for place, value in enumerate(graph.inputs):
+        rows = np.asarray(calibration[place])
+        known = None if input_ranges is None else input_ranges[place]
+        quantizer = trained_grid(graph, value.name) or _calibrated(
+            rows, units_of_input(graph, value.name, rows.ndim), bits, known, sample_weight
+        )
+        tensor = _input(value.name, quantizer, (1, *rows.shape[1:]))
+        tensors[value.name] = tensor
+        builder.samples[value.name] = quantizer.quant(real[value.name])
+        builder.steps[value.name] = Step.of(tensor)
+        inputs.append(builder.declare(value.name, tensor.low, tensor.high))
+        quantizers.append(quantizer)
+    for node in graph:
+        operator = operator_of(node)
+        operands = [tensors[name] for name in node.inputs]
+        results: Any
+        if not any(isinstance(operand, Encrypted) for operand in operands):
+            results = operator.clear(operands)
+        else:
+            if not operator.uses_integers:
+                operands = [as_array(operand) for operand in operands]
+            results = operator.quantize(operands, builder)
+        tensors.update(zip(node.outputs, as_tuple(results), strict=True))
+
+    names, outputs = [], []
+    for value in graph.outputs:
+        result = tensors[value.name]
+        if not isinstance(result, Encrypted):
+            raise UnsupportedOperatorError(
+                f"The output {value.name!r} does not depend on an encrypted input."
+            )
+        grid = None
+        if result.function is not None and bits.of_outputs != bits.op_inputs:
+            grid = builder.calibrated([value.name], bits.of_outputs)
+        tensor = builder.materialize(result, value.name, grid=grid)
+        names.append(tensor.name)
+        outputs.append(_output(tensor))
+    return builder.build(tuple(inputs), tuple(names)), tuple(quantizers), tuple(outputs)
+
+
+def _calibrated(
+    rows: np.ndarray,
+    units_along: tuple[int, ...],
+    bits: BitWidths,
+    known: InputRange | None,
+    sample_weight: np.ndarray | None,
+) -> UniformQuantizer:
+    """Return the quantizer of an input."""
+    shape = (1, *rows.shape[1:])
+    if rows.dtype == bool:
+        # Both are in range, whether or not calibration saw them.
+        return UniformQuantizer(1, signed=True).fit_range(np.zeros(shape), np.ones(shape))
+    if known is None:
+        known = InputRange.of(rows, bits.of_inputs, sample_weight)
+    others = tuple(axis for axis in range(rows.ndim) if axis not in units_along)
+    low = known.low.reshape(shape).min(axis=others, keepdims=True)
+    high = known.high.reshape(shape).max(axis=others, keepdims=True)
+    quantizer = UniformQuantizer(bits.of_inputs, signed=True)
+    return quantizer.fit_range(
+        np.broadcast_to(low, shape).copy(), np.broadcast_to(high, shape).copy()
+    )
+
+
+def _input(name: str, quantizer: UniformQuantizer, shape: tuple[int, ...]) -> Encrypted:
+    low, high = quantizer.bounds
+    return Encrypted(
+        name,
+        np.broadcast_to(quantizer.scale, shape),
+        np.broadcast_to(-quantizer.scale * quantizer.zero_point, shape),
+        np.broadcast_to(low, shape),
+        np.broadcast_to(high, shape),
+    )
+
+
+def _output(tensor: Encrypted) -> UniformQuantizer:
+    low, high = int(tensor.low.min()), int(tensor.high.max())
+    return UniformQuantizer(
+        bits_of_range(low, high),
+        signed=low < 0,
+        scale=tensor.scale,
+        zero_point=-tensor.offset / tensor.scale,
+    )

@@ -1,0 +1,20 @@
+"""QuantizedModule: the integer graph of a model between quantizers, and its circuit."""
+
+from fhe_estimators.core.quantized_module.layers import Layer, LayerReport
+from fhe_estimators.core.quantized_module.module import QuantizedModule
+from fhe_estimators.core.quantized_module.rounding import (
+    ROUNDINGS,
+    RoundingOptions,
+    deviation,
+    fewest_bits,
+)
+
+__all__ = [
+    "ROUNDINGS",
+    "Layer",
+    "LayerReport",
+    "QuantizedModule",
+    "RoundingOptions",
+    "deviation",
+    "fewest_bits",
+]

@@ -1,0 +1,82 @@
+"""What is computed encrypted, layer by layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fhe_estimators.core.graph import Graph, Node
+from fhe_estimators.core.operators import BOOTSTRAPPED, removed_bits, table_bits
+
+
+@dataclass(frozen=True)
+class Layer:
+    """The integers of one node of an integer graph.
+
+    Parameters
+    ----------
+    name : str
+        Of the float tensor that the result stands for.
+    operator : str
+    tables : int
+        Look-ups for one row; 0 for sums and products with clear weights.
+    input_bits : int
+        Bits of the widest operand; of an accumulator in front of a table.
+    kept_bits : int
+        Bits that the tables read, after rounding.
+    rounding : {'', 'exact', 'approximate'}
+    output_bits : int
+    """
+
+    name: str
+    operator: str
+    tables: int
+    input_bits: int
+    kept_bits: int
+    rounding: str
+    output_bits: int
+
+
+class LayerReport(tuple[Layer, ...]):
+    """The layers of an integer graph; prints as a table."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, graph: Graph) -> LayerReport:
+        """Return the report of a graph."""
+        return cls(_layer(graph, node) for node in graph)
+
+    def __str__(self) -> str:
+        head = ("layer", "operator", "tables", "bits", "kept", "rounding", "result")
+        rows = [head] + [
+            (
+                layer.name,
+                layer.operator,
+                str(layer.tables or ""),
+                str(layer.input_bits),
+                str(layer.kept_bits) if layer.tables else "",
+                layer.rounding,
+                str(layer.output_bits),
+            )
+            for layer in self
+        ]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+
+
+def _layer(graph: Graph, node: Node) -> Layer:
+    encrypted = [name for name in node.inputs if name and name not in graph.constants]
+    bits = max(graph.value(name).bits or 0 for name in encrypted)
+    result = graph.value(node.outputs[0])
+    looks_up = node.op in BOOTSTRAPPED
+    lsbs = node.attributes.get("lsbs", 0)
+    rounding = ("exact" if removed_bits(node) else "approximate") if lsbs else ""
+    return Layer(
+        result.name,
+        node.op,
+        result.row_size if looks_up else 0,
+        bits,
+        table_bits(graph, node) if looks_up else bits,
+        rounding,
+        result.bits or 0,
+    )

@@ -1,0 +1,367 @@
+"""QuantizedModule: the quantized counterpart of a float model, and its circuit."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from functools import partial
+from threading import RLock
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from fhe_estimators._config import check_fhe_mode
+from fhe_estimators.core.circuit import Circuit
+from fhe_estimators.core.engine import Integers, run_clear
+from fhe_estimators.core.graph import INTEGER, Graph, as_tuple, check, show
+from fhe_estimators.core.numpy_module import NumpyModule
+from fhe_estimators.core.operators import supported
+from fhe_estimators.core.quantization._uniform import UniformQuantizer
+from fhe_estimators.core.quantized_module.layers import LayerReport
+from fhe_estimators.core.trees.search import TreeGraphs
+from fhe_estimators.core.validation import check_finite
+from fhe_estimators.exceptions import ClippingWarning, NotCompiledError
+
+#: Numbers of the inputs that are computed in clear at a time.
+_BLOCK = 2**16
+#: Features that a warning names.
+_NAMED = 10
+_LARGEST = np.finfo(np.float64).max
+
+
+class Quantizer(Protocol):
+    """What turns real inputs into integers."""
+
+    def quant(self, values: ArrayLike, dtype: DTypeLike = ...) -> np.ndarray:
+        """Return integers that hold the values."""
+
+
+class Dequantizer(Protocol):
+    """What turns integer results into real numbers."""
+
+    def dequant(self, q: ArrayLike) -> np.ndarray:
+        """Return the real numbers that integers stand for."""
+
+
+class QuantizedModule:
+    """An integer graph between quantizers, and the clear ends of the model.
+
+    Parameters
+    ----------
+    graph : Graph
+        The integer graph.
+    input_quantizers : sequence of Quantizer
+        One for each input of `graph`: `UniformQuantizer`, or an encoder of bins.
+    output_quantizers : sequence of Dequantizer
+        One for each output of `graph`: `UniformQuantizer`, or a decoder of sums.
+    clear_module : NumpyModule
+        What follows in clear on the dequantized outputs; a graph without nodes if nothing
+        does.
+    prologue : NumpyModule, optional
+        What the client computes in clear before it quantizes; nothing by default.
+    alternatives : TreeGraphs, optional
+        Gives `graph` and others that compute the same; the cheapest one is compiled.
+
+    Attributes
+    ----------
+    graph, input_quantizers, output_quantizers, clear_module, prologue
+        As given.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        input_quantizers: Sequence[Quantizer],
+        output_quantizers: Sequence[Dequantizer],
+        clear_module: NumpyModule,
+        *,
+        prologue: NumpyModule | None = None,
+        alternatives: TreeGraphs | None = None,
+    ) -> None:
+        self.graph = check(graph, INTEGER, supported(integer=True))
+        self.input_quantizers = tuple(input_quantizers)
+        self.output_quantizers: tuple[Dequantizer, ...] = tuple(output_quantizers)
+        self.clear_module = clear_module
+        self.prologue = prologue
+        self.alternatives = alternatives
+        # Integers of up to 52 bits are exact as floats, and BLAS is fast.
+        self._exact_as_floats = max(self.bit_widths().values()) <= 52
+        self._circuit: Circuit | None = None
+        self._has_warned = False
+        self._lock = RLock()
+
+    # Numbers and integers ------------------------------------------------------------
+
+    def quantize_input(self, *inputs: np.ndarray) -> np.ndarray | Integers:
+        """Return the integers that the circuit takes.
+
+        Parameters
+        ----------
+        *inputs : ndarray of float of shape (n_samples, ...)
+            Finite numbers. Those outside of the calibrated range are clipped.
+
+        Returns
+        -------
+        q_inputs : ndarray of int64 of shape (n_samples, ...), or a tuple of them
+            Each in ``[-2**(n_bits-1), 2**(n_bits-1) - 1]``, C-contiguous.
+        """
+        prepared = self._prepare(inputs)
+        arrays = tuple(
+            np.ascontiguousarray(quantizer.quant(array))
+            for quantizer, array in zip(self.input_quantizers, prepared, strict=True)
+        )
+        return arrays[0] if len(arrays) == 1 else arrays
+
+    def _prepare(self, inputs: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
+        """Return what the inputs of the integer graph are quantized from."""
+        if self.prologue is None:
+            self._count(inputs, self.input_quantizers)
+            return inputs
+        self._count(inputs, self.prologue.graph.inputs)
+        # A comparison would hide nan and infinity from the quantizers.
+        finite = map(check_finite, inputs)
+        with np.errstate(over="ignore"):
+            prepared = self.prologue.outputs(*finite)
+        # What overflows lies beyond every range, hence is clipped as if it did not.
+        return [np.clip(array, -_LARGEST, _LARGEST) for array in prepared]
+
+    def warn_of_clipping(
+        self,
+        inputs: Sequence[np.ndarray],
+        names: Sequence[str] | None = None,
+        cure: str = "Calibrate on rows that cover the range.",
+    ) -> None:
+        """Warn, once, if inputs lie beyond the ranges that they were calibrated on.
+
+        They are taken as the ends of the ranges. Bins of trees lose nothing so, and where
+        training has chosen the ranges clipping is part of what was trained.
+
+        Parameters
+        ----------
+        inputs : sequence of ndarray of float of shape (n_samples, ...)
+        names : sequence of str, optional
+            Of the features; their numbers by default.
+        cure : str
+            What to do about it.
+
+        Warns
+        -----
+        ClippingWarning
+            If a number lies more than a step beyond its range.
+        """
+        if self._has_warned:
+            return
+        hits = [
+            quantizer.is_beyond(array).reshape(len(array), -1)
+            for quantizer, array in zip(
+                self.input_quantizers, self._prepare(inputs), strict=True
+            )
+            if isinstance(quantizer, UniformQuantizer)
+        ]
+        count = sum(np.count_nonzero(hit) for hit in hits)
+        if not count:
+            return
+        self._has_warned = True
+        message = (
+            f"{count / sum(hit.size for hit in hits):.2%} of the numbers lie beyond the "
+            "ranges of the rows that the model was fitted on, and are taken as their ends"
+        )
+        if len(hits) == 1 and self.prologue is None:
+            places = np.flatnonzero(hits[0].any(axis=0)).tolist()
+            found = [str(place if names is None else names[place]) for place in places]
+            more = ", ..." if len(found) > _NAMED else ""
+            message += f" (features {', '.join(found[:_NAMED])}{more})"
+        warnings.warn(f"{message}. {cure}", ClippingWarning, stacklevel=2)
+
+    def dequantize_output(self, *q_outputs: np.ndarray) -> np.ndarray | Integers:
+        """Return the raw scores that results of the circuit stand for.
+
+        Parameters
+        ----------
+        *q_outputs : ndarray of int of shape (n_samples, ...)
+
+        Returns
+        -------
+        outputs : ndarray of float64 of shape (n_samples, ...), or a tuple of them
+        """
+        self._count(q_outputs, self.output_quantizers)
+        arrays = tuple(
+            quantizer.dequant(array)
+            for quantizer, array in zip(self.output_quantizers, q_outputs, strict=True)
+        )
+        return arrays[0] if len(arrays) == 1 else arrays
+
+    @staticmethod
+    def _count(arrays: Sequence[np.ndarray], expected: Sequence[object]) -> None:
+        if len(arrays) != len(expected):
+            raise TypeError(f"Expected {len(expected)} arrays; got {len(arrays)}.")
+
+    # Inference -----------------------------------------------------------------------
+
+    def quantized_forward(
+        self, *q_inputs: np.ndarray, fhe: str = "disable"
+    ) -> np.ndarray | Integers:
+        """Compute on integers.
+
+        Parameters
+        ----------
+        *q_inputs : ndarray of int of shape (n_samples, ...)
+        fhe : {'disable', 'simulate', 'execute'}, default='disable'
+
+        Returns
+        -------
+        q_outputs : ndarray of int64 of shape (n_samples, ...), or a tuple of them
+        """
+        if check_fhe_mode(fhe) == "disable":
+            outputs = run_clear(self.graph, q_inputs)
+            return outputs[0] if len(outputs) == 1 else outputs
+        if self._circuit is None:
+            self.compile()
+        circuit = self.fhe_circuit
+        if fhe == "simulate":
+            return circuit.simulate(*q_inputs)
+        return circuit.encrypt_run_decrypt(*q_inputs)
+
+    def scores(self, *inputs: np.ndarray, fhe: str = "disable") -> Any:
+        """Return the dequantized outputs of the integer graph: `forward` less its end.
+
+        Parameters
+        ----------
+        *inputs : ndarray of float of shape (n_samples, ...)
+        fhe : {'disable', 'simulate', 'execute'}, default='disable'
+            As in `forward`.
+
+        Returns
+        -------
+        scores : ndarray of float64 of shape (n_samples, ...), or a tuple of them
+        """
+        if fhe != "disable":
+            q_inputs = as_tuple(self.quantize_input(*inputs))
+            q_outputs = as_tuple(self.quantized_forward(*q_inputs, fhe=fhe))
+            return self.dequantize_output(*q_outputs)
+        prepared = self._prepare(inputs)
+        n_rows = len(prepared[0])
+        # Some rows at a time, so that the steps in between stay in the cache.
+        step = max(1, _BLOCK * n_rows // max(1, sum(map(np.size, prepared))))
+        blocks = [
+            as_tuple(
+                self._clear_scores(*(array[start : start + step] for array in prepared))
+            )
+            for start in range(0, max(1, n_rows), step)
+        ]
+        outputs = tuple(np.concatenate(parts) for parts in zip(*blocks, strict=True))
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    def _clear_scores(self, *prepared: np.ndarray) -> np.ndarray | Integers:
+        dtype = np.float64 if self._exact_as_floats else np.int64
+        pairs = zip(self.input_quantizers, prepared, strict=True)
+        q_inputs = [quantizer.quant(array, dtype) for quantizer, array in pairs]
+        return self.dequantize_output(*run_clear(self.graph, q_inputs))
+
+    def forward(self, *inputs: np.ndarray, fhe: str = "disable") -> Any:
+        """Quantize, compute, dequantize, and run the clear end of the model.
+
+        Parameters
+        ----------
+        *inputs : ndarray of float of shape (n_samples, ...)
+        fhe : {'disable', 'simulate', 'execute'}, default='disable'
+            ``"execute"`` and ``"simulate"`` compile by themselves the first time.
+
+        Returns
+        -------
+        outputs : ndarray of shape (n_samples, ...), or a tuple of them
+
+        Warns
+        -----
+        ClippingWarning
+            Once, if inputs lie beyond the calibrated ranges.
+        """
+        self.warn_of_clipping(inputs)
+        return self.clear_module(*as_tuple(self.scores(*inputs, fhe=fhe)))
+
+    __call__ = forward
+
+    # Circuit -------------------------------------------------------------------------
+
+    def compile(
+        self, *, p_error: float = 2**-64, configuration: Any = None, engine: Any = None
+    ) -> Circuit:
+        """Compile the integer graph and return its circuit.
+
+        Parameters
+        ----------
+        p_error : float, default=2**-64
+            Probability that a table, or a decrypted result, is wrong.
+        configuration : concrete.fhe.Configuration, optional
+        engine : object, optional
+            What compiles; see `fhe_estimators.core.engine`.
+
+        Returns
+        -------
+        circuit : Circuit
+
+        Raises
+        ------
+        CompilationError
+            If there are no cryptographic parameters for integers that wide.
+        """
+        with self._lock:
+            build = partial(
+                Circuit, p_error=p_error, configuration=configuration, engine=engine
+            )
+            if self.alternatives is None:
+                self._circuit = build(self.graph)
+            else:
+                self._circuit, decoder = self.alternatives.cheapest(build)
+                self.graph, self.output_quantizers = self._circuit.graph, (decoder,)
+            return self._circuit
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether there is a circuit."""
+        return self._circuit is not None
+
+    @property
+    def fhe_circuit(self) -> Circuit:
+        """The circuit.
+
+        Raises
+        ------
+        NotCompiledError
+            Before `compile`.
+        """
+        if self._circuit is None:
+            raise NotCompiledError("There is no circuit yet: call compile() first.")
+        return self._circuit
+
+    def bit_widths(self) -> dict[str, int]:
+        """Return the bits of every integer tensor.
+
+        Returns
+        -------
+        bits : dict of str to int
+            By name, inputs of the graph included.
+        """
+        tensors = {**self.graph.values}
+        tensors.update({value.name: value for value in self.graph.inputs})
+        return {name: value.bits or 0 for name, value in tensors.items()}
+
+    @property
+    def layers(self) -> LayerReport:
+        """What is computed encrypted, node by node, with its bits; prints as a table."""
+        return LayerReport.of(self.graph)
+
+    def __str__(self) -> str:
+        return show(self.graph)
+
+    def __repr__(self) -> str:
+        state = "compiled" if self.is_compiled else "not compiled"
+        return f"QuantizedModule({len(self.graph.nodes)} integer nodes, {state})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in self.__dict__.items() if key != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._lock = RLock()

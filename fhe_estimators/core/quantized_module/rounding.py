@@ -1,0 +1,189 @@
+"""How many bits of the accumulators tables read: as few as accuracy allows."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fhe_estimators.core.graph import as_tuple
+from fhe_estimators.core.integers import Rounding
+from fhe_estimators.core.quantized_module.module import QuantizedModule
+from fhe_estimators.exceptions import AccuracyWarning, BitWidthError, CompilationError
+
+logger = logging.getLogger(__name__)
+
+#: Bits that may be kept; tables of more take seconds.
+_CANDIDATES = (2, 3, 4, 5, 6, 7, 8)
+#: Of the candidates that are accurate enough, so many that have parameters are compared,
+#: those of fewest bits: a further bit doubles the cost of a table.
+_COMPILED = 3
+
+ROUNDINGS = ("exact", "approximate")
+
+
+@dataclass(frozen=True)
+class RoundingOptions:
+    """How accumulators are rounded in front of their tables.
+
+    Parameters
+    ----------
+    method : {'exact', 'approximate'} or None, default='exact'
+        None: not at all.
+    bits : int, mapping of str to int, or 'auto', default='auto'
+        Bits that are kept, of all layers or of each by its name. ``"auto"`` finds them.
+    tolerance : float, default=0.1
+        What rounding may add to the error of the outputs on the calibration rows, as a part
+        of their standard deviation, where ``"auto"`` chooses.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is none of these.
+    """
+
+    method: str | None = "exact"
+    bits: int | str | Mapping[str, int] = "auto"
+    tolerance: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.method is not None and self.method not in ROUNDINGS:
+            raise ValueError(
+                f"The parameter 'rounding' must be one of {ROUNDINGS} or None; "
+                f"got {self.method!r}."
+            )
+        numbers = self.bits.values() if isinstance(self.bits, Mapping) else [self.bits]
+        if self.bits != "auto" and not all(
+            isinstance(bits, int | np.integer) and 1 <= bits <= 16 for bits in numbers
+        ):
+            raise ValueError(
+                "The parameter 'rounding_bits' must be 'auto', an integer from 1 to 16, or "
+                f"a dict of them by layer; got {self.bits!r}."
+            )
+
+    def keeping(self, bits: int | Mapping[str, int] | None) -> Rounding:
+        """Return the rounding that keeps so many bits."""
+        approximate = self.method == "approximate"
+        if isinstance(bits, Mapping):
+            return Rounding(None, approximate, dict(bits))
+        return Rounding(bits, approximate)
+
+
+def fewest_bits(
+    quantized: Callable[[Rounding], QuantizedModule],
+    options: RoundingOptions,
+    error: Callable[[QuantizedModule], float],
+    complexity: Callable[[QuantizedModule], float],
+) -> QuantizedModule:
+    """Quantize with as few bits in front of the tables as accuracy allows.
+
+    Parameters
+    ----------
+    quantized : callable
+        Gives the module for a rounding.
+    options : RoundingOptions
+    error : callable
+        Tells how far a module is from the float model, see `deviation`.
+    complexity : callable
+        Gives the compiled cost of a module.
+
+    Raises
+    ------
+    BitWidthError
+        If tables would read too wide integers even so.
+
+    Warns
+    -----
+    AccuracyWarning
+        If nothing that is accurate has cryptographic parameters.
+    """
+    if options.method is None or options.bits != "auto":
+        bits = options.bits if options.method else None
+        assert not isinstance(bits, str)
+        return quantized(options.keeping(bits))
+
+    whole = _unless_too_wide(quantized, Rounding())
+    widest = _CANDIDATES[-1] + 1
+    if whole is not None:
+        widest = max((layer.kept_bits for layer in whole.layers if layer.tables), default=0)
+    candidates = [
+        _unless_too_wide(quantized, options.keeping(bits))
+        for bits in _CANDIDATES
+        if bits < widest
+    ]
+    if widest > _CANDIDATES[-1] and any(candidates):
+        whole = None
+    modules = [module for module in (*candidates, whole) if module is not None]
+    if not modules:
+        return quantized(options.keeping(_CANDIDATES[-1]))
+    if len(modules) == 1:
+        return modules[0]
+    errors = [error(module) for module in modules]
+    # More bits are closer; what even the most cannot reach is not asked of fewer.
+    limit = np.hypot(min(errors), options.tolerance)
+    close = [place for place in range(len(modules)) if errors[place] <= limit]
+    costs: dict[int, float] = {}
+    for place in close:
+        if len(costs) == _COMPILED:
+            break
+        cost = _cost(modules[place], complexity)
+        if np.isfinite(cost):
+            costs[place] = cost
+    logger.debug("errors %s, costs %s", errors, costs)
+    if costs:
+        return modules[min(costs, key=lambda place: costs[place])]
+    # None that is accurate has parameters: the most accurate one that has.
+    for place in sorted(set(range(len(modules))) - set(close), key=lambda i: errors[i]):
+        if np.isfinite(_cost(modules[place], complexity)):
+            warnings.warn(
+                "Sums have to be rounded so far, to have cryptographic parameters, that "
+                f"outputs err by {errors[place]:.2f} of their standard deviation on the "
+                f"calibration rows; {min(errors):.2f} without. Use a smaller n_bits, fewer "
+                "inputs per neuron, or quantization-aware training.",
+                AccuracyWarning,
+                stacklevel=2,
+            )
+            return modules[place]
+    # Compiling says why.
+    return modules[close[0]]
+
+
+def deviation(
+    outputs: np.ndarray | Sequence[np.ndarray], exact: np.ndarray | Sequence[np.ndarray]
+) -> float:
+    """Return the root mean square error of outputs, as a part of their deviation.
+
+    Of several outputs, that of the worst.
+
+    Parameters
+    ----------
+    outputs, exact : ndarray or tuple of ndarray
+        Of a quantized module, and of the float one.
+    """
+    pairs = zip(as_tuple(outputs), as_tuple(exact), strict=True)
+    squares = [
+        np.mean((found - meant) ** 2) / max(float(np.var(meant)), np.finfo(float).tiny)
+        for found, meant in pairs
+    ]
+    return float(np.sqrt(max(squares)))
+
+
+def _unless_too_wide(
+    quantized: Callable[[Rounding], QuantizedModule], rounding: Rounding
+) -> QuantizedModule | None:
+    try:
+        return quantized(rounding)
+    except BitWidthError as error:
+        logger.debug("%s", error)
+        return None
+
+
+def _cost(module: QuantizedModule, complexity: Callable[[QuantizedModule], float]) -> float:
+    try:
+        return complexity(module)
+    except CompilationError as error:
+        logger.debug("%s", error)
+        return float("inf")

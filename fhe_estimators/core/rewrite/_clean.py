@@ -1,0 +1,53 @@
+"""Compute what does not depend on the inputs; drop what no output depends on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from fhe_estimators.core.graph import Graph, as_tuple
+from fhe_estimators.core.operators import operators_of
+from fhe_estimators.core.rewrite._shapes import fold_shapes
+from fhe_estimators.core.rewrite._stable import stabilize
+
+
+def clean(graph: Graph) -> Graph:
+    """Fold constants and shapes, keep only what the outputs need, and that finite."""
+    return tidy(stabilize(fold_shapes(_fold(graph))))
+
+
+def tidy(graph: Graph) -> Graph:
+    """Fold constants, then keep only what the outputs need: `clean` for part of a graph."""
+    return _prune(_fold(graph))
+
+
+def _fold(graph: Graph) -> Graph:
+    constants = dict(graph.constants)
+    nodes = []
+    operator_of = operators_of(graph)
+    for node in graph:
+        operator = operator_of(node)
+        known = all(name in constants or not name for name in node.inputs)
+        if known and operator.folds:
+            arguments = [constants[name] if name else None for name in node.inputs]
+            results = as_tuple(operator(*arguments))
+            constants.update(zip(node.outputs, map(np.asarray, results), strict=True))
+        else:
+            nodes.append(node)
+    return replace(graph, nodes=tuple(nodes), constants=constants)
+
+
+def _prune(graph: Graph) -> Graph:
+    needed = {value.name for value in graph.outputs}
+    nodes = []
+    for node in reversed(graph.nodes):
+        if needed.intersection(node.outputs):
+            nodes.append(node)
+            needed.update(node.inputs)
+    return replace(
+        graph,
+        nodes=tuple(reversed(nodes)),
+        constants={k: v for k, v in graph.constants.items() if k in needed},
+        values={k: v for k, v in graph.values.items() if k in needed},
+    )

@@ -1,0 +1,130 @@
+"""Split a graph where encryption may end."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from fhe_estimators.core.graph import Graph, Node
+from fhe_estimators.core.operators import QuantizedOp, lookup
+from fhe_estimators.core.operators.elementwise import Add, Div, Mul, Neg, Sub
+from fhe_estimators.core.operators.layout import Cast, Layout, Unchanged
+from fhe_estimators.core.operators.linear import Linear
+from fhe_estimators.core.operators.normalization import BatchNormalization
+from fhe_estimators.core.operators.pooling import AveragePool
+from fhe_estimators.core.operators.reduction import ReduceMean, ReduceSum
+from fhe_estimators.core.operators.slicing import Concat, Split
+from fhe_estimators.core.rewrite._clean import tidy
+
+#: Sums of integers: they need no table.
+_SUMS = (AveragePool, ReduceMean, ReduceSum)
+#: Operators that cost nothing on encrypted integers.
+_FREE = (*_SUMS, BatchNormalization, Cast, Concat, Layout, Neg, Split, Unchanged)
+#: These neither, if one operand is clear.
+_AFFINE = (Add, Div, Mul, Sub)
+
+
+def cut(graph: Graph) -> tuple[Graph, Graph]:
+    """Split a graph after its last product with weights.
+
+    What follows the last product (link functions, softmax, argmax) works on few numbers
+    that the client gets anyway, hence it runs in clear after decryption: it costs no
+    table there and loses no precision. Means and sums that follow are still encrypted if
+    there is less to decrypt behind them: those of vectors where they need no table, those
+    of images, whose numbers are many, whatever they need.
+
+    Parameters
+    ----------
+    graph : Graph
+
+    Returns
+    -------
+    encrypted : Graph
+        From the inputs to the raw scores.
+    clear : Graph
+        From the raw scores to the outputs. Without nodes if nothing follows.
+    """
+    kinds = {node.outputs: lookup(node.op, graph.opset) for node in graph}
+    products = _products(graph, kinds)
+    if not products:
+        last = replace(graph, nodes=())
+        return graph, replace(last, inputs=graph.outputs, constants={}, values={})
+    encrypted = _needed(graph, products)
+    for node in graph:
+        if node.outputs not in encrypted and issubclass(kinds[node.outputs], _SUMS):
+            more = encrypted | _needed(graph, [node])
+            new = [other for other in graph if other.outputs in more - encrypted]
+            if _is_worth_it(graph, node, new, kinds) and (
+                _size(graph, _border(graph, more)) < _size(graph, _border(graph, encrypted))
+            ):
+                encrypted = more
+    border = _border(graph, encrypted)
+    scores = tuple(graph.value(name) for name in border)
+    before = tuple(node for node in graph if node.outputs in encrypted)
+    behind = tuple(node for node in graph if node.outputs not in encrypted)
+    return (
+        tidy(replace(graph, nodes=before, outputs=scores)),
+        tidy(replace(graph, nodes=behind, inputs=scores)),
+    )
+
+
+Kinds = dict[tuple[str, ...], type[QuantizedOp]]
+
+
+def _products(graph: Graph, kinds: Kinds) -> list[Node]:
+    """Return the products of weights with what depends on the inputs."""
+    clear = {"", *graph.constants}
+    products = []
+    for node in graph:
+        if clear.issuperset(node.inputs):
+            clear.update(node.outputs)
+        elif issubclass(kinds[node.outputs], Linear) and clear.intersection(
+            node.inputs[:2]
+        ):
+            products.append(node)
+    return products
+
+
+def _needed(graph: Graph, nodes: Sequence[Node]) -> set[tuple[str, ...]]:
+    """Return the results of nodes and of all that they are computed from."""
+    names = {name for node in nodes for name in node.outputs}
+    found = set()
+    for node in reversed(graph.nodes):
+        if names.intersection(node.outputs):
+            names.update(node.inputs)
+            found.add(node.outputs)
+    return found
+
+
+def _border(graph: Graph, encrypted: Collection[tuple[str, ...]]) -> list[str]:
+    """Return what is decrypted: inputs and encrypted results that are read in clear."""
+    read = {value.name for value in graph.outputs}
+    read.update(n for node in graph if node.outputs not in encrypted for n in node.inputs)
+    results = (n for node in graph if node.outputs in encrypted for n in node.outputs)
+    names = (*(value.name for value in graph.inputs), *results)
+    return [name for name in names if name in read]
+
+
+def _size(graph: Graph, names: Sequence[str]) -> float:
+    """Return how many numbers of a row tensors hold; infinity if that is unknown."""
+    shapes = [graph.value(name).shape for name in names]
+    if any(shape is None or None in shape[1:] for shape in shapes):
+        return math.inf
+    return sum(graph.value(name).row_size for name in names)
+
+
+def _is_worth_it(graph: Graph, node: Node, new: Sequence[Node], kinds: Kinds) -> bool:
+    """Tell whether what a sum needs can be encrypted, and costs nothing if it is small."""
+    if not all(kinds[other.outputs].encrypted for other in new):
+        return False
+    shape = graph.value(node.inputs[0]).shape
+    return (shape is not None and len(shape) > 2) or all(
+        _is_free(other, kinds[other.outputs], graph.constants) for other in new
+    )
+
+
+def _is_free(node: Node, kind: type[QuantizedOp], clear: Collection[str]) -> bool:
+    if issubclass(kind, _AFFINE):
+        return any(name in clear for name in node.inputs)
+    return issubclass(kind, _FREE)

@@ -1,0 +1,49 @@
+"""Tree ensembles as sums of table look-ups.
+
+`recognize` finds an ensemble in a float graph, `TableSum` writes trees with integer
+leaves as an integer graph. Why this is cheap: comparisons with an edge of the grid are
+the client's, who sends their results encrypted; the function of a few of them is one
+table; functions of one feature are linear in them.
+"""
+
+from fhe_estimators.core.trees.binning import BINNINGS, Grid
+from fhe_estimators.core.trees.columns import Column
+from fhe_estimators.core.trees.comparisons import Bits
+from fhe_estimators.core.trees.recognize import Ensemble, recognize
+from fhe_estimators.core.trees.search import TreeGraphs, TreeOptions
+from fhe_estimators.core.trees.table_sum import Lowered, TableSum
+from fhe_estimators.core.trees.tree import (
+    Leaf,
+    Split,
+    Tree,
+    boxes,
+    evaluate_tree,
+    leaf_rows,
+    leaves,
+    mapped,
+    simplified,
+    splits,
+)
+
+__all__ = [
+    "BINNINGS",
+    "Bits",
+    "Column",
+    "Ensemble",
+    "Grid",
+    "Leaf",
+    "Lowered",
+    "Split",
+    "TableSum",
+    "Tree",
+    "TreeGraphs",
+    "TreeOptions",
+    "boxes",
+    "evaluate_tree",
+    "leaf_rows",
+    "leaves",
+    "mapped",
+    "recognize",
+    "simplified",
+    "splits",
+]

@@ -1,0 +1,161 @@
+"""How the comparisons that trees make reach the circuit: as they are, or as integers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from fhe_estimators.core.graph import Graph, Node, Value
+
+
+@dataclass(frozen=True)
+class Bits:
+    """The comparisons that trees can make: ``bin of feature <= edge``, for all edges.
+
+    Parameters
+    ----------
+    features : tuple of int
+        The features that are sent, in order.
+    sizes : tuple of int
+        Edges of each of them: so many bits, one after the other.
+    """
+
+    features: tuple[int, ...]
+    sizes: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return sum(self.sizes)
+
+    @cached_property
+    def _first(self) -> dict[int, int]:
+        starts = np.cumsum([0, *self.sizes])[:-1].tolist()
+        return dict(zip(self.features, starts, strict=True))
+
+    def place(self, feature: int, edge: int) -> int:
+        """Return which bit tells on what side of an edge a feature lies."""
+        return self._first[feature] + edge
+
+    def all_bins(self, feature: int) -> np.ndarray:
+        """Return a row for each bin of a feature; other features are in bin 0."""
+        size = self.sizes[self.features.index(feature)]
+        rows = np.zeros((size + 1, max(self.features) + 1), np.int64)
+        rows[:, feature] = np.arange(size + 1)
+        return rows
+
+    def provided(self, encoding: str, used: np.ndarray) -> tuple[Chain, np.ndarray]:
+        """Return a graph that begins with the input and ends with bits.
+
+        Parameters
+        ----------
+        encoding : {'thermometer', 'integer', 'digits'}
+            The client sends all bits, or the bin of each feature. A bin is compared with
+            an edge by one table, or by tables for its high and its low digit: for many
+            bits these are cheaper.
+        used : ndarray of bool of shape (n_bits,)
+
+        Returns
+        -------
+        chain : Chain
+        provided : ndarray of int
+            The bits that its last tensor holds, among them all that are used.
+        """
+        wanted = np.flatnonzero(used) if used.any() else np.zeros(1, np.int64)
+        if encoding == "thermometer":
+            chain = Chain(Value("bits", (None, len(self)), 0, 1, self.sizes))
+            if len(wanted) < len(self):
+                chain.add("Gather", "bits", wanted, (0, 1), axis=1)
+            return chain, wanted
+        place = np.repeat(np.arange(len(self.features)), self.sizes)[wanted]
+        edges = np.concatenate([np.arange(size) for size in self.sizes])[wanted]
+        select = np.eye(len(self.features), dtype=np.int64)[:, place]
+        most = max(self.sizes)
+        chain = Chain(Value("bins", (None, len(self.features)), 0, most))
+        if encoding == "integer":
+            _compare(chain, "bins", select, edges, most, (1, 1, 0))
+            return chain, wanted
+        # bin <= edge if its high digit is less, or equal with a low digit that is not more.
+        n_low = most.bit_length() // 2
+        tops = most >> n_low, (1 << n_low) - 1
+        bounds = (n_low, most.bit_length()), (0, n_low)
+        digits = [
+            chain.add("ExtractBits", "bins", None, (0, top), start=start, stop=stop)
+            for top, (start, stop) in zip(tops, bounds, strict=True)
+        ]
+        high = _compare(chain, digits[0], select, edges >> n_low, tops[0], (0, 2, 4))
+        low = _compare(chain, digits[1], select, edges & tops[1], tops[1], (0, 0, 1))
+        both = chain.add("Add", high, low, (0, 5))
+        chain.add("TableLookup", both, np.array([1, 1, 1, 0, 0, 0]), (0, 1), first=0)
+        return chain, wanted
+
+
+def _compare(
+    chain: Chain,
+    tensor: str,
+    select: np.ndarray,
+    edges: np.ndarray,
+    most: int,
+    results: tuple[int, int, int],
+) -> str:
+    """Look up how elements compare with edges: less, equal or more."""
+    selected = chain.add("MatMul", tensor, select, (0, most))
+    numbers = np.arange(most + 1)[:, np.newaxis]
+    tables = np.select([numbers < edges, numbers == edges], results[:2], results[2])
+    return chain.add("TableLookup", selected, tables, (0, max(results)), first=0)
+
+
+class Chain:
+    """Collects the nodes of an integer graph of one input."""
+
+    def __init__(self, source: Value) -> None:
+        self._source = source
+        self._nodes: list[Node] = []
+        self._constants: dict[str, np.ndarray] = {}
+        self._values: dict[str, Value] = {}
+        self.last = source.name
+
+    def add(
+        self,
+        op: str,
+        operand: str,
+        other: np.ndarray | str | None,
+        bounds: tuple[Any, Any] | np.ndarray,
+        **attributes: Any,
+    ) -> str:
+        """Add a node, with a constant or another result beside its operand, or nothing.
+
+        Returns
+        -------
+        name : str
+            Of its result, whose elements lie between the two `bounds`.
+        """
+        name = f"{op.lower()}_{len(self._nodes)}"
+        inputs = [operand]
+        shape = self._value(operand).shape
+        if isinstance(other, np.ndarray):
+            self._constants[f"{name}_constant"] = np.ascontiguousarray(other)
+            inputs.append(f"{name}_constant")
+            if other.ndim > 1 or op == "Gather":
+                shape = (None, other.shape[-1])
+        elif other is not None:
+            inputs.append(other)
+        low, high = int(np.min(bounds[0])), int(np.max(bounds[1]))
+        self._nodes.append(Node(op, tuple(inputs), (name,), attributes, name))
+        self._values[name] = Value(name, shape, low, high)
+        self.last = name
+        return name
+
+    def _value(self, name: str) -> Value:
+        return self._source if name == self._source.name else self._values[name]
+
+    def graph(self) -> Graph:
+        """Return the graph up to the last node."""
+        return Graph(
+            tuple(self._nodes),
+            (self._source,),
+            (self._values[self.last],),
+            self._constants,
+            self._values,
+        )

@@ -1,0 +1,193 @@
+"""The cheapest way to write trees as a sum of groups."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from fhe_estimators.core.trees.groups import Fragment, Gate, Group, gates_of
+from fhe_estimators.core.trees.tree import Box, Leaf, Split, Tree, leaves, sides, splits
+
+
+def cover(tree: Tree, source: int, most_states: int) -> tuple[np.ndarray, list[Group]]:
+    """Write a tree as a constant and the fewest groups of at most `most_states` states.
+
+    A subtree is one group if it fits, else its two sides are covered each. A leaf that
+    equals the constant needs no group, so the constant is the value with which most tables
+    are saved.
+
+    Parameters
+    ----------
+    tree : Tree
+        Simplified, with integer values.
+    source : int
+        Its place in the ensemble.
+    most_states : int
+        At least 2. A leaf behind more gates than this allows takes ``gates + 1`` states
+        all the same: there is no smaller group.
+
+    Returns
+    -------
+    constant : ndarray of int64 of shape (n_outputs,)
+    groups : list of Group
+    """
+    pieces = list(_pieces(tree, {}, source, most_states))
+    # Tables, then states: singles are free, small groups are easier to merge.
+    tables: Counter[tuple[int, ...]] = Counter()
+    states: Counter[tuple[int, ...]] = Counter()
+    for piece, group in pieces:
+        if isinstance(piece, Leaf) and len(group.features) > 1:
+            value = tuple(piece.value.tolist())
+            tables[value] += 1
+            states[value] += group.states
+    values = Counter(tuple(leaf.value.tolist()) for leaf in leaves(tree))
+    found = max(values, key=lambda value: (tables[value], states[value], values[value]))
+    constant = np.array(found, np.int64)
+
+    def less(leaf: Leaf) -> Leaf:
+        return Leaf(leaf.value - constant)
+
+    return constant, [
+        group.mapped(less)
+        for piece, group in pieces
+        if isinstance(piece, Split) or not np.array_equal(piece.value, constant)
+    ]
+
+
+def _pieces(
+    tree: Tree, box: Box, source: int, most_states: int
+) -> Iterator[tuple[Tree, Group]]:
+    """Yield subtrees and their groups, whose states do not depend on the values."""
+    if isinstance(tree, Leaf) or _least_states(tree, most_states) <= most_states:
+        group = Fragment(gates_of(box), tree, source).as_group()
+        if isinstance(tree, Leaf) or group.states <= most_states:
+            yield tree, group
+            return
+    below, above = sides(box, tree)
+    yield from _pieces(tree.below, below, source, most_states)
+    yield from _pieces(tree.above, above, source, most_states)
+
+
+def _least_states(tree: Tree, enough: int) -> int:
+    """Return what a tree takes at least, counted no further than is enough."""
+    edges: set[tuple[int, int]] = set()
+    for split in splits(tree):
+        edges.add((split.feature, split.edge))
+        if len(edges) >= enough:
+            break
+    return len(edges) + 1
+
+
+def merge(groups: Sequence[Group], most_states: int) -> list[Group]:
+    """Merge groups, of any trees, as long as a table holds their states.
+
+    Best fit, largest first: each group joins the one with which it shares most, that is,
+    with which the product of the states shrinks most. This is bin packing with
+    overlapping items [1]_. Groups whose values are multiples of different vectors stay
+    apart: together they would take a table for each vector all the same.
+
+    Parameters
+    ----------
+    groups : sequence of Group
+    most_states : int
+
+    Returns
+    -------
+    merged : list of Group
+
+    References
+    ----------
+    .. [1] A. Grange, I. Kacem, S. Martin, "Algorithms for the bin packing problem with
+       overlapping items", Computers & Industrial Engineering 115, 2018.
+    """
+    merged: list[Group] = []
+    states = _States(groups)
+    for group in sorted(groups, key=lambda group: -group.states):
+        best: tuple[float, int, Group] | None = None
+        for place in states.near(group, most_states):
+            other = merged[place]
+            both = other.merged(group, most_states)
+            if both is None:
+                continue
+            shared = other.states * group.states / both.states
+            if best is None or shared > best[0]:
+                best = shared, place, both
+        if best is None:
+            states.put(len(merged), group)
+            merged.append(group)
+        else:
+            _, place, merged[place] = best
+            states.put(place, merged[place])
+    return merged
+
+
+class _States:
+    """Finds those among many groups that a group may be merged with.
+
+    Without a common gate all gates become cuts: then the states of two groups together
+    follow from the edges that at least one of them looks at.
+
+    Parameters
+    ----------
+    groups : sequence of Group
+        All that there are.
+    """
+
+    def __init__(self, groups: Sequence[Group]) -> None:
+        edges = sorted({edge for group in groups for edge in group.edges})
+        self._columns = {edge: number for number, edge in enumerate(edges)}
+        features = np.array([feature for feature, _ in edges], np.int64)
+        _, self._starts = np.unique(features, return_index=True)
+        self._edges = np.zeros((len(groups), len(edges)), np.uint8)
+        self._features = np.zeros((len(groups), len(self._starts)), bool)
+        self._states = np.zeros(len(groups), np.int64)
+        self._directions: dict[tuple[int, ...], int] = {}
+        self._direction = np.full(len(groups), -1)
+        self._with_gate: dict[Gate, set[int]] = {}
+        self._used = 0
+
+    def put(self, place: int, group: Group) -> None:
+        """Note which group is at a place."""
+        self._edges[place] = self._row(group)
+        self._features[place] = self._looks_at(group)
+        self._states[place] = group.states
+        self._direction[place] = self._number(group)
+        self._used = max(self._used, place + 1)
+        for gate in group.gates:
+            self._with_gate.setdefault(gate, set()).add(place)
+
+    def near(self, group: Group, most_states: int) -> list[int]:
+        """Return places of groups that may fit, that of the most in common among them."""
+        direction = self._number(group)
+        if direction < 0:
+            return []
+        used = slice(self._used)
+        sharing = {place for gate in group.gates for place in self._with_gate.get(gate, ())}
+        found = [place for place in sharing if self._direction[place] == direction]
+        union = self._edges[used] | self._row(group)
+        both = np.add.reduceat(union, self._starts, axis=1, dtype=np.int64)
+        states = (both + 1).prod(axis=1, dtype=float)
+        fits = (states <= most_states) & (self._direction[used] == direction)
+        fits &= (self._features[used] & self._looks_at(group)).any(axis=1)
+        shared = np.where(fits, self._states[used] / states, 0)
+        if fits.any():
+            found.append(int(shared.argmax()))
+        return sorted(set(found))
+
+    def _row(self, group: Group) -> np.ndarray:
+        row = np.zeros(self._edges.shape[1], np.uint8)
+        row[[self._columns[edge] for edge in group.edges]] = 1
+        return row
+
+    def _looks_at(self, group: Group) -> np.ndarray:
+        """Return for each feature whether a group looks at it."""
+        looks: np.ndarray = np.maximum.reduceat(self._row(group), self._starts) > 0
+        return looks
+
+    def _number(self, group: Group) -> int:
+        """Return the number of the direction of a group; -1 if it has none."""
+        if group.direction is None:
+            return -1
+        return self._directions.setdefault(group.direction, len(self._directions))

@@ -1,0 +1,274 @@
+"""Encoders and decoders of tree ensembles: what the client does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from fhe_estimators.core.trees.binning import Grid
+from fhe_estimators.core.validation import check_finite
+
+#: Digits of sums of leaves of several outputs.
+_DIGITS = 12
+
+
+class BinEncoder:
+    """Real features as the numbers of their bins.
+
+    Parameters
+    ----------
+    grid : Grid
+    features : tuple of int
+        The features that are sent, in order.
+    """
+
+    low = 0
+
+    def __init__(self, grid: Grid, features: tuple[int, ...]) -> None:
+        self.grid, self.features = grid, features
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Edges of each feature that is sent."""
+        return tuple(len(self.grid.edges[feature]) for feature in self.features)
+
+    @property
+    def high(self) -> int:
+        """The largest integer."""
+        return max(self.sizes)
+
+    def quant(self, values: ArrayLike, dtype: DTypeLike = np.int64) -> np.ndarray:
+        """Return what is encrypted.
+
+        Parameters
+        ----------
+        values : array-like of float of shape (n_samples, n_features)
+            Finite numbers.
+        dtype : dtype, default=int64
+            What holds the integers.
+
+        Returns
+        -------
+        q : ndarray of `dtype` of shape (n_samples, n_inputs), each in ``[low, high]``
+        """
+        check_finite(values)
+        array = np.asarray(values)
+        parts = [
+            self._encoded(array[:, feature], self.grid.edges[feature])
+            for feature in self.features
+        ]
+        return np.concatenate(parts, axis=1, dtype=dtype, casting="unsafe")
+
+    def _encoded(self, column: np.ndarray, edges: np.ndarray) -> np.ndarray:
+        return np.searchsorted(edges, column, side="left")[:, np.newaxis]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self.features)} features)"
+
+
+class ThermometerEncoder(BinEncoder):
+    """Real features as thermometer codes of their bins.
+
+    Parameters
+    ----------
+    grid : Grid
+    features : tuple of int
+        The features that are sent, in order.
+
+    Notes
+    -----
+    A feature gives the bits ``[bin <= 0], [bin <= 1], ...``, one for each of its edges,
+    hence one for each comparison that a tree on the grid can make. The whole grid is sent:
+    it tells which features a model looks at, not where.
+    """
+
+    @property
+    def high(self) -> int:
+        """The largest integer."""
+        return 1
+
+    def _encoded(self, column: np.ndarray, edges: np.ndarray) -> np.ndarray:
+        return column[:, np.newaxis] <= edges
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """Integer sums from columns, which hold parts of them: ``results @ scales + offset``.
+
+    Parameters
+    ----------
+    scales : ndarray of int64 of shape (n_columns, n_outputs)
+        How often each column counts in each sum.
+    offset : ndarray of int64 of shape (n_outputs,)
+        What the columns lack.
+    """
+
+    scales: np.ndarray
+    offset: np.ndarray
+
+    @classmethod
+    def whole(cls, n_outputs: int) -> Columns:
+        """Return what reads one column for each sum that lacks nothing."""
+        return cls(np.eye(n_outputs, dtype=np.int64), np.zeros(n_outputs, np.int64))
+
+    def added(self, q: ArrayLike) -> np.ndarray:
+        """Return the sums of results of shape (n_samples, n_columns)."""
+        sums: np.ndarray = np.asarray(q) @ self.scales + self.offset
+        return sums
+
+
+class SumDecoder:
+    """Real scores from sums of trees.
+
+    Parameters
+    ----------
+    scale : ndarray of float64 of shape (n_outputs,)
+        Real distance of two integers.
+    base : ndarray of float64 of shape (n_outputs,)
+        The score of a sum of zero.
+    total : float or None
+        If given, one more output follows: `total` less the sum of the others.
+    columns : Columns
+        What the results of the circuit have to do with the sums.
+    highest : ndarray of shape (n_outputs,)
+        The largest sums; the least are zero.
+    rounding_errors : ndarray of float64 of shape (n_outputs,)
+        What rounding the leaves changes in a sum at most, over all rows that there can be.
+    """
+
+    def __init__(
+        self,
+        scale: np.ndarray,
+        base: np.ndarray,
+        total: float | None,
+        columns: Columns,
+        *,
+        highest: np.ndarray,
+        rounding_errors: np.ndarray,
+    ) -> None:
+        self.scale, self.base, self.total, self.columns = scale, base, total, columns
+        self._highest, self._rounding_errors = highest, rounding_errors
+
+    @property
+    def rounding_error_bound(self) -> np.ndarray:
+        """What rounding may change in a score, of any row; of shape (n_outputs,).
+
+        It is the sum over trees of the largest rounding error of a leaf. The thresholds of
+        a model, and its scores as floats, have nothing to do with it.
+        """
+        errors = self._rounding_errors
+        return errors if self.total is None else np.append(errors, errors.sum())
+
+    def reading(self, columns: Columns) -> SumDecoder:
+        """Return the decoder of the same sums, divided among other columns."""
+        return SumDecoder(
+            self.scale,
+            self.base,
+            self.total,
+            columns,
+            highest=self._highest,
+            rounding_errors=self._rounding_errors,
+        )
+
+    def dequant(self, q: ArrayLike) -> np.ndarray:
+        """Return real scores.
+
+        Parameters
+        ----------
+        q : array-like of int of shape (n_samples, n_columns)
+            Sums that trees cannot have, decrypted wrongly, count as the nearest ones that
+            they can.
+
+        Returns
+        -------
+        scores : ndarray of float64 of shape (n_samples, n_outputs)
+        """
+        sums = np.clip(self.columns.added(q).astype(np.float64), 0, self._highest)
+        scores: np.ndarray = self.scale * sums + self.base
+        if self.total is None:
+            return scores
+        last = self.total - scores.sum(axis=1, keepdims=True)
+        return np.concatenate([scores, last], axis=1)
+
+    def __repr__(self) -> str:
+        scales = ", ".join(f"{scale:g}" for scale in self.scale)
+        return f"SumDecoder(scale=[{scales}], n_outputs={len(self.base)})"
+
+
+class LeafDecoder:
+    """The sum of the values of the leaves of trees, from the numbers of these values.
+
+    Parameters
+    ----------
+    values : sequence of ndarray of float64 of shape (n_values, n_outputs)
+        Of each tree.
+    columns : Columns
+        What the results of the circuit have to do with the numbers, one for each tree.
+    """
+
+    def __init__(self, values: Sequence[np.ndarray], columns: Columns) -> None:
+        self.values, self.columns = values, columns
+        self._last = np.array([len(found) - 1 for found in values])
+
+    @property
+    def _has_ties(self) -> bool:
+        """Whether sums of several outputs are compared with each other."""
+        return len(self.values) > 1 and self.values[0].shape[1] > 1
+
+    @property
+    def rounding_error_bound(self) -> np.ndarray:
+        """What rounding may change in a score, of any row; of shape (n_outputs,).
+
+        Zero, but for the last of the 12 digits of sums of several outputs.
+        """
+        largest: np.ndarray = np.sum([np.abs(v).max(axis=0) for v in self.values], axis=0)
+        return largest * 10.0 ** (1 - _DIGITS) if self._has_ties else np.zeros_like(largest)
+
+    def reading(self, columns: Columns) -> LeafDecoder:
+        """Return the decoder of the same numbers, divided among other columns."""
+        return LeafDecoder(self.values, columns)
+
+    def dequant(self, q: ArrayLike) -> np.ndarray:
+        """Return sums of values of leaves.
+
+        Parameters
+        ----------
+        q : array-like of int of shape (n_samples, n_columns)
+            Numbers that no leaf has, decrypted wrongly, count as the nearest ones.
+
+        Returns
+        -------
+        values : ndarray of float64 of shape (n_samples, n_outputs)
+            The very values of a single tree, the sums in the order of the trees of one
+            output, and those of several outputs to 12 digits.
+        """
+        numbers = np.clip(self.columns.added(q), 0, self._last).astype(np.int64)
+        found = [
+            values[number] for values, number in zip(self.values, numbers.T, strict=True)
+        ]
+        total: np.ndarray = sum(found)
+        if not self._has_ties:
+            return total
+        # Sums of equal values in another order, which differ by their size times the
+        # precision of floats, are equal to so many digits.
+        return _rounded(total, sum(map(np.abs, found)))
+
+    def __repr__(self) -> str:
+        return f"LeafDecoder({[len(values) for values in self.values]} values)"
+
+
+def _rounded(numbers: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Return numbers rounded to so many digits of a size, each of its own."""
+    with np.errstate(divide="ignore"):
+        exponents = np.floor(np.log10(sizes))
+    decimals = np.clip(_DIGITS - 1 - exponents, -300, 300)
+    # Powers of ten below one are not exact as floats.
+    powers = 10.0 ** np.abs(decimals)
+    above = np.rint(numbers / powers) * powers
+    with np.errstate(over="ignore", invalid="ignore"):
+        below = np.rint(numbers * powers) / powers
+    rounded: np.ndarray = np.where(decimals < 0, above, below)
+    return rounded

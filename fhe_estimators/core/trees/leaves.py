@@ -1,0 +1,306 @@
+"""Trees with thresholds on a grid and integer leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from fhe_estimators.core.trees.binning import Grid
+from fhe_estimators.core.trees.encoders import Columns, LeafDecoder, SumDecoder
+from fhe_estimators.core.trees.recognize import Ensemble
+from fhe_estimators.core.trees.tree import (
+    Leaf,
+    Split,
+    Tree,
+    boxes,
+    leaf_rows,
+    leaves,
+    mapped,
+    simplified,
+)
+
+#: Bits of the sum over all trees that are tried, fewest first: integers up to the last are
+#: exact as floats.
+_SUM_BITS = range(3, 53)
+#: Span of the leaves of a tree that is not doubled if it need not be: integers of more than
+#: seven bits take parameters that cost half as much again, or more columns.
+_WIDE = 64
+#: Scores do not vary by more than so many times the shortest interval that holds a quarter
+#: of the different ones: those of a normal distribution have a standard deviation of 1.6
+#: times it, but one leaf can raise that without limit.
+_INTERVALS = 4
+#: No row errs by more than so many times the root mean square of all that is tolerated.
+_MOST = 8
+
+
+class IntegerTrees(NamedTuple):
+    """Simplified trees with integer leaves, and how to read their sum.
+
+    The decoder is for sums that lack nothing.
+    """
+
+    trees: list[Tree]
+    decoder: SumDecoder | LeafDecoder
+
+
+def on_grid(ensemble: Ensemble, grid: Grid) -> list[Tree]:
+    """Return the trees with edges of `grid`, the nearest ones to their thresholds."""
+    edges = {
+        feature: grid.nearest(feature, thresholds)
+        for feature, thresholds in ensemble.thresholds.items()
+    }
+
+    def moved(tree: Tree) -> Tree:
+        if isinstance(tree, Leaf):
+            return tree
+        threshold = ensemble.thresholds[tree.feature][tree.edge]
+        if threshold == -np.inf:
+            return moved(tree.above)
+        edge = int(edges[tree.feature][tree.edge])
+        below, above = moved(tree.below), moved(tree.above)
+        # A feature that never varied has no edge: every row lies below.
+        decided = edge < 0 or threshold == np.inf
+        return below if decided else Split(tree.feature, edge, below, above)
+
+    return [simplified(moved(tree)) for tree in ensemble.trees]
+
+
+def rows_of_leaves(trees: list[Tree], sizes: Sequence[int], n_rows: int) -> np.ndarray:
+    """Return bins of rows of which the same number ends in each leaf, drawn evenly.
+
+    Parameters
+    ----------
+    trees : list of Tree
+        On a grid, simplified.
+    sizes : sequence of int
+        Edges of each feature.
+    n_rows : int
+        At most; if there are more leaves some are left out.
+
+    Returns
+    -------
+    bins : ndarray of int64 of shape (n_samples, n_features)
+        The same each time.
+    """
+    random = np.random.default_rng(0)
+    found = [box for tree in trees for box in boxes(tree)]
+    found = found[:: -(-len(found) // n_rows)]
+    found = found * (n_rows // len(found))
+    last = np.array(sizes, np.int64)
+    bins = random.integers(0, last + 1, (len(found), len(last)))
+    for row, box in zip(bins, found, strict=True):
+        for feature, (low, high) in box.items():
+            row[feature] = random.integers(low + 1, min(high, last[feature]) + 1)
+    return bins
+
+
+def numbered_leaves(trees: list[Tree]) -> IntegerTrees:
+    """Replace the different values of each tree's leaves by their numbers.
+
+    Values come back exactly. Every tree has an output of its own, a number of few bits
+    however many outputs its values have.
+
+    Parameters
+    ----------
+    trees : list of Tree
+        On a grid, simplified.
+
+    Returns
+    -------
+    integer_trees : IntegerTrees
+    """
+    values, numbered = [], []
+    for output, tree in enumerate(trees):
+        different, numbers = np.unique(
+            [leaf.value for leaf in leaves(tree)], axis=0, return_inverse=True
+        )
+        rows = np.zeros((numbers.size, len(trees)), np.int64)
+        rows[:, output] = numbers.ravel()
+        values.append(different)
+        numbered.append(simplified(_with_leaves(tree, rows)))
+    return IntegerTrees(numbered, LeafDecoder(values, Columns.whole(len(trees))))
+
+
+def rounded_leaves(
+    trees: list[Tree],
+    bins: np.ndarray,
+    weights: np.ndarray,
+    leaf_bits: int | None,
+    tolerance: float,
+    wide_tolerance: float | None = None,
+    saturation: float | None = None,
+) -> IntegerTrees:
+    """Quantize the leaves of trees, so that their sums are those of the values.
+
+    Those of an output are rounded in one unit, each by itself, so that the error on the
+    calibration rows is that on others. If the outputs add up to a constant, as
+    probabilities do, they have a unit in common, and the last one is left to the client.
+
+    Parameters
+    ----------
+    trees : list of Tree
+        On a grid, simplified.
+    bins : ndarray of int of shape (n_samples, n_features)
+        Calibration rows.
+    weights : ndarray of shape (n_samples,)
+        How much each of them counts.
+    leaf_bits, tolerance, wide_tolerance, saturation
+        As in `TreeOptions`; by default there is one tolerance.
+
+    Returns
+    -------
+    integer_trees : IntegerTrees
+    """
+    values = [np.array([leaf.value for leaf in leaves(tree)]) for tree in trees]
+    sums = [found.sum(axis=1) for found in values]
+    size = max(float(np.abs(found).max()) for found in values)
+    total = None
+    if values[0].shape[1] > 1 and all(np.ptp(found) <= 1e-6 * size for found in sums):
+        total = float(np.round(sum(found[0] for found in sums), 12))
+        values = [found[:, :-1] for found in values]
+    # What all leaves of a tree have in common is not rounded.
+    base = np.sum([found.min(axis=0) for found in values], axis=0)
+    values = [found - found.min(axis=0) for found in values]
+    spans = np.array([np.ptp(found, axis=0) for found in values])
+    n_outputs = spans.shape[1]
+    outputs = (
+        [slice(n, n + 1) for n in range(n_outputs)] if total is None else [slice(None)]
+    )
+    unit = np.empty(n_outputs)
+    if leaf_bits is not None:
+        for chosen in outputs:
+            unit[chosen] = spans[:, chosen].max() / ((1 << leaf_bits) - 1) or 1.0
+    else:
+        places = [[rows for rows, _ in leaf_rows(tree, bins)] for tree in trees]
+        for chosen in outputs:
+            unit[chosen] = _unit(
+                [found[:, chosen] for found in values],
+                _Rows(places, weights, total is not None),
+                tolerance,
+                tolerance if wide_tolerance is None else wide_tolerance,
+                saturation,
+            )
+    numbers = [np.rint(found / unit) for found in values]
+    errors = [
+        np.abs(found - unit * number).max(axis=0)
+        for found, number in zip(values, numbers, strict=True)
+    ]
+    decoder = SumDecoder(
+        unit,
+        base,
+        total,
+        Columns.whole(n_outputs),
+        highest=np.sum([number.max(axis=0) for number in numbers], axis=0),
+        rounding_errors=np.sum(errors, axis=0),
+    )
+    return IntegerTrees(
+        [
+            simplified(_with_leaves(tree, number.astype(np.int64)))
+            for tree, number in zip(trees, numbers, strict=True)
+        ],
+        decoder,
+    )
+
+
+class _Rows:
+    """Calibration rows, as the leaves that they are in.
+
+    Parameters
+    ----------
+    places : sequence of list of ndarray of int
+        The rows in each leaf of each tree.
+    weights : ndarray of shape (n_samples,)
+    one_left_out : bool
+        Whether there is one more output, which makes the sum of all constant.
+    """
+
+    def __init__(
+        self,
+        places: Sequence[list[np.ndarray]],
+        weights: np.ndarray,
+        one_left_out: bool,
+    ) -> None:
+        self._places, self._weights, self._one_left_out = places, weights, one_left_out
+
+    def sums(self, values: Sequence[np.ndarray]) -> np.ndarray:
+        """Return the sums of values of leaves, of shape (n_samples, n_outputs)."""
+        sums = np.zeros((len(self._weights), values[0].shape[1]))
+        for found, places in zip(values, self._places, strict=True):
+            for value, place in zip(found, places, strict=True):
+                sums[place] += value
+        if not self._one_left_out:
+            return sums
+        # What is left out varies as the sum of the others, and errs as it does.
+        return np.concatenate([sums, -sums.sum(axis=1, keepdims=True)], axis=1)
+
+    def error(self, errors: np.ndarray) -> float:
+        """Return the root mean square of errors, or more if a row errs by far more."""
+        mean = np.average(errors**2, axis=0, weights=self._weights).mean()
+        return max(float(np.sqrt(mean)), float(np.abs(errors).max()) / _MOST)
+
+    def deviation(self, scores: np.ndarray) -> float:
+        """Return the standard deviation of scores, over all outputs."""
+        mean = np.average(scores, axis=0, weights=self._weights)
+        variances = np.average((scores - mean) ** 2, axis=0, weights=self._weights)
+        return float(np.sqrt(variances.mean()))
+
+
+def _unit(
+    values: Sequence[np.ndarray],
+    rows: _Rows,
+    tolerance: float,
+    wide_tolerance: float,
+    saturation: float | None,
+) -> float:
+    """Return the largest unit of leaves that keeps the errors of rows small enough.
+
+    Parameters
+    ----------
+    values : sequence of ndarray of shape (n_leaves, n_outputs)
+        Of each tree, from zero on.
+    rows : _Rows
+    tolerance, wide_tolerance, saturation
+        As in `TreeOptions`.
+    """
+    spans = np.array([np.ptp(found, axis=0) for found in values])
+    largest, widest = float(spans.max()), float(spans.sum(axis=0).max())
+    if not largest:
+        return 1.0
+    scores = rows.sums(values)
+    # If no row tells, all that there can be.
+    spread = rows.deviation(scores) or float(spans.sum())
+    if saturation is not None:
+        spread = min(spread, saturation)
+    elif scores.shape[1] == 1:
+        spread = min(spread, _INTERVALS * _shortest_quarter(scores[:, 0]))
+    unit = 1.0
+    for bits in _SUM_BITS:
+        # A tree that is sure of a class, as most are, then counts exactly: ties stay.
+        unit = largest / max(1, np.rint(((1 << bits) - 1) * (largest / widest)))
+        errors = scores / unit - rows.sums([np.rint(found / unit) for found in values])
+        allowed = wide_tolerance if largest >= _WIDE * unit else tolerance
+        if rows.error(errors) * unit <= allowed * spread:
+            break
+    return unit
+
+
+def _shortest_quarter(scores: np.ndarray) -> float:
+    """Return the length of the shortest interval that holds a quarter of different scores.
+
+    However far away the others lie, and wherever, they do not make it longer. It is
+    infinite if there is one score only.
+    """
+    scores = np.unique(scores)
+    # Sums of the same numbers in another order are the same.
+    scores = scores[np.append(True, np.diff(scores) > 1e-12 * scores[1:])]
+    quarter = max(1, len(scores) // 4)
+    lengths = scores[quarter:] - scores[: len(scores) - quarter]
+    return float(lengths.min(initial=np.inf))
+
+
+def _with_leaves(tree: Tree, values: np.ndarray) -> Tree:
+    """Return the tree with other values of its leaves, in their order."""
+    rows = iter(values)
+    return mapped(tree, lambda _: Leaf(next(rows)))

@@ -1,0 +1,225 @@
+"""Find a tree ensemble in a float graph and read it as data.
+
+Tree ensembles are exported as three matrix products [1]_: which comparisons hold, whether
+all of the path to a leaf do, and the value of that leaf::
+
+    Gemm -> LessOrEqual -> MatMul -> Equal -> MatMul -> (sum over trees)
+
+References
+----------
+.. [1] S. Nakandala et al., "A Tensor Compiler for Unified Machine Learning Prediction
+   Serving", OSDI 2020 (the strategy "GEMM" of Hummingbird).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from fhe_estimators.core.graph import Graph, Node, Value, evaluate
+from fhe_estimators.core.operators import operators_of
+from fhe_estimators.core.rewrite._clean import clean
+from fhe_estimators.core.trees.tree import Leaf, Split, Tree
+
+#: Operators under which the sum over trees remains a linear map of the leaf values.
+_LINEAR = {"Flatten", "Identity", "ReduceSum", "Reshape", "Squeeze", "Transpose"}
+#: Operators that change neither a number nor, here, the order of numbers.
+_PASSING = {"Cast", "Identity", "Reshape"}
+
+
+@dataclass(frozen=True, eq=False)
+class Ensemble:
+    """Trees whose values add up.
+
+    Parameters
+    ----------
+    trees : tuple of Tree
+        Leaves hold real values, of shape (n_outputs,). Edge `j` of a feature is the
+        threshold ``thresholds[feature][j]``: a row goes below if it is not greater.
+    thresholds : mapping of int to ndarray of float64
+        The different thresholds of each feature that is compared, sorted.
+    n_features : int
+    """
+
+    trees: tuple[Tree, ...]
+    thresholds: Mapping[int, np.ndarray]
+    n_features: int
+
+
+def recognize(graph: Graph) -> tuple[Ensemble, Graph] | None:
+    """Split a float graph into a tree ensemble and what follows its sum.
+
+    Parameters
+    ----------
+    graph : Graph
+        Clean, see `fhe_estimators.core.rewrite.clean`.
+
+    Returns
+    -------
+    found : (Ensemble, Graph) or None
+        None if the graph does not begin with a tree ensemble.
+    """
+    if len(graph.inputs) != 1:
+        return None
+    try:
+        return _recognized(graph)
+    except _OtherGraph:
+        return None
+
+
+class _OtherGraph(Exception):
+    """The graph is not that of a tree ensemble."""
+
+
+def _recognized(graph: Graph) -> tuple[Ensemble, Graph]:
+    walk = _Walk(graph)
+    _, selection = walk.reach("Gemm", constant=0)
+    comparison, thresholds = walk.reach("LessOrEqual", "Less", constant=1)
+    _, paths = walk.reach("MatMul", constant=0)
+    _, counts = walk.reach("Equal", constant=0)
+    _, values = walk.reach("MatMul", constant=0)
+    if paths.ndim != 3 or values.ndim != 3:
+        raise _OtherGraph
+    n_trees, n_leaves, n_nodes = paths.shape
+    total = walk.sum_over_trees(n_trees, values.shape[1])
+
+    features = _selected(selection).reshape(n_trees, n_nodes)
+    thresholds = np.broadcast_to(thresholds.reshape(-1), (n_trees * n_nodes,))
+    thresholds = thresholds.reshape(n_trees, n_nodes).astype(np.float64)
+    if comparison == "Less":
+        thresholds = np.nextafter(thresholds, -np.inf)
+    used = paths.any(axis=1)
+    if (features[used] < 0).any():
+        raise _OtherGraph
+    grid = {
+        feature: np.unique(thresholds[used & (features == feature)])
+        for feature in np.unique(features[used]).tolist()
+    }
+    counts = np.broadcast_to(counts.reshape(-1), (n_trees * n_leaves,))
+    trees = []
+    for tree in range(n_trees):
+        splits = {
+            node: (f := int(features[tree, node]), int(np.searchsorted(grid[f], t)))
+            for node, t in enumerate(thresholds[tree])
+            if used[tree, node]
+        }
+        leaf_values = (total[tree] @ values[tree]).T.astype(np.float64)
+        tree_counts = counts[tree * n_leaves : (tree + 1) * n_leaves]
+        trees.append(_tree(paths[tree], tree_counts, leaf_values, splits))
+    rest = replace(
+        graph,
+        nodes=tuple(node for node in graph if node not in walk.passed),
+        inputs=(Value(walk.name, (None, total.shape[1])),),
+    )
+    return Ensemble(tuple(trees), grid, selection.shape[1]), clean(rest)
+
+
+class _Walk:
+    """Follows the one path from the input through a graph."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self.passed: list[Node] = []
+        self.name = graph.inputs[0].name
+
+    def _next(self) -> Node | None:
+        """Return the only node that reads the last result, if there is just one."""
+        readers = [node for node in self._graph if self.name in node.inputs]
+        is_output = any(value.name == self.name for value in self._graph.outputs)
+        return readers[0] if len(readers) == 1 and not is_output else None
+
+    def _pass(self, node: Node) -> None:
+        self.passed.append(node)
+        (self.name,) = node.outputs
+
+    def reach(self, *operators: str, constant: int) -> tuple[str, np.ndarray]:
+        """Go on to one of the operators; return its name and its constant operand."""
+        node = self._next()
+        while node is not None and node.op in _PASSING:
+            self._pass(node)
+            node = self._next()
+        if node is None or node.op not in operators or len(node.inputs) != 2:
+            raise _OtherGraph
+        array = self._graph.constants.get(node.inputs[constant])
+        scaled = node.attributes.get("alpha", 1.0) != 1.0
+        transposed = node.attributes.get("transA"), node.attributes.get("transB")
+        if array is None or scaled or (node.op == "Gemm" and transposed != (None, 1)):
+            raise _OtherGraph
+        self._pass(node)
+        return node.op, array
+
+    def sum_over_trees(self, n_trees: int, n_values: int) -> np.ndarray:
+        """Go on as long as rows hold linear combinations of the values of trees.
+
+        Returns
+        -------
+        weights : ndarray of shape (n_trees, n_outputs, n_values)
+        """
+        n_units = n_trees * n_values
+        # One more row, so that rows are not taken for anything else.
+        units = np.eye(n_units, n_units + 1).reshape(n_trees, n_values, -1)
+        start, passed = self.name, len(self.passed)
+        found = None
+        while (node := self._next()) is not None and node.op in _LINEAR:
+            self._pass(node)
+            part = replace(self._graph, nodes=tuple(self.passed[passed:]))
+            result = evaluate(part, {start: units}, operators_of(part))[self.name]
+            if result.ndim == 2 and len(result) == n_units + 1:
+                found = self.name, len(self.passed), result[:-1]
+        if found is None:
+            raise _OtherGraph
+        self.name, kept, sums = found
+        del self.passed[kept:]
+        weights: np.ndarray = sums.reshape(n_trees, n_values, -1).transpose(0, 2, 1)
+        return weights
+
+
+def _selected(selection: np.ndarray) -> np.ndarray:
+    """Return the feature that each row of a matrix selects, -1 for a row of zeros."""
+    if not np.isin(selection, (0, 1)).all() or (selection.sum(axis=1) > 1).any():
+        raise _OtherGraph
+    return np.where(selection.any(axis=1), selection.argmax(axis=1), -1)
+
+
+def _tree(
+    paths: np.ndarray,
+    counts: np.ndarray,
+    values: np.ndarray,
+    splits: Mapping[int, tuple[int, int]],
+) -> Tree:
+    """Return the tree of leaves that are given by their paths.
+
+    Parameters
+    ----------
+    paths : ndarray of shape (n_leaves, n_nodes)
+        1 if a leaf lies below the node, -1 if above, 0 if neither.
+    counts : ndarray of shape (n_leaves,)
+        How many of the comparisons on the path hold; others mark leaves never reached.
+    values : ndarray of shape (n_leaves, n_outputs)
+    splits : mapping of int to (int, int)
+        Feature and edge of each node.
+    """
+    reachable = counts == (paths == 1).sum(axis=1)
+    impossible = (counts > (paths == 1).sum(axis=1)) | (counts < -(paths == -1).sum(axis=1))
+    if not (reachable | impossible).all() or not np.isin(paths, (-1, 0, 1)).all():
+        raise _OtherGraph
+    # Trees are padded with leaves that always hold and add nothing.
+    padding = ~paths.any(axis=1) & ~values.any(axis=1)
+    if (reachable & ~padding).any():
+        reachable &= ~padding
+
+    def grown(leaves: np.ndarray) -> Tree:
+        if len(leaves) == 1:
+            return Leaf(values[leaves[0]])
+        # A node that all these leaves lie below or above, and some on each side.
+        turns = paths[leaves]
+        divides = np.flatnonzero(turns.all(axis=0) & (turns != turns[:1]).any(axis=0))
+        if not len(divides):
+            raise _OtherGraph
+        node = int(divides[0])
+        side = turns[:, node]
+        return Split(*splits[node], grown(leaves[side == 1]), grown(leaves[side == -1]))
+
+    return grown(np.flatnonzero(reachable))

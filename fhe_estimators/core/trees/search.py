@@ -1,0 +1,350 @@
+"""Quantization of tree ensembles: graphs that compute the same, and the cheapest."""
+
+from __future__ import annotations
+
+import warnings
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import numpy as np
+
+from fhe_estimators.core.circuit import Cost, estimated_seconds
+from fhe_estimators.core.graph import Graph
+from fhe_estimators.core.trees.binning import Grid
+from fhe_estimators.core.trees.columns import Column
+from fhe_estimators.core.trees.comparisons import Bits
+from fhe_estimators.core.trees.encoders import (
+    BinEncoder,
+    Columns,
+    LeafDecoder,
+    SumDecoder,
+    ThermometerEncoder,
+)
+from fhe_estimators.core.trees.leaves import (
+    IntegerTrees,
+    numbered_leaves,
+    on_grid,
+    rounded_leaves,
+    rows_of_leaves,
+)
+from fhe_estimators.core.trees.recognize import Ensemble
+from fhe_estimators.core.trees.table_sum import TableSum
+from fhe_estimators.core.trees.tree import Tree, leaves, splits
+from fhe_estimators.exceptions import CompilationError, CostWarning
+
+_ENCODERS = {"integer": BinEncoder, "thermometer": ThermometerEncoder}
+#: Up to so many bins, a table that compares with an edge is cheap.
+_SMALL_BINS = 31
+#: Bits of tables that are tried, and the least that one of so many bits costs, at
+#: ``p_error = 2**-40``: the optimizer's figure, and bytes of keys.
+_TABLE_BITS = (3, 4, 5, 6)
+_OPERATIONS = {0: 0.0, 1: 29e6, 2: 41e6, 3: 69e6, 4: 98e6, 5: 227e6, 6: 526e6, 7: 1.2e9}
+_KEY_BYTES = {0: 0.0, 1: 10e6, 2: 11e6, 3: 19e6, 4: 25e6, 5: 56e6, 6: 124e6, 7: 260e6}
+#: How much more tables cost whose values span at least so many bits; there are no
+#: parameters for the widest, nor for sums that wide without a table.
+_WIDE_VALUES = {0: 1.0, 11: 1.45, 15: 3.5, 17: np.inf}
+_WIDEST_SUM = 40
+#: States of tables that are only looked up in clear.
+_STATES_IN_CLEAR = 16
+#: How wide and noisy columns may be, see `TableSum.columns`: between the least, below
+#: which parameters get no cheaper, and no limit.
+_ROOMS = (8, 8.5, 9, 9.5, 10, 12, np.inf)
+#: A complexity within this factor of another is as good.
+_AS_GOOD = 1.03
+#: Elementary operations that take a server as long as to make a byte of keys ready, and as
+#: a column takes to be sent and decrypted.
+_PER_KEY_BYTE, _PER_COLUMN = 20, 15e6
+#: Estimated seconds a row that are worth a warning, and that are refused.
+_SLOW, _HOPELESS = 60, 3600
+#: Trees that are enough to see how many tables all take.
+_SAMPLE = 16
+#: Rows that the error of rounded leaves is measured on.
+_ROWS = 5_000
+
+
+@dataclass(frozen=True)
+class TreeOptions:
+    """How tree ensembles are quantized.
+
+    Parameters
+    ----------
+    grid : Grid, optional
+        The bins that the client tells apart. By default the thresholds of the ensemble:
+        then nothing is lost, and the client sees the thresholds. Thresholds that are not
+        edges of a given grid move to the nearest edge.
+    leaf_bits : int, optional
+        Bits of the values of one tree's leaves where these are rounded. By default as few
+        as keep `tolerance`.
+    tolerance : float, default=0.005
+        Root mean square of what rounding the leaves may change in an output's scores of the
+        calibration rows, relative to what most of them differ by: their standard deviation,
+        unless a few far ones make that large.
+    wide_tolerance : float, default=0.01
+        The same where the leaves of some tree would span more than seven bits otherwise.
+    saturation : float, optional
+        A difference of scores that counts as much as any larger one, as one of log-odds
+        does. By default the scores themselves tell what most of them differ by.
+    encoding : {'thermometer', 'integer'}, default='thermometer'
+        What is encrypted: a bit for each edge of the grid, or one integer a feature.
+    """
+
+    grid: Grid | None = None
+    leaf_bits: int | None = None
+    tolerance: float = 0.005
+    wide_tolerance: float = 0.01
+    saturation: float | None = None
+    encoding: str = "thermometer"
+
+
+Decoder = SumDecoder | LeafDecoder
+
+
+class _HasCost(Protocol):
+    @property
+    def cost(self) -> Cost: ...
+
+
+_Built = TypeVar("_Built", bound=_HasCost)
+
+
+class TreeGraphs:
+    """The integer graphs of an ensemble: all compute the same, at different costs.
+
+    They compute the rounded sums of the trees, or the number of the leaf of each tree:
+    always of a single tree, and of several whose leaves have several values, the
+    probabilities of classes, or values so far apart that tables of all their digits would
+    cost more, where that takes fewer tables. Numbers lose nothing, and tell the client
+    what each tree gave instead of the sum.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+        Of real thresholds and leaf values.
+    X : ndarray of float of shape (n_samples, n_features)
+        Calibration rows. If there is none, rows are drawn that end in each leaf.
+    options : TreeOptions
+    sample_weight : ndarray of shape (n_samples,), optional
+
+    Attributes
+    ----------
+    trees : list of Tree
+        With integer leaves.
+    encoder : BinEncoder
+    """
+
+    def __init__(
+        self,
+        ensemble: Ensemble,
+        X: np.ndarray,
+        options: TreeOptions,
+        sample_weight: np.ndarray | None = None,
+    ) -> None:
+        grid = options.grid
+        if grid is None:
+            empty = np.empty(0)
+            grid = Grid(
+                [ensemble.thresholds.get(f, empty) for f in range(ensemble.n_features)]
+            )
+        weights = np.ones(len(X)) if sample_weight is None else sample_weight
+        X, weights = X[weights > 0], weights[weights > 0]
+        real = on_grid(ensemble, grid)
+        if len(X):
+            step = -(-len(X) // _ROWS)
+            bins, weights = grid.bins(X[::step]), weights[::step]
+        else:
+            bins = rows_of_leaves(real, [len(edges) for edges in grid.edges], _ROWS)
+            weights = np.ones(len(bins))
+        self.trees, self._decoder = _integer_trees(real, grid, bins, weights, options)
+        used = {split.feature for tree in self.trees for split in splits(tree)}
+        self.encoder = _ENCODERS[options.encoding](*_sent(grid, used))
+        # Of integers, bins are compared in one way or the other, whichever is cheaper.
+        self._encodings = (
+            ("integer", "digits")
+            if options.encoding == "integer" and self.encoder.high > _SMALL_BINS
+            else (options.encoding,)
+        )
+        self._bits = Bits(self.encoder.features, self.encoder.sizes)
+
+    def default(self) -> tuple[Graph, Decoder]:
+        """Return a graph for clear integers, found at once, not the cheapest one."""
+        sums = TableSum.unmerged(self.trees, self._bits, _STATES_IN_CLEAR)
+        return self._graph(sums, self._encodings[0])
+
+    def cheapest(self, build: Callable[[Graph], _Built]) -> tuple[_Built, Decoder]:
+        """Build the graph that is cheapest for server and client.
+
+        Sizes of tables are tried from the one of the lowest estimate on, as long as the
+        estimate is below the best price found; larger ones are not looked at once the
+        estimate rises. For each, it is searched how much room columns can take: parameters
+        come in few levels, and the fewest columns of the cheapest level cost least.
+
+        Parameters
+        ----------
+        build : callable
+            Compiles a graph; the result has a `cost`.
+
+        Returns
+        -------
+        built, decoder
+
+        Raises
+        ------
+        CompilationError
+            If no graph has parameters, or a row would take hours.
+
+        Warns
+        -----
+        CostWarning
+            If a row would take minutes.
+        """
+        sums: dict[int, TableSum] = {}
+        estimates: dict[int, float] = {}
+        for bits, found in zip(
+            _TABLE_BITS,
+            TableSum.of_sizes(self.trees, self._bits, _TABLE_BITS),
+            strict=True,
+        ):
+            sums[bits], estimates[bits] = found, _estimate(found)
+            if estimates[bits] > min(estimates.values()):
+                break
+        ranked = sorted(estimates, key=lambda bits: estimates[bits])
+        self._check_cost(sums[ranked[0]])
+        priced: list[tuple[float, _Built, Decoder]] = []
+        failure = None
+        for bits in ranked:
+            if priced and estimates[bits] >= min(price for price, *_ in priced):
+                break
+            for encoding in self._encodings:
+                try:
+                    priced += self._with_columns(sums[bits], encoding, build)
+                except CompilationError as error:
+                    failure = error
+        if not priced:
+            assert failure is not None
+            raise failure
+        _, built, decoder = min(priced, key=lambda entry: entry[0])
+        return built, decoder
+
+    def _graph(
+        self, sums: TableSum, encoding: str, columns: Sequence[Column] | None = None
+    ) -> tuple[Graph, Decoder]:
+        graph, offset, scales = sums.lowered(columns, encoding)
+        return graph, self._decoder.reading(Columns(scales, offset))
+
+    def _check_cost(self, sums: TableSum) -> None:
+        seconds = estimated_seconds(_work(sums))
+        if seconds < _SLOW:
+            return
+        message = (
+            f"{len(self.trees)} trees take {sums.n_tables} table look-ups: "
+            f"about {seconds:,.0f} s for each encrypted row on this machine. Use fewer or "
+            "smaller trees (n_estimators, max_depth, max_leaf_nodes), or fewer bins "
+            "(n_bits)."
+        )
+        if seconds > _HOPELESS:
+            raise CompilationError(message)
+        warnings.warn(message, CostWarning, stacklevel=2)
+
+    def _with_columns(
+        self, sums: TableSum, encoding: str, build: Callable[[Graph], _Built]
+    ) -> list[tuple[float, _Built, Decoder]]:
+        """Return the price of what is built with several numbers of columns, and it."""
+        found: dict[int, tuple[float, _Built, Decoder]] = {}
+        prices: dict[int, float] = {}
+
+        def price(room: float) -> float:
+            """Return what parameters cost if columns take so much room."""
+            columns = sums.columns(room)
+            number = len(columns)
+            if number not in prices:
+                graph, decoder = self._graph(sums, encoding, columns)
+                try:
+                    built = build(graph)
+                except CompilationError:
+                    if room == _ROOMS[0]:
+                        raise
+                    prices[number] = np.inf
+                else:
+                    cost = built.cost
+                    prices[number] = cost.complexity + _PER_KEY_BYTE * cost.key_bytes
+                    found[number] = prices[number] + _PER_COLUMN * number, built, decoder
+            return prices[number]
+
+        good = price(_ROOMS[0]) * _AS_GOOD
+        bisect_left(_ROOMS, True, key=lambda room: price(room) > good)
+        return list(found.values())
+
+
+def _estimate(sums: TableSum) -> float:
+    """Return a price that no circuit with these tables falls below."""
+    return _work(sums) + _PER_KEY_BYTE * _KEY_BYTES[min(sums.table_bits, max(_KEY_BYTES))]
+
+
+def _work(sums: TableSum) -> float:
+    """Return a complexity that no circuit with these tables falls below."""
+    return sums.n_tables * _OPERATIONS[min(sums.table_bits, max(_OPERATIONS))]
+
+
+def _integer_trees(
+    trees: list[Tree],
+    grid: Grid,
+    bins: np.ndarray,
+    weights: np.ndarray,
+    options: TreeOptions,
+) -> IntegerTrees:
+    """Return trees with the numbers of their leaves, or with rounded leaves."""
+    if len(trees) == 1:
+        return numbered_leaves(trees)
+    rounded = rounded_leaves(
+        trees,
+        bins,
+        weights,
+        options.leaf_bits,
+        options.tolerance,
+        options.wide_tolerance,
+        options.saturation,
+    )
+    if len(next(leaves(rounded.trees[0])).value) == 1 and _width_factor(rounded.trees) == 1:
+        # Numbers save tables only where leaves have several values, or far ones.
+        return rounded
+    return min((rounded, numbered_leaves(trees)), key=lambda found: _expected(found, grid))
+
+
+def _width_factor(trees: Sequence[Tree]) -> float:
+    """Return how much more tables cost because of the widths of the values of trees."""
+    spans = [np.ptp([leaf.value for leaf in leaves(tree)], axis=0).max() for tree in trees]
+    if int(sum(spans)).bit_length() > _WIDEST_SUM:
+        return np.inf
+    # Functions of one feature are written in digits where they need be.
+    looked_up = [
+        int(span).bit_length()
+        for span, tree in zip(spans, trees, strict=True)
+        if len({split.feature for split in splits(tree)}) > 1
+    ]
+    least = max(bits for bits in _WIDE_VALUES if bits <= max(looked_up, default=0))
+    return _WIDE_VALUES[least]
+
+
+def _expected(integer_trees: IntegerTrees, grid: Grid) -> float:
+    """Return about what trees cost, as long as none is merged with another."""
+    features = tuple(range(len(grid.edges)))
+    bits = Bits(features, tuple(map(len, grid.edges)))
+    # Some of the trees tell what all of them take.
+    trees = integer_trees.trees
+    sample = trees[:: -(-len(trees) // _SAMPLE)]
+    sums = TableSum.unmerged(sample, bits, _STATES_IN_CLEAR)
+    n_tables = sums.n_tables * len(trees) / len(sample)
+    per_output = _PER_COLUMN * len(sums.constant)
+    return (n_tables * _OPERATIONS[4] + per_output) * _width_factor(trees)
+
+
+def _sent(grid: Grid, used: set[int]) -> tuple[Grid, tuple[int, ...]]:
+    """Return the grid and the features to send, at least one bit."""
+    if used:
+        return grid, tuple(sorted(used))
+    for feature, edges in enumerate(grid.edges):
+        if len(edges):
+            return grid, (feature,)
+    return Grid([np.zeros(1), *grid.edges[1:]]), (0,)

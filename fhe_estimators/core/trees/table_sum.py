@@ -1,0 +1,436 @@
+"""Integer trees as integer graphs: sums of bits and of table look-ups."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from fhe_estimators.core.graph import Graph, bits_of_range
+from fhe_estimators.core.trees.columns import RADICES, Column, Term, digits, divided
+from fhe_estimators.core.trees.comparisons import Bits
+from fhe_estimators.core.trees.cover import cover, merge
+from fhe_estimators.core.trees.groups import Group, factored
+from fhe_estimators.core.trees.narrow import additive_part
+from fhe_estimators.core.trees.tree import ANY, Tree
+
+
+class Lowered(NamedTuple):
+    """An integer graph, and what its results lack.
+
+    The sum of the trees, of shape (n_rows, n_outputs), is ``results @ scales + offset``
+    with `scales` of shape (n_columns, n_outputs).
+    """
+
+    graph: Graph
+    offset: np.ndarray
+    scales: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class _Tables:
+    """What a group adds to outputs: ``values @ weights``, and functions of one feature.
+
+    Parameters
+    ----------
+    values : ndarray of int64 of shape (states, n_tables)
+    weights : ndarray of int64 of shape (n_tables, n_outputs)
+    source : int or None
+        Tables of one source are never non-zero together.
+    functions : dict of int to ndarray of int64 of shape (n_bins, n_outputs)
+        By feature.
+    """
+
+    values: np.ndarray
+    weights: np.ndarray
+    source: int | None
+    functions: dict[int, np.ndarray]
+
+    def reduced(self) -> _Tables:
+        """Return the same with what the values of a table have in common as a weight."""
+        factors = np.gcd.reduce(self.values, axis=0)
+        weights = factors[:, np.newaxis] * self.weights
+        return replace(self, values=self.values // factors, weights=weights)
+
+    def positive(self) -> _Tables:
+        """Return the same with tables whose values are rather positive than negative."""
+        low, high = self.values.min(axis=0), self.values.max(axis=0)
+        sign = np.where(-low > high, -1, 1)
+        weights = sign[:, np.newaxis] * self.weights
+        return replace(self, values=sign * self.values, weights=weights)
+
+    def narrowed(self, group: Group, bits: Bits) -> _Tables:
+        """Return the same with a narrower table, if there is just one that can be."""
+        if len(self.weights) != 1:
+            return self
+        sizes = dict(zip(bits.features, bits.sizes, strict=True))
+        values, functions = additive_part(group, self.values[:, 0], sizes)
+        if np.ptp(values) >= np.ptp(self.values):
+            return self
+        return _Tables(
+            values[:, np.newaxis],
+            self.weights,
+            None,
+            {f: np.outer(values, self.weights[0]) for f, values in functions.items()},
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class TableSum:
+    """A sum of trees as a constant, functions of one feature, and tables.
+
+    Parameters
+    ----------
+    bits : Bits
+    constant : ndarray of int64 of shape (n_outputs,)
+    singles : sequence of Group
+        Functions of one feature, hence linear in its bits: they cost nothing.
+    groups : sequence of Group
+        Those that need tables.
+    narrow : bool, default=False
+        Whether tables leave to functions of one feature what these can do for them.
+    """
+
+    bits: Bits
+    constant: np.ndarray
+    singles: Sequence[Group]
+    groups: Sequence[Group]
+    narrow: bool = False
+
+    @classmethod
+    def of(cls, trees: Sequence[Tree], bits: Bits, table_bits: int) -> TableSum:
+        """Cover simplified trees by tables of at most `table_bits` bits if possible."""
+        return next(cls.of_sizes(trees, bits, [table_bits]))
+
+    @classmethod
+    def of_sizes(
+        cls, trees: Sequence[Tree], bits: Bits, table_bits: Iterable[int]
+    ) -> Iterator[TableSum]:
+        """Yield covers by tables of several sizes, each once it is asked for.
+
+        Large pieces of a tree make few tables, small ones find more to be merged with:
+        trees are cut in pieces of several sizes, and the fewest tables are taken.
+        """
+
+        @cache
+        def cut(states: int) -> TableSum:
+            return cls.unmerged(trees, bits, states)
+
+        for most_states in (1 << size for size in table_bits):
+            sizes = sorted({min(size, most_states) for size in (4, 8, most_states)})
+            sums = (
+                replace(cut(size), groups=merge(cut(size).groups, most_states), narrow=True)
+                for size in reversed(sizes)
+            )
+            yield min(sums, key=lambda merged: merged.n_tables)
+
+    @classmethod
+    def unmerged(cls, trees: Sequence[Tree], bits: Bits, most_states: int) -> TableSum:
+        """Cover simplified trees, each by itself; see `cover`."""
+        constants, groups = [], []
+        for source, tree in enumerate(trees):
+            constant, covering = cover(tree, source, most_states)
+            constants.append(constant)
+            groups += covering
+        # What is free is set aside first: merged with others it would fill tables.
+        singles = [group for group in groups if len(group.features) == 1]
+        several = [group for group in groups if len(group.features) > 1]
+        return cls(bits, np.sum(constants, axis=0), singles, several)
+
+    @cached_property
+    def _factored(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Tables of each group, of shape (states, n_tables), and their weights."""
+        n_features = max(self.bits.features) + 1
+        return [factored(group.table(n_features)) for group in self.groups]
+
+    @cached_property
+    def _tables(self) -> list[_Tables]:
+        found = [
+            _Tables(values, weights, group.source, {}).positive()
+            for group, (values, weights) in zip(self.groups, self._factored, strict=True)
+        ]
+        # Where weights are needed they are written in digits: the values of a table are,
+        # too, if what they have in common is a weight.
+        if any((np.abs(tables.weights) > 1).any() for tables in found):
+            return [tables.reduced() for tables in found]
+        if not self.narrow:
+            return found
+        # The tables of one tree exclude each other as they are.
+        shared = Counter(tables.source for tables in found)
+        return [
+            tables.narrowed(group, self.bits)
+            if tables.source is None or shared[tables.source] == 1
+            else tables
+            for group, tables in zip(self.groups, found, strict=True)
+        ]
+
+    @property
+    def n_tables(self) -> int:
+        """Number of look-ups."""
+        return sum(len(weights) for _, weights in self._factored)
+
+    @property
+    def table_bits(self) -> int:
+        """Bits that the largest table reads; 0 without tables."""
+        most = max((group.states for group in self.groups), default=1)
+        return (most - 1).bit_length()
+
+    def columns(self, room: float = math.inf) -> list[Column]:
+        """Divide the sum, less a constant, among columns that the client adds up.
+
+        Parameters
+        ----------
+        room : float, default=inf
+            How wide and noisy columns may be, see `divided`. By default each output is one
+            column.
+
+        Returns
+        -------
+        columns : list of Column
+        """
+        endless = room == math.inf or not self.groups
+        if endless:
+            return divided([self._terms(None, False)], len(self.constant))
+        return divided(self._alternatives, len(self.constant), room)
+
+    def lowered(
+        self, columns: Sequence[Column] | None = None, encoding: str = "thermometer"
+    ) -> Lowered:
+        """Return the integer graph.
+
+        Parameters
+        ----------
+        columns : sequence of Column, optional
+            Some `columns` of this sum; by default one for each output.
+        encoding : {'thermometer', 'integer', 'digits'}, default='thermometer'
+            See `Bits.provided`.
+
+        Returns
+        -------
+        lowered : Lowered
+        """
+        columns = self.columns() if columns is None else columns
+        low, high = np.array([(c.low, c.high) for c in columns], np.int64).T
+        scales = np.zeros((len(columns), len(self.constant)), np.int64)
+        for number, column in enumerate(columns):
+            scales[number, column.output] = column.scale
+        linear, spread = self._weights(columns)
+        weights, first = self._indices()
+        used = weights.any(axis=1) | linear.any(axis=1)
+        chain, provided = self.bits.provided(encoding, used)
+        bits, linear = chain.last, linear[provided]
+        # The bits of a feature add up to its function less the value of the last bin.
+        offset = self.constant + sum(h[-1] for h in self._functions.values())
+        if not self.n_tables:
+            chain.add("MatMul", bits, linear, (low, high))
+            return Lowered(chain.graph(), offset, scales)
+
+        states = max(group.states for group in self.groups)
+        ends = (-first.max(), states - 1 - first.min())
+        index = chain.add("MatMul", bits, weights[provided], ends)
+        if first.any():
+            index = chain.add("Add", index, first[np.newaxis], (0, states - 1))
+        tables = np.concatenate(
+            [np.pad(t.values, ((0, states - len(t.values)), (0, 0))) for t in self._tables],
+            axis=1,
+        )
+        shift, of_tables = _shifts(columns, tables, len(self.bits))
+        tables -= of_tables
+        ends = (tables.min(), tables.max())
+        looked_up = chain.add("TableLookup", index, tables, ends, first=0)
+        bounds = low - shift, high - shift
+        total = chain.add("MatMul", looked_up, spread, bounds)
+        if linear.any():
+            free = chain.add("MatMul", bits, linear, _free_bounds(columns))
+            chain.add("Add", total, free, bounds)
+        return Lowered(chain.graph(), offset + shift @ scales, scales)
+
+    @cached_property
+    def _alternatives(self) -> list[list[Term]]:
+        return [self._terms(radix, True) for radix in RADICES]
+
+    def _terms(self, radix: int | None, by_sign: bool) -> list[Term]:
+        """Return what groups and functions of a feature add to outputs, by source.
+
+        Parameters
+        ----------
+        radix : int or None
+            See `digits`.
+        by_sign : bool
+            Whether tables that are taken from an output are terms of columns that are.
+        """
+        terms: list[Term] = []
+        row = len(self.bits)
+        for tables in self._tables:
+            rows = np.arange(row, row + len(tables.weights))
+            terms += _table_terms(tables, radix, rows, by_sign)
+            row += len(tables.weights)
+        for feature, values in self._functions.items():
+            sources = {s.source for s in self.singles if s.features == {feature}}
+            taken = any(feature in tables.functions for tables in self._tables)
+            # Less the value of the last bin, it is zero where the tree's is not.
+            alone = len(sources) == 1 and not taken and not values[-1].any()
+            source = sources.pop() if alone else None
+            start = self.bits.place(feature, 0)
+            rows = np.arange(start, start + len(values) - 1)
+            terms += _function_terms(values - values[-1], radix, rows, source)
+        return sorted(terms, key=lambda term: (term.source is None, term.source or 0))
+
+    @cached_property
+    def _functions(self) -> dict[int, np.ndarray]:
+        """The sum of the functions of each feature, of shape (n_bins, n_outputs)."""
+        functions: dict[int, np.ndarray] = {}
+        for group in self.singles:
+            (feature,) = group.features
+            values = group.evaluate(self.bits.all_bins(feature))
+            functions[feature] = functions.get(feature, 0) + values
+        for tables in self._tables:
+            for feature, values in tables.functions.items():
+                functions[feature] = functions.get(feature, 0) + values
+        return functions
+
+    def _weights(self, columns: Sequence[Column]) -> tuple[np.ndarray, np.ndarray]:
+        """Return the weights of bits and of tables, of shape (n, n_columns)."""
+        shape = len(self.bits) + self.n_tables, len(columns)
+        weights = np.zeros(shape, np.int64)
+        for number, column in enumerate(columns):
+            for term in column.terms:
+                weights[term.rows, number] += term.weights
+        return weights[: len(self.bits)], weights[len(self.bits) :]
+
+    def _indices(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return what makes the index of each table from the bits.
+
+        Returns
+        -------
+        weights : ndarray of int64 of shape (n_bits, n_tables)
+        first : ndarray of int64 of shape (n_tables,)
+        """
+        weights = np.zeros((len(self.bits), len(self.groups)), np.int64)
+        first = np.zeros(len(self.groups), np.int64)
+        for number, group in enumerate(self.groups):
+            for feature, edges, weight in group.digits():
+                for edge in edges:
+                    weights[self.bits.place(feature, edge), number] += weight
+            step = group.states // (len(group.gates) + 1)
+            # [low < bin <= high] = [bin <= high] - [bin <= low]
+            for feature, low, high in group.gates:
+                if high < ANY[1]:
+                    weights[self.bits.place(feature, high), number] += step
+                else:
+                    first[number] += step
+                if low > ANY[0]:
+                    weights[self.bits.place(feature, low), number] -= step
+        counts = [len(tables.weights) for tables in self._tables]
+        return np.repeat(weights, counts, axis=1), np.repeat(first, counts)
+
+
+def _table_terms(
+    tables: _Tables, radix: int | None, rows: np.ndarray, by_sign: bool
+) -> Iterator[Term]:
+    """Yield the terms of the tables of a group."""
+    # A constant can be added to a table that has one place to go to.
+    own = np.abs(tables.weights).sum() == 1
+    sign = -1 if own and by_sign and tables.weights.sum() < 0 else 1
+    for scale, digit in digits(sign * tables.weights, radix):
+        sums, noise = tables.values @ digit, (digit**2).sum(axis=0)
+        movable = bool(own and digit.sum() > 0)
+        for output in np.flatnonzero(digit.any(axis=0)).tolist():
+            yield Term(
+                output,
+                sign * scale,
+                min(0, int(sums[:, output].min())),
+                max(0, int(sums[:, output].max())),
+                int(noise[output]),
+                tables.source,
+                movable,
+                rows,
+                digit[:, output],
+            )
+
+
+def _function_terms(
+    values: np.ndarray, radix: int | None, rows: np.ndarray, source: int | None
+) -> Iterator[Term]:
+    """Yield the terms of functions of a bin, of shape (n_bins, n_outputs).
+
+    A function `h` that is zero for the last bin is ``sum_j (h(j) - h(j + 1)) [bin <= j]``.
+    """
+    for scale, digit in digits(values, radix):
+        weights = -np.diff(digit, axis=0)
+        for output in np.flatnonzero(digit.any(axis=0)).tolist():
+            yield Term(
+                output,
+                scale,
+                int(digit[:, output].min()),
+                int(digit[:, output].max()),
+                0,
+                source,
+                False,
+                rows,
+                weights[:, output],
+            )
+
+
+def _shifts(
+    columns: Sequence[Column], tables: np.ndarray, first_row: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what is taken from columns and tables so that they need few bits.
+
+    Integers of so many bits start from zero, or lie around it: the narrower is taken.
+
+    Parameters
+    ----------
+    columns : sequence of Column
+    tables : ndarray of int64 of shape (n_states, n_tables)
+    first_row : int
+        That of the first table, in terms.
+
+    Returns
+    -------
+    of_columns : ndarray of int64 of shape (n_columns,)
+    of_tables : ndarray of int64 of shape (n_tables,)
+        As much together.
+    """
+    found = []
+    low, high = tables.min(axis=0), tables.max(axis=0)
+    width = max(1, *(column.width for column in columns))
+    for lowest in (0, -1 << width - 1):
+        highest = lowest + (1 << width) - 1
+        least, most = high - highest, low - lowest
+        of_columns = np.zeros(len(columns), np.int64)
+        of_tables = np.zeros(len(low), np.int64)
+        for number, column in enumerate(columns):
+            own = [int(t.rows[0]) - first_row for t in column.terms if t.movable]
+            of_tables[own] = np.clip(0, least[own], most[own])
+            total = of_tables[own].sum()
+            left = np.clip(total, column.high - highest, column.low - lowest) - total
+            for table in own:
+                moved = np.clip(of_tables[table] + left, least[table], most[table])
+                left -= moved - of_tables[table]
+                of_tables[table] = moved
+            of_columns[number] = of_tables[own].sum()
+        ends = [
+            (low - of_tables).min(),
+            (high - of_tables).max(),
+            *(column.low - of for column, of in zip(columns, of_columns, strict=True)),
+            *(column.high - of for column, of in zip(columns, of_columns, strict=True)),
+        ]
+        found.append((bits_of_range(min(ends), max(ends)), of_columns, of_tables))
+    _, of_columns, of_tables = min(found, key=lambda entry: entry[0])
+    return of_columns, of_tables
+
+
+def _free_bounds(columns: Sequence[Column]) -> tuple[np.ndarray, np.ndarray]:
+    """Return bounds of what functions of one feature add to each column."""
+    free = [[term for term in column.terms if not term.noise] for column in columns]
+    lows, highs = (
+        np.array([sum(getattr(term, end) for term in terms) for terms in free], np.int64)
+        for end in ("low", "high")
+    )
+    return lows, highs

@@ -1,7 +1,0 @@
-"""Rewrites of float graphs: each keeps the meaning, in one graph or in parts."""
-
-from fhe_estimators.rewrite._clean import clean
-from fhe_estimators.rewrite._cut import cut
-from fhe_estimators.rewrite._prologue import split_prologue
-
-__all__ = ["clean", "cut", "split_prologue"]

@@ -1,0 +1,171 @@
+"""Ranges hold by construction: no input whatever makes an integer wrap."""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from fhe_estimators import LinearRegression, Ridge
+from fhe_estimators.core.circuit._packing import Packing
+from fhe_estimators.core.engine import ClearEngine, run_clear
+from fhe_estimators.core.frontends.torch import export_linear
+from fhe_estimators.core.integers import BitWidths
+from fhe_estimators.core.lowering import to_quantized_module
+
+finite = st.floats(allow_nan=False, allow_infinity=False, width=64)
+
+
+@st.composite
+def models(draw):
+    """A linear map, the rows that it is calibrated on, and bits."""
+    n_features, n_outputs = draw(st.integers(1, 6)), draw(st.integers(1, 3))
+    unit = st.floats(-1e6, 1e6, allow_nan=False)
+    coef = draw(arrays(np.float64, (n_outputs, n_features), elements=unit))
+    intercept = draw(arrays(np.float64, (n_outputs,), elements=unit))
+    rows = draw(arrays(np.float64, (draw(st.integers(1, 8)), n_features), elements=unit))
+    bits = BitWidths(draw(st.integers(1, 16)), draw(st.integers(1, 16)))
+    return to_quantized_module(export_linear(coef, intercept, "identity"), [rows], bits)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(models(), st.data())
+def test_no_input_leaves_the_declared_ranges(module, data):
+    """The checking engine raises if any integer leaves its range."""
+    module.compile(engine=ClearEngine())
+    (source,) = module.graph.inputs
+    rows = data.draw(arrays(np.float64, (4, source.shape[1]), elements=finite))
+    q = module.quantize_input(rows)
+    assert q.min() >= source.low
+    assert q.max() <= source.high
+    clear = module.quantized_forward(q)
+    np.testing.assert_array_equal(module.quantized_forward(q, fhe="execute"), clear)
+    np.testing.assert_array_equal(module.quantized_forward(q, fhe="simulate"), clear)
+    assert np.isfinite(module.dequantize_output(clear)).all()
+
+
+@settings(max_examples=100, deadline=None)
+@given(models())
+def test_declared_ranges_are_reached(module):
+    """They are not only safe but tight: some corner of the inputs attains them."""
+    (source,), (output,) = module.graph.inputs, module.graph.outputs
+    (node,) = module.graph.nodes
+    weights = module.graph.constants[node.inputs[1]]
+    corners = np.where(weights.T > 0, source.high, source.low)
+    others = np.where(weights.T > 0, source.low, source.high)
+    results = run_clear(module.graph, [np.concatenate([corners, others])])[0]
+    assert results.max() == output.high
+    assert results.min() == output.low
+
+
+@pytest.mark.fhe
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@given(arrays(np.float64, (7, 3), elements=finite))
+def test_execute_is_clear_for_any_input(rows):
+    """Encrypted, in one row a ciphertext and in several, whatever the numbers."""
+    model = _ridge()
+    clear = model.quantized_module.quantized_forward(model.quantize_input(rows))
+    circuit = model.fhe_circuit
+    q = model.quantize_input(rows)
+    np.testing.assert_array_equal(circuit.encrypt_run_decrypt(q), clear)
+    np.testing.assert_array_equal(circuit.encrypt_run_decrypt(q[:1]), clear[:1])
+
+
+_MODELS = []
+
+
+def _ridge():
+    if not _MODELS:
+        rng = np.random.default_rng(0)
+        X = rng.normal(size=(40, 3)) * [1, 1e3, 1e-3]
+        _MODELS.append(Ridge(alpha=1e-9).fit(X, X.sum(axis=1)))
+        _MODELS[0].compile()
+    return _MODELS[0]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_packing_is_exact(data):
+    """Results of several rows are read off their weighted sum, whatever they are."""
+    bits = data.draw(st.integers(1, 20))
+    packing = Packing(data.draw(st.integers(1, 62 // bits)), bits)
+    low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+    n_rows = data.draw(st.integers(1, 9))
+    results = data.draw(arrays(np.int64, (n_rows, 2), elements=st.integers(low, high)))
+    packed = packing.pack(results)
+    assert len(packed) == -(-n_rows // packing.slots)
+    np.testing.assert_array_equal(packing.unpack(packed, n_rows), results)
+
+
+@pytest.mark.fhe
+def test_arrays_of_any_layout_are_encrypted_right():
+    """The engine encrypts arrays that are not C-contiguous to wrong values; we copy."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40, 6))
+    model = LinearRegression().fit(X, X @ np.arange(6))
+    circuit = model.compile()
+    q = model.quantize_input(X[:8])
+    clear = model.quantized_module.quantized_forward(q)
+    layouts = [np.asfortranarray(q), np.repeat(q, 2, axis=1)[:, ::2], q[::-1][::-1]]
+    for layout in layouts[:2]:
+        assert not layout.flags.c_contiguous
+    program = circuit._program(circuit._plan(4))
+    for layout in layouts:
+        np.testing.assert_array_equal(circuit.encrypt_run_decrypt(layout), clear)
+        rows = np.asfortranarray(layout[: program.rows])
+        np.testing.assert_array_equal(
+            program.decrypt(program.run(program.encrypt(rows)))[0], clear[: len(rows)]
+        )
+    # The hazard is real: without the copy the same rows give something else.
+    assert len(rows) > 1
+    raw = program._client.encrypt(np.asfortranarray(q[: len(rows)]))
+    assert not np.array_equal(program.decrypt(program.run((raw,)))[0], clear[: len(rows)])
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_what_is_no_number_is_refused(bad):
+    model = _ridge()
+    rows = np.zeros((2, 3))
+    rows[1, 2] = bad
+    with pytest.raises(ValueError, match=r"NaN|infinity"):
+        model.predict(rows)
+    with pytest.raises(ValueError, match="nan or infinity"):
+        model.quantized_module.quantize_input(rows)
+
+
+def test_circuit_refuses_integers_out_of_range():
+    model = _ridge()
+    circuit = model.fhe_circuit
+    for wrong, words in [
+        (np.full((1, 3), 128), "128"),
+        (np.zeros((1, 2), int), "shape"),
+        (np.zeros((1, 3)), "integers"),
+        (np.zeros(3, int), "shape"),
+    ]:
+        with pytest.raises(ValueError, match=words):
+            circuit.encrypt_run_decrypt(wrong)
+    with pytest.raises(TypeError, match="1 inputs"):
+        circuit.encrypt_run_decrypt()
+    with pytest.raises(ValueError, match="1 row"):
+        circuit.encrypt(np.zeros((2, 3), int))
+
+
+def test_many_rows_in_clear_are_computed_as_few():
+    """They are computed in blocks; what is wrong with one row is still an error."""
+    model = _ridge()
+    rows = np.random.default_rng(1).normal(size=(150_001, 3)) * [1, 1e3, 1e-3]
+    few = np.concatenate([model.predict(part) for part in np.array_split(rows, 60)])
+    np.testing.assert_array_equal(model.predict(rows), few)
+    rows[-1, -1] = np.inf
+    with pytest.raises(ValueError, match="nan or infinity"):
+        model.quantized_module.scores(rows)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(models(), st.data())
+def test_scores_are_those_of_the_integers(module, data):
+    """Integers that are held by floats give the same scores, exactly."""
+    shape = (3, module.graph.inputs[0].shape[1])
+    rows = data.draw(arrays(np.float64, shape, elements=finite))
+    integers = module.quantized_forward(module.quantize_input(rows))
+    np.testing.assert_array_equal(module.scores(rows), module.dequantize_output(integers))

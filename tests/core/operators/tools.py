@@ -1,0 +1,76 @@
+"""What the tests of the integer meaning share."""
+
+from dataclasses import replace
+
+import numpy as np
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from fhe_estimators.core.engine import ClearEngine, run_clear
+from fhe_estimators.core.graph import FLOAT, Graph, Value, check
+from fhe_estimators.core.integers import BitWidths, Rounding
+from fhe_estimators.core.numpy_module import NumpyModule
+from fhe_estimators.core.operators import supported
+from fhe_estimators.core.quantization import quantize
+from fhe_estimators.core.rewrite import cut
+from fhe_estimators.quantization import QuantizedModule
+
+bits = st.integers(3, 8)
+seeds = st.integers(0, 2**32 - 1)
+examples = settings(max_examples=12, deadline=None, derandomize=True)
+
+
+def float_graph(nodes, constants, shape):
+    """Return a legal graph from "x", rows of a shape, to the result of the last node."""
+    graph = Graph(
+        tuple(nodes),
+        (Value("x", (None, *shape)),),
+        (Value(nodes[-1].outputs[0]),),
+        constants,
+    )
+    return check(graph, FLOAT, supported())
+
+
+def quantized(graph, rows, n_bits, weight_bits=None):
+    encrypted, clear = cut(graph)
+    bit_widths = BitWidths(n_bits, weight_bits or n_bits)
+    module = quantize(encrypted, [rows], bit_widths)
+    return QuantizedModule(*module, NumpyModule(clear))
+
+
+def whole(graph, rows, n_bits, weight_bits=None, rounding=Rounding()):  # noqa: B008
+    """Return all of a graph as a quantized module: nothing stays with the client."""
+    bit_widths = BitWidths(n_bits, weight_bits or n_bits)
+    integers = quantize(graph, [rows], bit_widths, rounding=rounding)
+    last = replace(graph, nodes=(), inputs=graph.outputs, constants={}, values={})
+    return QuantizedModule(*integers, NumpyModule(last))
+
+
+def compared(module, graph, rows):
+    """Return the results of a module, and those of the float graph for its integers."""
+    quantizer = module.input_quantizers[0]
+    meant = quantizer.dequant(quantizer.quant(rows))
+    with np.errstate(all="ignore"):
+        expected = np.asarray(NumpyModule(graph)(meant), float)
+    result = module.scores(rows)
+    assert result.shape == expected.shape
+    return result, expected
+
+
+def count_tables(module):
+    return sum(node.op == "TableLookup" for node in module.graph)
+
+
+def check_ranges(module, seed):
+    """Run any integers of the input range, corners included, on the engine that checks."""
+    graph = module.graph
+    (value,) = graph.inputs
+    generator = np.random.default_rng(seed)
+    shape = (6, *value.shape[1:])
+    q = generator.integers(value.low, value.high, shape, endpoint=True)
+    q[4:] = np.where(generator.random(shape) < 0.5, value.low, value.high)[4:]
+    q[0], q[1] = value.low, value.high
+    module.compile(engine=ClearEngine())
+    (expected,) = run_clear(graph, [q])
+    for fhe in ("simulate", "execute"):
+        np.testing.assert_array_equal(module.quantized_forward(q, fhe=fhe), expected)

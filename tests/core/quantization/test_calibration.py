@@ -1,0 +1,161 @@
+"""Ranges of inputs and weights fitted to data."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fhe_estimators.core.integers.weights import fit_weights
+from fhe_estimators.core.quantization import InputRange, image
+
+
+@pytest.fixture
+def rows():
+    rng = np.random.default_rng(0)
+    return np.stack([rng.exponential(size=400), rng.uniform(size=400)], axis=1)
+
+
+def test_range_holds_the_data_and_grows_with_bits(rows):
+    widths = []
+    for n_bits in (1, 4, 8, 16):
+        known = InputRange.of(rows, n_bits)
+        # Most of the data is inside, whatever the bits; all of it from 8 bits on.
+        inside = ((rows >= known.low) & (rows <= known.high)).mean(axis=0)
+        assert (inside >= (1 if n_bits >= 8 else 0.9)).all()
+        widths.append(known.high - known.low)
+    assert (np.diff(widths, axis=0) >= 0).all()
+    assert (widths[-1] <= 2 * np.ptp(rows, axis=0) + 1e-12).all()
+    assert widths[0][0] < np.ptp(rows[:, 0])  # the exponential feature's long tail
+
+
+@pytest.mark.parametrize(("n_bits", "least"), [(3, 1.1), (8, 2)])
+def test_margin_lowers_the_error_on_unseen_rows(n_bits, least):
+    """That is what it is for: less expected squared error than the plain range."""
+    rng = np.random.default_rng(1)
+    gain = []
+    for _ in range(40):
+        seen, unseen = rng.exponential(size=(200, 1)), rng.exponential(size=5000)
+        known = InputRange.of(seen, n_bits)
+        errors = []
+        for low, high in ((known.low[0], known.high[0]), (seen.min(), seen.max())):
+            step = (high - low) / (2**n_bits - 1)
+            rounded = np.clip(np.rint((unseen - low) / step) * step + low, low, high)
+            errors.append(np.mean((rounded - unseen) ** 2))
+        gain.append(errors[1] / errors[0])
+    assert np.median(gain) > least
+
+
+def test_flags_and_constants_get_no_margin():
+    X = np.stack([np.ones(90), np.arange(90) % 2, np.arange(90) % 5], axis=1)
+    known = InputRange.of(X, 16)
+    np.testing.assert_array_equal(known.low, [1, 0, 0])
+    np.testing.assert_array_equal(known.high, [1, 1, 4])
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_weights_are_repetitions(seed):
+    """A row of weight k counts as k rows, one of weight 0 as none."""
+    rng = np.random.default_rng(seed)
+    X, weights = rng.normal(size=(30, 2)), rng.integers(0, 4, 30)
+    weights[0] = 1
+    weighted = InputRange.of(X, 8, weights)
+    repeated = InputRange.of(np.repeat(X, weights, axis=0), 8)
+    np.testing.assert_array_equal(weighted.low, repeated.low)
+    np.testing.assert_array_equal(weighted.high, repeated.high)
+
+
+def test_union(rows):
+    first, second = InputRange.of(rows[:200], 8), InputRange.of(rows[200:] + 5, 8)
+    union = first.union(second)
+    np.testing.assert_array_equal(union.low, first.low)
+    np.testing.assert_array_equal(union.high, second.high)
+
+
+def test_image_holds_what_lies_between_the_ends(rows):
+    """Also of a function with its extremes inside of the range, or undefined in part."""
+    known = InputRange(np.array([-2.0, -1.0]), np.array([3.0, 4.0]))
+    squares, logarithms = image(lambda X: (X**2, np.log(X)), [rows], [known])
+    np.testing.assert_allclose(squares.low, [0, 0], atol=0.02)
+    np.testing.assert_array_equal(squares.high, [9, 16])
+    np.testing.assert_array_equal(logarithms.high, np.log([3, 4]))
+    assert np.isfinite(logarithms.low).all()
+
+
+def test_image_is_of_rows_in_the_range_that_count(rows):
+    """A function of two features needs rows: ends alone do not tell its range."""
+    known, weights = InputRange(np.zeros(2), np.ones(2)), np.zeros(len(rows))
+    weights[0] = 1
+    rows[0], rows[1] = [2.0, -0.5], [0.0, 1.0]
+    (difference,) = image(lambda X: (X[:, :1] - X[:, 1:],), [rows], [known], weights)
+    np.testing.assert_array_equal((difference.low, difference.high), ([0], [1]))
+
+
+# Weights -------------------------------------------------------------------------------
+
+
+def correlated(n_rows=300, n_features=12, seed=0):
+    rng = np.random.default_rng(seed)
+    factors = rng.normal(size=(n_rows, 3))
+    X = factors @ rng.normal(size=(3, n_features)) + 0.1 * rng.normal(
+        size=(n_rows, n_features)
+    )
+    weights = rng.normal(size=(n_features, 2))
+    return X, weights
+
+
+def error_of(q, target, integers, scale, shift):
+    return np.mean((q @ (scale * integers) + shift - target) ** 2, axis=0)
+
+
+@pytest.mark.parametrize("limit", [1, 3, 7, 127])
+def test_fitted_weights_beat_rounded_ones(limit):
+    """On rows that were not seen, as integers of few bits make errors that correlate."""
+    gains = []
+    for seed in range(10):
+        X, weights = correlated(600, seed=seed)
+        step = np.ptp(X, axis=0) / 15
+        q = np.rint(X / step)
+        real, target = step[:, None] * weights, X @ weights
+        half = slice(0, 300), slice(300, 600)
+        fitted = fit_weights(q[half[0]], target[half[0]], real, np.ones(300), limit)
+        assert np.abs(fitted[0]).max() <= limit
+        plain_scale = np.abs(real).max(axis=0) / limit
+        plain = np.rint(real / plain_scale)
+        shift = target[half[0]].mean(axis=0) - q[half[0]].mean(axis=0) @ (
+            plain_scale * plain
+        )
+        gains.append(
+            error_of(q[half[1]], target[half[1]], plain, plain_scale, shift)
+            / error_of(q[half[1]], target[half[1]], *fitted)
+        )
+    assert np.median(gains) > 1.5
+
+
+def test_no_error_where_none_is_needed():
+    """Integer weights and exact inputs are reproduced, bias included."""
+    rng = np.random.default_rng(0)
+    q = rng.integers(-8, 8, (50, 4)).astype(float)
+    weights = np.array([[7], [-3], [0], [1]]) * 0.25
+    integers, scale, shift = fit_weights(q, q @ weights + 3, weights, np.ones(50), 7)
+    np.testing.assert_array_equal(integers[:, 0], [7, -3, 0, 1])
+    np.testing.assert_allclose(scale, 0.25)
+    np.testing.assert_allclose(shift, 3)
+
+
+@pytest.mark.parametrize("n_rows", [1, 2, 40])
+def test_degenerate_data(n_rows):
+    """One row, constant features, more features than rows, all weights zero."""
+    q = np.zeros((n_rows, 6))
+    q[:, 0] = 5
+    for weights in (np.zeros((6, 1)), np.ones((6, 1)), np.full((6, 1), 1e-320)):
+        integers, scale, shift = fit_weights(q, q @ weights, weights, np.ones(n_rows), 127)
+        assert np.isfinite(scale).all()
+        assert (scale > 0).all()
+        np.testing.assert_allclose(q @ (scale * integers) + shift, q @ weights, atol=1e-9)
+
+
+def test_many_features_are_rounded_one_by_one():
+    rng = np.random.default_rng(0)
+    q, weights = rng.normal(size=(5, 2100)), rng.normal(size=(2100, 1))
+    integers, scale, _ = fit_weights(q, q @ weights, weights, np.ones(5), 127)
+    np.testing.assert_array_equal(integers, np.rint(weights / scale))

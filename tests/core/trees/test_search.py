@@ -1,0 +1,210 @@
+"""The search for the cheapest graph, and what it says of cost."""
+
+import pickle
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from fhe_estimators import CompilationError, CostWarning
+from fhe_estimators.core.trees import (
+    Bits,
+    Ensemble,
+    Grid,
+    Leaf,
+    Split,
+    TableSum,
+    TreeGraphs,
+    TreeOptions,
+)
+from fhe_estimators.core.trees import search as trees_module
+from fhe_estimators.core.trees.encoders import BinEncoder, ThermometerEncoder
+
+
+def ensemble(n_trees=12, depth=3, n_features=6, n_edges=7, seed=0):
+    random = np.random.default_rng(seed)
+
+    def grow(left):
+        if not left:
+            return Leaf(random.normal(size=1))
+        feature, edge = random.integers(n_features), random.integers(n_edges)
+        return Split(int(feature), int(edge), grow(left - 1), grow(left - 1))
+
+    thresholds = {feature: np.arange(n_edges) + 0.5 for feature in range(n_features)}
+    X = random.integers(0, n_edges + 1, size=(300, n_features)).astype(float)
+    return Ensemble(tuple(grow(depth) for _ in range(n_trees)), thresholds, n_features), X
+
+
+def graphs(**options):
+    trees, X = ensemble()
+    return TreeGraphs(trees, X, TreeOptions(**options))
+
+
+def table_bits(graph):
+    (node,) = (node for node in graph if node.op == "TableLookup")
+    return graph.value(node.inputs[0]).bits
+
+
+def n_columns(graph):
+    return graph.outputs[0].shape[1]
+
+
+def sum_of_tables(found, table_bits):
+    bits = Bits(found.encoder.features, found.encoder.sizes)
+    return TableSum.of(found.trees, bits, table_bits)
+
+
+def numbers_of_columns(found):
+    """Return how many columns sums of tables of three bits can have."""
+    sums = sum_of_tables(found, 3)
+    return {len(sums.columns(room)) for room in trees_module._ROOMS}
+
+
+def builder(price):
+    """Return a compiler for which a graph costs `price` of it, and what it compiled."""
+    compiled = []
+
+    def build(graph):
+        compiled.append(graph)
+        cost = SimpleNamespace(complexity=price(graph), key_bytes=0)
+        return SimpleNamespace(cost=cost, graph=graph)
+
+    return build, compiled
+
+
+def test_fewest_columns_that_are_as_good():
+    """Noise leaves a step between few levels: the search finds where it is."""
+    found = graphs()
+    numbers = numbers_of_columns(found)
+    assert len(numbers) > 2
+    for step in numbers:
+        build, _ = builder(lambda graph, n=step: 1e12 if n_columns(graph) >= n else 2e12)
+        built, _ = found.cheapest(build)
+        assert n_columns(built.graph) == step
+
+
+def test_keys_and_columns_have_a_price(monkeypatch):
+    """Few columns, or small keys, are worth a little more work, but not much more."""
+    fewest = min(numbers_of_columns(graphs()))
+    for work, pays in ((1e6, False), (1e9, True)):
+        build, _ = builder(lambda graph, w=work: 1e9 + w * (n_columns(graph) == fewest))
+        built, _ = graphs().cheapest(build)
+        assert (n_columns(built.graph) > fewest) is pays
+
+    for least in ("_OPERATIONS", "_KEY_BYTES"):
+        monkeypatch.setattr(trees_module, least, dict.fromkeys(range(8), 0.0))
+
+    def build(graph):
+        small = table_bits(graph) == 3
+        cost = SimpleNamespace(
+            complexity=1.1e9 if small else 1e9, key_bytes=20e6 if small else 50e6
+        )
+        return SimpleNamespace(cost=cost, graph=graph)
+
+    assert table_bits(graphs().cheapest(build)[0].graph) == 3
+
+
+@pytest.mark.parametrize("best", [3, 4, 5])
+def test_cheapest_size_of_tables(best, monkeypatch):
+    for least in ("_OPERATIONS", "_KEY_BYTES"):
+        monkeypatch.setattr(trees_module, least, dict.fromkeys(range(8), 0.0))
+    build, _ = builder(lambda graph: 1.0 if table_bits(graph) == best else 2.0)
+    built, _ = graphs().cheapest(build)
+    assert table_bits(built.graph) == best
+
+
+def test_sizes_that_cannot_be_best_are_not_compiled():
+    found = graphs()
+    estimates = {
+        bits: trees_module._estimate(sum_of_tables(found, bits)) for bits in (3, 4)
+    }
+    cheaper = min(estimates, key=estimates.get)
+    build, compiled = builder(lambda graph: 0)
+    found.cheapest(build)
+    assert {table_bits(graph) for graph in compiled} == {cheaper}
+
+
+def test_a_graph_without_parameters_is_passed_over():
+    def price(graph):
+        if n_columns(graph) < 4 or table_bits(graph) == 3:
+            raise CompilationError("no parameters")
+        return 1e12
+
+    build, _ = builder(price)
+    built, _ = graphs().cheapest(build)
+    assert table_bits(built.graph) > 3
+    assert n_columns(built.graph) >= 4
+
+    def never(graph):
+        raise CompilationError("no parameters")
+
+    with pytest.raises(CompilationError, match="no parameters"):
+        graphs().cheapest(builder(never)[0])
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"), [("_SLOW", CostWarning), ("_HOPELESS", CompilationError)]
+)
+def test_too_large_an_ensemble(limit, expected, monkeypatch):
+    """Says what it would cost, and which parameters make it smaller."""
+    monkeypatch.setattr(trees_module, "_SLOW", 0)
+    monkeypatch.setattr(trees_module, limit, 0)
+    build, _ = builder(lambda graph: 1.0)
+    message = r"12 trees take \d+ table look-ups: about .* s .*max_depth.*n_bits"
+    if expected is CostWarning:
+        with pytest.warns(CostWarning, match=message):
+            graphs().cheapest(build)
+    else:
+        with pytest.raises(CompilationError, match=message):
+            graphs().cheapest(build)
+
+
+def test_sums_that_were_compared_are_not_kept():
+    """They would make the file of a model several times larger."""
+    found = graphs()
+    found.default()
+    before = len(pickle.dumps(found))
+    found.cheapest(builder(lambda graph: 1.0)[0])
+    assert len(pickle.dumps(found)) < 1.01 * before
+    assert len(pickle.dumps(sum_of_tables(found, 3))) > before
+    loaded = pickle.loads(pickle.dumps(found))
+    for trees in (found, loaded):
+        assert sum_of_tables(trees, 3).n_tables > 0
+    graph, again = (sum_of_tables(t, 3).lowered().graph for t in (found, loaded))
+    for name, array in graph.constants.items():
+        np.testing.assert_array_equal(array, again.constants[name])
+
+
+def test_only_features_that_are_compared_are_sent():
+    trees, X = ensemble()
+    wider = Ensemble(trees.trees, trees.thresholds, 9)
+    found = TreeGraphs(wider, np.pad(X, ((0, 0), (0, 3))), TreeOptions())
+    assert found.encoder.features == tuple(range(6))
+
+
+def test_constant_trees_still_send_something():
+    constant = Ensemble((Leaf(np.array([3.0])),) * 2, {}, 2)
+    for grid in (None, Grid([np.empty(0), np.array([1.5])])):
+        found = TreeGraphs(constant, np.zeros((5, 2)), TreeOptions(grid=grid))
+        graph, decoder = found.default()
+        assert graph.inputs[0].shape == (None, 1)
+        assert decoder.dequant(np.zeros((1, 1), int)) == [[6.0]]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "encoder"), [("thermometer", ThermometerEncoder), ("integer", BinEncoder)]
+)
+def test_encodings(encoding, encoder):
+    found = graphs(encoding=encoding)
+    assert type(found.encoder) is encoder
+    graph, _ = found.default()
+    assert graph.inputs[0].high == found.encoder.high
+
+
+def test_digits_are_compared_where_bins_are_many():
+    trees, X = ensemble(n_edges=40)
+    found = TreeGraphs(trees, X, TreeOptions(encoding="integer"))
+    build, compiled = builder(lambda graph: 1e12 - len(graph.nodes))
+    built, _ = found.cheapest(build)
+    assert any(node.op == "ExtractBits" for node in built.graph)
+    assert any(node.op != "ExtractBits" for graph in compiled for node in graph)
