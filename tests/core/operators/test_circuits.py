@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from tests.core.integers.test_arithmetic import SPLIT
 
 from fhe_estimators.core.circuit._bounds import extremes
 from fhe_estimators.core.engine import ConcreteEngine
 from fhe_estimators.core.graph import Node
 from fhe_estimators.core.operators import supported
+from tests.core.integers.test_arithmetic import SPLIT
 from tests.core.operators.test_pieces import STEPS
 from tests.core.operators.tools import float_graph, whole
 
