@@ -8,8 +8,11 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 from fhe_estimators.exceptions import AccuracyWarning, BitWidthError, CompilationError
+from fhe_estimators.torch import compile_torch_model
 from tests.random_networks import random_case
 
 #: Seeds of networks that have at least two layers with rounded sums, and few tables.
@@ -66,3 +69,19 @@ def test_encrypted_is_clear_where_sums_are_rounded_twice(seed):
     q = module.quantize_input(case.X[:3])
     clear = module.quantized_forward(q)
     np.testing.assert_array_equal(module.quantized_forward(q, fhe="execute"), clear)
+
+
+@pytest.mark.simulate
+@pytest.mark.parametrize("rounding", ["exact", "approximate"])
+def test_twenty_layers(rounding):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        layers = [nn.Linear(4, 4), nn.ReLU()] * 19
+        net = nn.Sequential(*layers, nn.Linear(4, 2))
+    X = np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32)
+    module = compile_torch_model(net, X, n_bits=4, rounding=rounding, rounding_bits=3)
+    q = module.quantize_input(X)
+    clear, simulated = (module.quantized_forward(q, fhe=f) for f in ("disable", "simulate"))
+    assert simulated.shape == clear.shape
+    if rounding == "exact":
+        np.testing.assert_array_equal(simulated, clear)
