@@ -1,0 +1,106 @@
+"""Gamma regression that predicts on encrypted data."""
+
+from __future__ import annotations
+
+from sklearn import linear_model
+
+from fhe_estimators._linear import LINEAR_CONSTRAINTS, GeneralizedLinearMixin
+
+__all__ = ["GammaRegressor"]
+
+
+class GammaRegressor(GeneralizedLinearMixin, linear_model.GammaRegressor):
+    """Gamma regression that predicts on encrypted data.
+
+    For positive targets that spread the more the larger they are; fitted as by
+    scikit-learn, in clear. With ``fhe="execute"`` rows are encrypted, the raw score
+    ``X @ coef_.T + intercept_`` is computed on encrypted integers without a bootstrap, and
+    the client decrypts it and takes its exponential, the prediction, in clear.
+
+    Parameters
+    ----------
+    alpha : float, default=1.0
+        Strength of the penalty on squared coefficients; 0 for none.
+    fit_intercept : bool, default=True
+        Whether to fit an intercept; without, it is zero.
+    solver : {'lbfgs', 'newton-cholesky'}, default='lbfgs'
+        Algorithm. The second suits many rows and few features.
+    max_iter : int, default=100
+        Most iterations of the solver.
+    tol : float, default=1e-4
+        Size of the gradient at which the solver stops.
+    warm_start : bool, default=False
+        Whether `fit` starts from the result of the last `fit`.
+    verbose : int, default=0
+        How much `fit` prints; zero is nothing.
+    n_bits : int or dict, default=8
+        Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 7 bits up
+        to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
+    range_margin : 'auto' or float, default='auto'
+        How far beyond the training rows a feature may lie before it is clipped, on either
+        side, as a part of its range, up to 1000. The grid stays as fine: inputs get
+        ``log2(1 + 2 * range_margin)`` bits more, rounded up. ``"auto"`` takes no more bits
+        and chooses the margin with the least expected error for rows like those of
+        training.
+    p_error : float, default=2**-64
+        Probability that a decrypted score is wrong. Smaller is slower; see the README.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features,)
+        Weights of the features.
+    intercept_ : float
+        What is added to the weighted sum.
+    n_features_in_ : int
+        Number of features.
+    onnx_model_ : onnx.ModelProto
+        The fitted model, in floating point, with the link.
+    quantized_module_ : QuantizedModule
+        The integer graph with its quantizers.
+    fhe_circuit_ : Circuit
+        The compiled circuit; absent before `compile`.
+
+    See Also
+    --------
+    sklearn.linear_model.GammaRegressor : The mirrored class.
+
+    Examples
+    --------
+    >>> from fhe_estimators import GammaRegressor
+    >>> X, y = [[0, 0], [1, 0], [0, 1], [2, 2]], [1, 2, 3, 9]
+    >>> model = GammaRegressor(alpha=0.1, n_bits=12).fit(X, y)
+    >>> model.predict(X).round(2)
+    array([1.38, 1.88, 2.54, 8.73])
+    """
+
+    _parameter_constraints = {
+        **linear_model.GammaRegressor._parameter_constraints,
+        **LINEAR_CONSTRAINTS,
+    }
+
+    def __init__(
+        self,
+        *,
+        alpha=1.0,
+        fit_intercept=True,
+        solver="lbfgs",
+        max_iter=100,
+        tol=0.0001,
+        warm_start=False,
+        verbose=0,
+        n_bits=8,
+        range_margin="auto",
+        p_error=2**-64,
+    ):
+        super().__init__(
+            alpha=alpha,
+            fit_intercept=fit_intercept,
+            solver=solver,
+            max_iter=max_iter,
+            tol=tol,
+            warm_start=warm_start,
+            verbose=verbose,
+        )
+        self.n_bits = n_bits
+        self.range_margin = range_margin
+        self.p_error = p_error

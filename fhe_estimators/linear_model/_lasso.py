@@ -1,0 +1,119 @@
+"""The lasso that predicts on encrypted data."""
+
+from __future__ import annotations
+
+from sklearn import linear_model
+
+from fhe_estimators._linear import LINEAR_CONSTRAINTS, LinearRegressorMixin
+
+__all__ = ["Lasso"]
+
+
+class Lasso(LinearRegressorMixin, linear_model.Lasso):
+    """Lasso regression that predicts on encrypted data.
+
+    Least squares with a penalty on magnitudes of coefficients, which sets some to zero,
+    fitted as by scikit-learn, in clear. With ``fhe="execute"`` rows are encrypted, the raw
+    score ``X @ coef_.T + intercept_`` is computed on encrypted integers without a
+    bootstrap, and what the client decrypts is the prediction.
+
+    Parameters
+    ----------
+    alpha : float, default=1.0
+        Strength of the penalty; close to 0, use `LinearRegression`.
+    fit_intercept : bool, default=True
+        Whether to fit an intercept; without, it is zero.
+    precompute : bool or array-like of shape (n_features, n_features), default=False
+        Whether to compute the Gram matrix first, which helps with many rows; or that
+        matrix.
+    copy_X : bool, default=True
+        Whether `fit` leaves `X` as it is; False allows it to write there.
+    max_iter : int, default=1000
+        Most passes over the coefficients.
+    tol : float, default=1e-4
+        Size of the updates, then of the duality gap, at which `fit` stops.
+    warm_start : bool, default=False
+        Whether `fit` starts from the result of the last `fit`.
+    positive : bool, default=False
+        Whether coefficients must not be negative.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the order of coefficients if `selection` is ``'random'``.
+    selection : {'cyclic', 'random'}, default='cyclic'
+        Whether coefficients are updated in turn or in random order.
+    n_bits : int or dict, default=8
+        Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 7 bits up
+        to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
+    range_margin : 'auto' or float, default='auto'
+        How far beyond the training rows a feature may lie before it is clipped, on either
+        side, as a part of its range, up to 1000. The grid stays as fine: inputs get
+        ``log2(1 + 2 * range_margin)`` bits more, rounded up. ``"auto"`` takes no more bits
+        and chooses the margin with the least expected error for rows like those of
+        training.
+    p_error : float, default=2**-64
+        Probability that a decrypted score is wrong. Smaller is slower; see the README.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
+        Weights of the features.
+    intercept_ : float or ndarray of shape (n_targets,)
+        What is added to the weighted sum.
+    n_features_in_ : int
+        Number of features.
+    onnx_model_ : onnx.ModelProto
+        The fitted model, in floating point, with the link.
+    quantized_module_ : QuantizedModule
+        The integer graph with its quantizers.
+    fhe_circuit_ : Circuit
+        The compiled circuit; absent before `compile`.
+
+    See Also
+    --------
+    sklearn.linear_model.Lasso : The mirrored class.
+
+    Examples
+    --------
+    >>> from fhe_estimators import Lasso
+    >>> X, y = [[0, 0], [1, 0], [0, 1], [2, 2]], [3, 4, 5, 9]
+    >>> model = Lasso(alpha=0.1, n_bits=12).fit(X, y)
+    >>> model.predict(X).round(2)
+    array([3.13, 4.04, 5.04, 8.78])
+    """
+
+    _parameter_constraints = {
+        **linear_model.Lasso._parameter_constraints,
+        **LINEAR_CONSTRAINTS,
+    }
+
+    def __init__(
+        self,
+        alpha=1.0,
+        *,
+        fit_intercept=True,
+        precompute=False,
+        copy_X=True,
+        max_iter=1000,
+        tol=0.0001,
+        warm_start=False,
+        positive=False,
+        random_state=None,
+        selection="cyclic",
+        n_bits=8,
+        range_margin="auto",
+        p_error=2**-64,
+    ):
+        super().__init__(
+            alpha=alpha,
+            fit_intercept=fit_intercept,
+            precompute=precompute,
+            copy_X=copy_X,
+            max_iter=max_iter,
+            tol=tol,
+            warm_start=warm_start,
+            positive=positive,
+            random_state=random_state,
+            selection=selection,
+        )
+        self.n_bits = n_bits
+        self.range_margin = range_margin
+        self.p_error = p_error

@@ -1,0 +1,118 @@
+"""Ridge classification that predicts on encrypted data."""
+
+from __future__ import annotations
+
+from sklearn import linear_model
+
+from fhe_estimators._linear import LINEAR_CONSTRAINTS, LinearClassifierMixin
+
+__all__ = ["RidgeClassifier"]
+
+
+class RidgeClassifier(LinearClassifierMixin, linear_model.RidgeClassifier):
+    """Ridge classification that predicts on encrypted data.
+
+    Ridge regression on labels -1 and 1, fitted as by scikit-learn, in clear. With
+    ``fhe="execute"`` rows are encrypted, the raw score ``X @ coef_.T + intercept_`` is
+    computed on encrypted integers without a bootstrap, and the client decrypts it and takes
+    the label in clear.
+
+    Parameters
+    ----------
+    alpha : float, default=1.0
+        Strength of the penalty on squared coefficients; 0 for none.
+    fit_intercept : bool, default=True
+        Whether to fit an intercept; without, it is zero.
+    copy_X : bool, default=True
+        Whether `fit` leaves `X` as it is; False allows it to write there.
+    max_iter : int or None, default=None
+        Most iterations of an iterative solver; None leaves it to the solver.
+    tol : float, default=1e-4
+        Precision at which an iterative solver stops.
+    class_weight : dict, 'balanced' or None, default=None
+        How much an error on each class counts. ``'balanced'`` makes all classes count the
+        same however rare, None makes all rows do.
+    solver : {'auto', 'svd', 'cholesky', 'lsqr', 'sparse_cg', 'sag', 'saga', 'lbfgs'}, \
+        default='auto'
+        Algorithm. ``'auto'`` picks one; ``'lbfgs'`` is the one for `positive`.
+    positive : bool, default=False
+        Whether coefficients must not be negative.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the order of rows in ``'sag'`` and ``'saga'``.
+    n_bits : int or dict, default=8
+        Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 7 bits up
+        to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
+    range_margin : 'auto' or float, default='auto'
+        How far beyond the training rows a feature may lie before it is clipped, on either
+        side, as a part of its range, up to 1000. The grid stays as fine: inputs get
+        ``log2(1 + 2 * range_margin)`` bits more, rounded up. ``"auto"`` takes no more bits
+        and chooses the margin with the least expected error for rows like those of
+        training.
+    p_error : float, default=2**-64
+        Probability that a decrypted score is wrong. Smaller is slower; see the README.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features,) or (n_classes, n_features)
+        Weights of the features.
+    intercept_ : ndarray of shape (1,) or (n_classes,)
+        What is added to the weighted sum.
+    classes_ : ndarray of shape (n_classes,)
+        The labels.
+    n_features_in_ : int
+        Number of features.
+    onnx_model_ : onnx.ModelProto
+        The fitted model, in floating point, with the link.
+    quantized_module_ : QuantizedModule
+        The integer graph with its quantizers.
+    fhe_circuit_ : Circuit
+        The compiled circuit; absent before `compile`.
+
+    See Also
+    --------
+    sklearn.linear_model.RidgeClassifier : The mirrored class.
+
+    Examples
+    --------
+    >>> from fhe_estimators import RidgeClassifier
+    >>> X, y = [[0, 0], [1, 0], [0, 2], [1, 3]], [0, 0, 1, 1]
+    >>> model = RidgeClassifier().fit(X, y)
+    >>> model.predict(X)
+    array([0, 0, 1, 1])
+    """
+
+    _parameter_constraints = {
+        **linear_model.RidgeClassifier._parameter_constraints,
+        **LINEAR_CONSTRAINTS,
+    }
+
+    def __init__(
+        self,
+        alpha=1.0,
+        *,
+        fit_intercept=True,
+        copy_X=True,
+        max_iter=None,
+        tol=0.0001,
+        class_weight=None,
+        solver="auto",
+        positive=False,
+        random_state=None,
+        n_bits=8,
+        range_margin="auto",
+        p_error=2**-64,
+    ):
+        super().__init__(
+            alpha=alpha,
+            fit_intercept=fit_intercept,
+            copy_X=copy_X,
+            max_iter=max_iter,
+            tol=tol,
+            class_weight=class_weight,
+            solver=solver,
+            positive=positive,
+            random_state=random_state,
+        )
+        self.n_bits = n_bits
+        self.range_margin = range_margin
+        self.p_error = p_error
