@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from sklearn.base import is_classifier
 from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import _check_categorical_features
 
 from fhe_estimators._columns import categories_refused, names_of
 from fhe_estimators._config import IN_FIT, current_mode
 from fhe_estimators._fit import refuse
-from fhe_estimators._tree_based import SklearnTreesMixin, TreeMixin
+from fhe_estimators._tree_based import TREE_CONSTRAINTS, SklearnTreesMixin, TreeMixin
 
 if TYPE_CHECKING:
     from fhe_estimators.core.frontends.trees import TreeArrays
@@ -36,6 +37,9 @@ class BoostingMixin(TreeMixin):
 
 class GradientBoostingMixin(BoostingMixin, SklearnTreesMixin):
     """For scikit-learn's gradient boosting."""
+
+    # What an estimator predicts first is not encrypted.
+    _fhe_constraints = {**TREE_CONSTRAINTS, "init": [StrOptions({"zero"}), None]}
 
     _rows_are_validated = True
 

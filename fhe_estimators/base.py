@@ -105,6 +105,7 @@ class FHEMixin(FollowingMixin):
     #: The mirrored class, if it is one of this package.
     _mirrors: ClassVar[type | None] = None
 
+    _parameter_constraints: ClassVar[dict[str, list[Any]]]
     n_bits: Any
     p_error: float
     onnx_model_: ModelProto
@@ -112,12 +113,19 @@ class FHEMixin(FollowingMixin):
     _input_range: InputRange
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Give the class `fit` (and `partial_fit`) with the parent's signature."""
+        """Give the class `fit` with the parent's signature, and all constraints.
+
+        `partial_fit` too, where the parent has it. Constraints are the parent's and those
+        of the parameters that the family adds.
+        """
         for name in ("fit", "partial_fit"):
             parents = getattr(super(), name, None)
             if parents is not None and name not in vars(cls):
                 lowered = lowered_after(parents, incremental=name == "partial_fit")
                 setattr(cls, name, lowered)
+        constraints = getattr(cls, "_parameter_constraints", None)
+        if constraints is not None:
+            cls._parameter_constraints = {**constraints, **cls._fhe_constraints}
         super().__init_subclass__(**kwargs)
 
     def __sklearn_tags__(self) -> Tags:

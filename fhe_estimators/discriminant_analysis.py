@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sklearn import discriminant_analysis
 
-from fhe_estimators._linear import LINEAR_CONSTRAINTS, LinearClassifierMixin
+from fhe_estimators._linear import LinearClassifierMixin
 
 __all__ = [
     "LinearDiscriminantAnalysis",
@@ -79,11 +79,6 @@ class LinearDiscriminantAnalysis(
     >>> model.predict(X)
     array([0, 0, 0, 1, 1, 1])
     """
-
-    _parameter_constraints = {
-        **discriminant_analysis.LinearDiscriminantAnalysis._parameter_constraints,
-        **LINEAR_CONSTRAINTS,
-    }
 
     def __init__(
         self,

@@ -136,11 +136,6 @@ class GaussianNB(_NaiveBayesMixin, naive_bayes.GaussianNB):
     array([0, 1, 2])
     """
 
-    _parameter_constraints = {
-        **naive_bayes.GaussianNB._parameter_constraints,
-        **FHE_CONSTRAINTS,
-    }
-
     def __init__(
         self,
         *,
@@ -274,11 +269,6 @@ class BernoulliNB(_NaiveBayesMixin, naive_bayes.BernoulliNB):
     >>> model.predict([[1, 0, 0], [0, 1, 1]])
     array([0, 1])
     """
-
-    _parameter_constraints = {
-        **naive_bayes.BernoulliNB._parameter_constraints,
-        **FHE_CONSTRAINTS,
-    }
 
     def __init__(
         self,

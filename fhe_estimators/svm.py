@@ -5,7 +5,6 @@ from __future__ import annotations
 from sklearn import svm
 
 from fhe_estimators._linear import (
-    LINEAR_CONSTRAINTS,
     LinearClassifierMixin,
     LinearRegressorMixin,
 )
@@ -92,11 +91,6 @@ class LinearSVC(LinearClassifierMixin, svm.LinearSVC):
     >>> model.predict(X)
     array([0, 0, 1, 1])
     """
-
-    _parameter_constraints = {
-        **svm.LinearSVC._parameter_constraints,
-        **LINEAR_CONSTRAINTS,
-    }
 
     def __init__(
         self,
@@ -206,11 +200,6 @@ class LinearSVR(LinearRegressorMixin, svm.LinearSVR):
     >>> model.predict(X).round(2)
     array([3., 4., 5., 9.])
     """
-
-    _parameter_constraints = {
-        **svm.LinearSVR._parameter_constraints,
-        **LINEAR_CONSTRAINTS,
-    }
 
     def __init__(
         self,

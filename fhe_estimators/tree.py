@@ -5,7 +5,6 @@ from __future__ import annotations
 from sklearn import tree
 
 from fhe_estimators._tree_based import (
-    TREE_CONSTRAINTS,
     ForestClassifierMixin,
     ForestRegressorMixin,
 )
@@ -95,11 +94,6 @@ class DecisionTreeClassifier(ForestClassifierMixin, tree.DecisionTreeClassifier)
     >>> model.predict([[0, 0], [1, 4]])
     array([0, 1])
     """
-
-    _parameter_constraints = {
-        **tree.DecisionTreeClassifier._parameter_constraints,
-        **TREE_CONSTRAINTS,
-    }
 
     def __init__(
         self,
@@ -218,11 +212,6 @@ class DecisionTreeRegressor(ForestRegressorMixin, tree.DecisionTreeRegressor):
     >>> model.predict([[0, 0], [1, 4]])
     array([1., 8.])
     """
-
-    _parameter_constraints = {
-        **tree.DecisionTreeRegressor._parameter_constraints,
-        **TREE_CONSTRAINTS,
-    }
 
     def __init__(
         self,

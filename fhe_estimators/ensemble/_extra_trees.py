@@ -5,7 +5,6 @@ from __future__ import annotations
 from sklearn import ensemble
 
 from fhe_estimators._tree_based import (
-    TREE_CONSTRAINTS,
     ForestClassifierMixin,
     ForestRegressorMixin,
 )
@@ -111,11 +110,6 @@ class ExtraTreesClassifier(ForestClassifierMixin, ensemble.ExtraTreesClassifier)
     >>> model.predict([[0, 0], [1, 4]])
     array([0, 1])
     """
-
-    _parameter_constraints = {
-        **ensemble.ExtraTreesClassifier._parameter_constraints,
-        **TREE_CONSTRAINTS,
-    }
 
     def __init__(
         self,
@@ -260,11 +254,6 @@ class ExtraTreesRegressor(ForestRegressorMixin, ensemble.ExtraTreesRegressor):
     >>> model.predict([[0, 0], [1, 4]]).round(1)
     array([1., 8.])
     """
-
-    _parameter_constraints = {
-        **ensemble.ExtraTreesRegressor._parameter_constraints,
-        **TREE_CONSTRAINTS,
-    }
 
     def __init__(
         self,

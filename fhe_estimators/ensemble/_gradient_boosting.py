@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from sklearn import ensemble
-from sklearn.utils._param_validation import StrOptions
 
 from fhe_estimators._boosting import GradientBoostingMixin
-from fhe_estimators._tree_based import TREE_CONSTRAINTS
 from fhe_estimators.base import FHEClassifierMixin, FHERegressorMixin
 
 __all__ = ["GradientBoostingClassifier", "GradientBoostingRegressor"]
@@ -113,12 +111,6 @@ class GradientBoostingClassifier(
     >>> model.predict([[0, 0], [1, 4]])
     array([0, 1])
     """
-
-    _parameter_constraints = {
-        **ensemble.GradientBoostingClassifier._parameter_constraints,
-        **TREE_CONSTRAINTS,
-        "init": [StrOptions({"zero"}), None],
-    }
 
     def __init__(
         self,
@@ -277,12 +269,6 @@ class GradientBoostingRegressor(
     >>> model.predict([[0, 0], [1, 4]]).round(1)
     array([1., 8.])
     """
-
-    _parameter_constraints = {
-        **ensemble.GradientBoostingRegressor._parameter_constraints,
-        **TREE_CONSTRAINTS,
-        "init": [StrOptions({"zero"}), None],
-    }
 
     def __init__(
         self,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from sklearn import ensemble
 
 from fhe_estimators._boosting import HistGradientBoostingMixin
-from fhe_estimators._tree_based import TREE_CONSTRAINTS
 from fhe_estimators.base import FHEClassifierMixin, FHERegressorMixin
 
 __all__ = ["HistGradientBoostingClassifier", "HistGradientBoostingRegressor"]
@@ -115,11 +114,6 @@ class HistGradientBoostingClassifier(
     >>> model.predict([[0, 0], [1, 4]])
     array([0, 1])
     """
-
-    _parameter_constraints = {
-        **ensemble.HistGradientBoostingClassifier._parameter_constraints,
-        **TREE_CONSTRAINTS,
-    }
 
     def __init__(
         self,
@@ -282,11 +276,6 @@ class HistGradientBoostingRegressor(
     >>> model.predict([[0, 0], [1, 4]]).round(1)
     array([1., 8.])
     """
-
-    _parameter_constraints = {
-        **ensemble.HistGradientBoostingRegressor._parameter_constraints,
-        **TREE_CONSTRAINTS,
-    }
 
     def __init__(
         self,

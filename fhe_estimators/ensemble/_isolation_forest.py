@@ -11,7 +11,7 @@ from sklearn.ensemble._iforest import _average_path_length
 from sklearn.utils.validation import check_is_fitted
 
 from fhe_estimators._config import IN_FIT, current_mode
-from fhe_estimators._tree_based import TREE_CONSTRAINTS, SklearnTreesMixin
+from fhe_estimators._tree_based import SklearnTreesMixin
 
 if TYPE_CHECKING:
     from fhe_estimators.core.frontends.trees import TreeArrays
@@ -92,11 +92,6 @@ class IsolationForest(SklearnTreesMixin, ensemble.IsolationForest):
     >>> model.predict(X)
     array([ 1,  1,  1,  1, -1])
     """
-
-    _parameter_constraints = {
-        **ensemble.IsolationForest._parameter_constraints,
-        **TREE_CONSTRAINTS,
-    }
 
     def __init__(
         self,

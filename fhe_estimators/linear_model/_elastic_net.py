@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sklearn import linear_model
 
-from fhe_estimators._linear import LINEAR_CONSTRAINTS, LinearRegressorMixin
+from fhe_estimators._linear import LinearRegressorMixin
 
 __all__ = ["ElasticNet"]
 
@@ -81,11 +81,6 @@ class ElasticNet(LinearRegressorMixin, linear_model.ElasticNet):
     >>> model.predict(X).round(2)
     array([3.16, 4.14, 4.97, 8.73])
     """
-
-    _parameter_constraints = {
-        **linear_model.ElasticNet._parameter_constraints,
-        **LINEAR_CONSTRAINTS,
-    }
 
     def __init__(
         self,

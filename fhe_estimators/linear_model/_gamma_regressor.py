@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sklearn import linear_model
 
-from fhe_estimators._linear import LINEAR_CONSTRAINTS, GeneralizedLinearMixin
+from fhe_estimators._linear import GeneralizedLinearMixin
 
 __all__ = ["GammaRegressor"]
 
@@ -72,11 +72,6 @@ class GammaRegressor(GeneralizedLinearMixin, linear_model.GammaRegressor):
     >>> model.predict(X).round(2)
     array([1.38, 1.88, 2.54, 8.73])
     """
-
-    _parameter_constraints = {
-        **linear_model.GammaRegressor._parameter_constraints,
-        **LINEAR_CONSTRAINTS,
-    }
 
     def __init__(
         self,

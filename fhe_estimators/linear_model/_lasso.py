@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sklearn import linear_model
 
-from fhe_estimators._linear import LINEAR_CONSTRAINTS, LinearRegressorMixin
+from fhe_estimators._linear import LinearRegressorMixin
 
 __all__ = ["Lasso"]
 
@@ -79,11 +79,6 @@ class Lasso(LinearRegressorMixin, linear_model.Lasso):
     >>> model.predict(X).round(2)
     array([3.13, 4.04, 5.04, 8.78])
     """
-
-    _parameter_constraints = {
-        **linear_model.Lasso._parameter_constraints,
-        **LINEAR_CONSTRAINTS,
-    }
 
     def __init__(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sklearn import linear_model
 
-from fhe_estimators._linear import LINEAR_CONSTRAINTS, LinearRegressorMixin
+from fhe_estimators._linear import LinearRegressorMixin
 
 __all__ = ["LinearRegression"]
 
@@ -71,11 +71,6 @@ class LinearRegression(LinearRegressorMixin, linear_model.LinearRegression):
     >>> [node.op_type for node in model.onnx_model.graph.node]
     ['Gemm']
     """
-
-    _parameter_constraints = {
-        **linear_model.LinearRegression._parameter_constraints,
-        **LINEAR_CONSTRAINTS,
-    }
 
     def __init__(
         self,

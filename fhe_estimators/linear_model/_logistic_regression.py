@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sklearn import linear_model
 
-from fhe_estimators._linear import LINEAR_CONSTRAINTS, LinearClassifierMixin
+from fhe_estimators._linear import LinearClassifierMixin
 
 __all__ = ["LogisticRegression"]
 
@@ -101,11 +101,6 @@ class LogisticRegression(LinearClassifierMixin, linear_model.LogisticRegression)
     >>> model.predict_proba([[1, 1]]).round(1)
     array([[0.6, 0.4]])
     """
-
-    _parameter_constraints = {
-        **linear_model.LogisticRegression._parameter_constraints,
-        **LINEAR_CONSTRAINTS,
-    }
 
     def __init__(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sklearn import linear_model
 
-from fhe_estimators._linear import LINEAR_CONSTRAINTS, GeneralizedLinearMixin
+from fhe_estimators._linear import GeneralizedLinearMixin
 
 __all__ = ["PoissonRegressor"]
 
@@ -74,11 +74,6 @@ class PoissonRegressor(GeneralizedLinearMixin, linear_model.PoissonRegressor):
     >>> [node.op_type for node in model.onnx_model.graph.node]
     ['Gemm', 'Exp']
     """
-
-    _parameter_constraints = {
-        **linear_model.PoissonRegressor._parameter_constraints,
-        **LINEAR_CONSTRAINTS,
-    }
 
     def __init__(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sklearn import linear_model
 
-from fhe_estimators._linear import LINEAR_CONSTRAINTS, LinearRegressorMixin
+from fhe_estimators._linear import LinearRegressorMixin
 
 __all__ = ["Ridge"]
 
@@ -77,11 +77,6 @@ class Ridge(LinearRegressorMixin, linear_model.Ridge):
     >>> model.quantized_module.input_quantizers[0].n_bits
     12
     """
-
-    _parameter_constraints = {
-        **linear_model.Ridge._parameter_constraints,
-        **LINEAR_CONSTRAINTS,
-    }
 
     def __init__(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sklearn import linear_model
 
-from fhe_estimators._linear import LINEAR_CONSTRAINTS, LinearClassifierMixin
+from fhe_estimators._linear import LinearClassifierMixin
 
 __all__ = ["RidgeClassifier"]
 
@@ -80,11 +80,6 @@ class RidgeClassifier(LinearClassifierMixin, linear_model.RidgeClassifier):
     >>> model.predict(X)
     array([0, 0, 1, 1])
     """
-
-    _parameter_constraints = {
-        **linear_model.RidgeClassifier._parameter_constraints,
-        **LINEAR_CONSTRAINTS,
-    }
 
     def __init__(
         self,

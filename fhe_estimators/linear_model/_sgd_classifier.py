@@ -5,7 +5,6 @@ from __future__ import annotations
 from sklearn import linear_model
 
 from fhe_estimators._linear import (
-    LINEAR_CONSTRAINTS,
     LinearClassifierMixin,
 )
 
@@ -113,11 +112,6 @@ class SGDClassifier(LinearClassifierMixin, linear_model.SGDClassifier):
     >>> model.predict_proba(X).shape
     (4, 2)
     """
-
-    _parameter_constraints = {
-        **linear_model.SGDClassifier._parameter_constraints,
-        **LINEAR_CONSTRAINTS,
-    }
 
     def __init__(
         self,

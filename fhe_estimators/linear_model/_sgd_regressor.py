@@ -5,7 +5,6 @@ from __future__ import annotations
 from sklearn import linear_model
 
 from fhe_estimators._linear import (
-    LINEAR_CONSTRAINTS,
     LinearRegressorMixin,
 )
 
@@ -102,11 +101,6 @@ class SGDRegressor(LinearRegressorMixin, linear_model.SGDRegressor):
     >>> model.predict(X).round(2)
     array([2.1 , 3.76, 4.  , 9.19])
     """
-
-    _parameter_constraints = {
-        **linear_model.SGDRegressor._parameter_constraints,
-        **LINEAR_CONSTRAINTS,
-    }
 
     def __init__(
         self,

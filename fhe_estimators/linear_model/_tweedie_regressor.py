@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sklearn import linear_model
 
-from fhe_estimators._linear import LINEAR_CONSTRAINTS, GeneralizedLinearMixin
+from fhe_estimators._linear import GeneralizedLinearMixin
 
 __all__ = ["TweedieRegressor"]
 
@@ -78,11 +78,6 @@ class TweedieRegressor(GeneralizedLinearMixin, linear_model.TweedieRegressor):
     >>> model.predict(X).round(2)
     array([1.39, 1.87, 2.63, 8.96])
     """
-
-    _parameter_constraints = {
-        **linear_model.TweedieRegressor._parameter_constraints,
-        **LINEAR_CONSTRAINTS,
-    }
 
     def __init__(
         self,
