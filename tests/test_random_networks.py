@@ -26,6 +26,14 @@ def compiled(case):
         return case.compiled()
 
 
+def integers_of(value, seed):
+    """Return integers in the range of an input, whether or not a row gives them."""
+    random = np.random.default_rng(seed)
+    q = random.integers(value.low, value.high, (30, *value.shape[1:]), endpoint=True)
+    q[15:] = np.where(random.random(q[15:].shape) < 0.5, value.low, value.high)
+    return q
+
+
 def check_simulation(seed):
     case = random_case(seed)
     try:
@@ -34,7 +42,8 @@ def check_simulation(seed):
         # Without rounding, or rounded to so many bits, sums may be too wide.
         assert case.options["rounding"] is None or case.options["rounding_bits"] != "auto"
         return
-    q = module.quantize_input(case.X)
+    (value,) = module.graph.inputs
+    q = np.concatenate([module.quantize_input(case.X[:30]), integers_of(value, seed)])
     clear = module.quantized_forward(q)
     simulated = module.quantized_forward(q, fhe="simulate")
     if case.options["rounding"] != "approximate":

@@ -21,6 +21,7 @@ from threading import Lock
 from typing import Any, NoReturn
 
 import numpy as np
+from scipy.cluster.hierarchy import DisjointSet
 
 from fhe_estimators.core.engine._memory import kept_memory
 from fhe_estimators.core.engine._program import Facts, Integers
@@ -34,6 +35,11 @@ logger = logging.getLogger(__name__)
 
 #: The property of a computation of the engine that says whether it can be negative.
 _SIGNED = "fhe_estimators.signed"
+#: The engine's operations that only move integers.
+_MOVES = {
+    *("assign_static", "broadcast_to", "concatenate", "copy", "expand_dims", "identity"),
+    *("index_static", "reshape", "squeeze", "transpose"),
+}
 
 
 @cache
@@ -48,9 +54,29 @@ def _signs() -> Any:
 
     class Signs(GraphProcessor):  # type: ignore[misc]
         def apply(self, graph: Any) -> None:
-            for node in graph.query_nodes():
-                if node.properties.get(_SIGNED):
-                    node.output.dtype.is_signed = True
+            nodes = graph.query_nodes(ordered=True)
+            # What only moves integers has operands and a result of one kind. Some of it
+            # stands between tensors whose ranges are declared.
+            alike = DisjointSet(nodes)
+            for node in nodes:
+                if node.properties.get("name") in _MOVES:
+                    for operand in graph.ordered_preds_of(node):
+                        if operand.output.is_encrypted:
+                            alike.merge(node, operand)
+            signed = {
+                alike[node]
+                for node in nodes
+                if node.properties.get(_SIGNED, node.output.dtype.is_signed)
+            }
+            for node in nodes:
+                if alike[node] not in signed or node.output.dtype.is_signed:
+                    continue
+                node.output.dtype.is_signed = True
+                if not node.properties.get(_SIGNED):
+                    # Its width is that of numbers without a sign.
+                    width = node.properties.get("bit_width_hint", 0)
+                    width = max(width, node.output.dtype.bit_width) + 1
+                    node.properties["bit_width_hint"] = width
 
     return Signs()
 
@@ -225,6 +251,7 @@ def _traced(graph: Graph, fhe: Any) -> Callable[[Node], Callable[..., Any]]:
             # Room for the last entry after rounding: it never overflows.
             bits = max(1, (len(table) - 1).bit_length()) + lsbs
             index = fhe.hint(x - first, bit_width=bits)
+            index.computation.properties[_SIGNED] = False
             if lsbs:
                 # The engine must not protect from overflows: it takes every difference of
                 # the widths before and behind the rounding for one, and reads the width
