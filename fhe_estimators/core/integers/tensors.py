@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fhe_estimators.exceptions import GraphError
+
 RealFunction = Callable[[np.ndarray], np.ndarray]
 Layout = Callable[[np.ndarray], np.ndarray]
 
@@ -86,6 +88,12 @@ class Encrypted:
     whole : bool, default=False
         Whether a table has to read every bit: the integers are an index, or each of them
         counts.
+
+    Raises
+    ------
+    GraphError
+        If a scale is zero, or a number is not finite, or a range is empty: whoever made the
+        tensor is wrong, and all that is computed from it would be.
     """
 
     name: str
@@ -95,6 +103,15 @@ class Encrypted:
     high: np.ndarray
     function: RealFunction | None = None
     whole: bool = False
+
+    def __post_init__(self) -> None:
+        numbers = np.isfinite(self.scale).all() and np.isfinite(self.offset).all()
+        if not numbers or not np.all(self.scale) or np.any(self.low > self.high):
+            raise GraphError(
+                f"The encrypted tensor {self.name!r} has a scale of zero, a scale or an "
+                "offset that is not finite, or an empty range: the operator that gave it "
+                "breaks the rule of encrypted tensors."
+            )
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -123,10 +140,11 @@ class Encrypted:
         return replace(self, scale=scale, offset=offset)
 
     def laid_out(self, name: str, layout: Layout) -> Encrypted:
-        """Return the tensor after its elements were moved, not changed."""
+        """Return the tensor after its elements were moved, or replaced by zeros."""
         arrays = (self.scale, self.offset, self.low, self.high)
         scale, offset, low, high = map(layout, arrays)
-        return Encrypted(name, scale, offset, low, high)
+        # The scale of nothing but zeros does not matter.
+        return Encrypted(name, np.where(scale == 0, 1.0, scale), offset, low, high)
 
     def has_units_along(self, axes: tuple[int, ...]) -> bool:
         """Tell whether the scale is the same along all axes but `axes`."""

@@ -50,7 +50,7 @@ class Layout(QuantizedOp):
     def keeps_rows(
         self, shape: tuple[int, ...], parameters: Sequence[np.ndarray | None]
     ) -> bool:
-        """Tell whether each row of the result has elements of the same row, and only those.
+        """Tell whether a row of the result has elements of the same row, or zeros, only.
 
         Two rows and three tell: a single one may be taken for an axis of size one.
         """
@@ -67,14 +67,16 @@ def _is_row_by_row(
     shape: tuple[int, ...],
     row_size: int,
 ) -> bool:
-    places = np.arange(shape[0] * row_size).reshape(shape)
+    # Zeros are what the operator writes itself.
+    places = np.arange(1, shape[0] * row_size + 1).reshape(shape)
     try:
         found = operator(places, *parameters)
     except ValueError:
         # There is no such shape for so many rows.
         return False
     rows = np.arange(shape[0]).reshape(-1, *[1] * (found.ndim - 1))
-    return found.shape[:1] == shape[:1] and bool((found // row_size == rows).all())
+    same = (found == 0) | ((found - 1) // row_size == rows)
+    return found.shape[:1] == shape[:1] and bool(same.all())
 
 
 class Unchanged(QuantizedOp):
