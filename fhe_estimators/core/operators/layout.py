@@ -75,8 +75,9 @@ def _is_row_by_row(
         # There is no such shape for so many rows.
         return False
     rows = np.arange(shape[0]).reshape(-1, *[1] * (found.ndim - 1))
-    same = (found == 0) | ((found - 1) // row_size == rows)
-    return found.shape[:1] == shape[:1] and bool(same.all())
+    if found.shape[:1] != shape[:1]:
+        return False
+    return bool(((found == 0) | ((found - 1) // row_size == rows)).all())
 
 
 class Unchanged(QuantizedOp):
