@@ -8,27 +8,7 @@ import numpy as np
 
 from fhe_estimators.core.engine import Integers
 from fhe_estimators.core.graph import Graph, Value, evaluate
-from fhe_estimators.core.operators import BOOTSTRAPPED, operators_of
-
-#: Operators of integer graphs for which ``f(x + y) == f(x) + f(y)``.
-ADDITIVE = frozenset(
-    {
-        "Concat",
-        "Conv",
-        "Expand",
-        "Flatten",
-        "Gather",
-        "MatMul",
-        "Pad",
-        "ReduceSum",
-        "Reshape",
-        "Slice",
-        "Squeeze",
-        "Tile",
-        "Transpose",
-        "Unsqueeze",
-    }
-)
+from fhe_estimators.core.operators import BOOTSTRAPPED, lookup, operators_of
 
 
 def is_additive(graph: Graph) -> bool:
@@ -37,7 +17,8 @@ def is_additive(graph: Graph) -> bool:
     Such a graph has no table (it costs no bootstrap) and adds no constant.
     """
     return len(graph.inputs) == 1 and all(
-        node.op in ADDITIVE and node.inputs[0] not in graph.constants for node in graph
+        lookup(node.op, graph.opset).additive and node.inputs[0] not in graph.constants
+        for node in graph
     )
 
 

@@ -49,6 +49,10 @@ class QuantizedOp:
     folds: ClassVar[bool] = True
     #: True for an operator that uses clear integers as such, not as real numbers.
     uses_integers: ClassVar[bool] = False
+    #: True if ``f(x + y) == f(x) + f(y)`` for integers, in the first operand.
+    additive: ClassVar[bool] = False
+    #: True for an operator that takes each channel (axis 1) of images by itself.
+    by_channel: ClassVar[bool] = False
     #: Attributes that are known but not served, each with the reason.
     refuses: ClassVar[Mapping[str, str]] = {}
     f: ClassVar[Callable[..., Any]]

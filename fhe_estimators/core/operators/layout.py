@@ -17,6 +17,7 @@ from fhe_estimators.exceptions import UnsupportedOperatorError
 class Layout(QuantizedOp):
     """Family base: `f` is applied to integers as it is to real numbers."""
 
+    additive = True
     integer = True
 
     def clear(self, operands: Sequence[Operand]) -> ClearIntegers | np.ndarray:

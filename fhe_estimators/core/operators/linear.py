@@ -33,6 +33,8 @@ class Linear(QuantizedOp):
     ``t_j = s u_j``.
     """
 
+    additive = True
+
     uses_integers = True
 
     def product(

@@ -19,6 +19,8 @@ from fhe_estimators.exceptions import UnsupportedOperatorError
 class BatchNormalization(Univariate):
     """``scale * (x - mean) / sqrt(variance + epsilon) + shift`` for each channel."""
 
+    by_channel = True
+
     def f(x, scale, shift, mean, variance, *, epsilon=1e-5, momentum=0.9):
         def channels(array):
             return np.reshape(array, (-1, *[1] * (x.ndim - 2)))

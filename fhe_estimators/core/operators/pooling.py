@@ -63,6 +63,8 @@ class AveragePool(Pool):
     Sums of encrypted integers; the number of elements goes into the scale.
     """
 
+    by_channel = True
+
     def f(
         x,
         *,
@@ -102,6 +104,8 @@ class MaxPool(Pool):
 
     A table for each pair of elements; along one axis first, then along the next.
     """
+
+    by_channel = True
 
     def __init__(self, node: Node) -> None:
         super().__init__(node)
@@ -169,6 +173,8 @@ def _with_smallest(
 class GlobalAveragePool(ReduceMean):
     """The mean of each channel."""
 
+    by_channel = True
+
     def f(x):
         return np.mean(x, axis=tuple(range(2, x.ndim)), keepdims=True)
 
@@ -180,6 +186,8 @@ class GlobalAveragePool(ReduceMean):
 @register("GlobalMaxPool", since=1)
 class GlobalMaxPool(ReduceMax):
     """The largest element of each channel."""
+
+    by_channel = True
 
     def f(x):
         return np.max(x, axis=tuple(range(2, x.ndim)), keepdims=True)

@@ -174,6 +174,7 @@ class ReduceMin18(ReduceMin):
 class ReduceSum(Reduction):
     """The sum along axes."""
 
+    additive = True
     integer = True
 
     def f(x, axes=None, *, keepdims=1, noop_with_empty_axes=0):

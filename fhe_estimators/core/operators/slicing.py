@@ -19,6 +19,7 @@ from fhe_estimators.exceptions import UnsupportedOperatorError
 class Concat(QuantizedOp):
     """Tensors one behind the other."""
 
+    additive = True
     integer = True
 
     def f(*tensors, axis):
@@ -151,6 +152,7 @@ def _pad(x, pads, constant, mode, axes=None):
 class Pad(QuantizedOp):
     """The tensor with a margin: a constant, its reflection or its edge."""
 
+    additive = True
     integer = True
 
     def f(x, pads, constant_value=None, *, mode="constant"):

@@ -16,16 +16,6 @@ from fhe_estimators.core.operators.univariate import Univariate
 from fhe_estimators.core.quantization._uniform import UniformQuantizer
 from fhe_estimators.core.validation import check_finite
 
-#: Operators that take each channel (axis 1) by itself.
-_BY_CHANNEL = frozenset(
-    {
-        "AveragePool",
-        "BatchNormalization",
-        "GlobalAveragePool",
-        "GlobalMaxPool",
-        "MaxPool",
-    }
-)
 _PRODUCTS = frozenset({"Gemm", "MatMul"})
 #: Attributes of Quant that tell its integers, with their defaults.
 _DEFAULTS = (("signed", 1), ("narrow", 0))
@@ -64,7 +54,7 @@ def units_of_input(graph: Graph, name: str, rank: int) -> tuple[int, ...]:
             axes = axes if read[0] else axes & {rank - 1}
         elif node.op == "Conv" and not read[0] and len(read) == 1:
             axes &= {1}
-        elif node.op in _BY_CHANNEL and not read[0]:
+        elif kind.by_channel and not read[0]:
             axes &= {1}
             reached.update(dict.fromkeys(node.outputs, False))
         elif node.op == "Flatten" and node.attributes.get("axis", 1) == 1:
