@@ -6,6 +6,7 @@ __all__ = [
     "BitWidthError",
     "CompilationError",
     "CostWarning",
+    "ForkedProcessError",
     "GraphError",
     "NotCompiledError",
     "UnsupportedOperatorError",
@@ -38,3 +39,7 @@ class CompilationError(RuntimeError):
 
 class CostWarning(UserWarning):
     """A row will take minutes."""
+
+
+class ForkedProcessError(RuntimeError):
+    """A forked process cannot compute what its parent has computed in threads before."""

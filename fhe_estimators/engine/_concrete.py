@@ -9,22 +9,32 @@ References
 from __future__ import annotations
 
 import functools
+import importlib
 import inspect
 import logging
+import os
 import shutil
 import tempfile
 import warnings
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Any, NoReturn
 
 import numpy as np
 
+from fhe_estimators.engine._forks import check_not_forked
 from fhe_estimators.engine._memory import kept_memory
 from fhe_estimators.engine._program import Facts, Integers
 from fhe_estimators.engine._selection import Selection
+from fhe_estimators.engine._signals import (
+    evaluating,
+    interruptible,
+    signals_kept,
+    undisturbed,
+)
 from fhe_estimators.engine._spatial import convolution, padding
 from fhe_estimators.exceptions import CompilationError
 from fhe_estimators.graph import Graph, Node, as_tuple, evaluate
@@ -34,6 +44,14 @@ logger = logging.getLogger(__name__)
 
 #: The property of a computation of the engine that says whether it can be negative.
 _SIGNED = "fhe_estimators.signed"
+#: What tracing reads of each thread, and the engine sets in the one that imports it only:
+#: module, name, attribute, and what makes its first value.
+_THREAD_STATE: tuple[tuple[str, str, str, Callable[[], Any]], ...] = (
+    ("tag", "tag_context", "stack", list),
+    ("round_bit_pattern", "local", "_is_adjusting", bool),
+    ("truncate_bit_pattern", "local", "_is_adjusting", bool),
+)
+_import_lock = Lock()
 
 
 @functools.cache
@@ -58,10 +76,22 @@ def _signs() -> Any:
 @functools.cache
 def _concrete() -> Any:
     """Import the engine; it announces at import that its own import style is old."""
-    with warnings.catch_warnings():
+    with _import_lock, signals_kept(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from concrete import fhe
     return fhe
+
+
+@contextmanager
+def _tracing() -> Iterator[None]:
+    """Return a context in which the engine can trace and compile in this thread."""
+    for module, name, attribute, initial in _THREAD_STATE:
+        local = getattr(importlib.import_module(f"concrete.fhe.extensions.{module}"), name)
+        if not hasattr(local, attribute):
+            setattr(local, attribute, initial())
+    # The engine sets how numpy reports errors and leaves it so.
+    with np.errstate():
+        yield
 
 
 def _value_types() -> tuple[Any, Any]:
@@ -168,13 +198,18 @@ class ConcreteEngine:
         options["additional_pre_processors"] = [*given.additional_pre_processors, _signs()]
         configuration = given.fork(**options)
         compiler = fhe.Compiler(circuit, dict.fromkeys(names, "encrypted"))
-        try:
-            # The engine sets how numpy reports errors and leaves it so.
-            with np.errstate():
+
+        def compiled_circuit() -> Any:
+            with _tracing():
                 compiled = compiler.compile(
                     samples if len(names) > 1 else [sample[0] for sample in samples],
                     configuration,
                 )
+                compiled.enable_fhe_execution()
+                return compiled
+
+        try:
+            compiled = interruptible(compiled_circuit)
         except RuntimeError as error:
             widest = max(value.bits or 0 for value in graph.values.values())
             raise CompilationError(
@@ -279,6 +314,12 @@ def _hinted(graph: Graph, fhe: Any) -> Callable[[Node, str, Any], Any]:
     return hint
 
 
+def _remove(folder: str, owner: int) -> None:
+    """Remove a folder; a forked child leaves its parent's alone."""
+    if owner == os.getpid():
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 class ConcreteProgram:
     """A program of `ConcreteEngine`, with the client's keys once they are generated.
 
@@ -296,6 +337,7 @@ class ConcreteProgram:
         self.rows, self.facts, self.selection = rows, facts, selection
         self._server = server
         self._compiled = compiled
+        self._simulates = False
         self._client = _concrete().Client(server.client_specs)
         self._ciphers: Any = None
         #: Those that no call is using: each serves one at a time.
@@ -303,7 +345,7 @@ class ConcreteProgram:
         self._lock = Lock()
         # The engine leaves its temporary folder behind.
         folder = server._library.get_output_dir_path()
-        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        weakref.finalize(self, _remove, folder, os.getpid())
 
     @property
     def can_simulate(self) -> bool:
@@ -321,8 +363,17 @@ class ConcreteProgram:
         with self._lock:
             if self._ciphers is not None and not force:
                 return
-            self._client.keygen(force=force)
-            self._ciphers = _ciphers(self._client)
+            self._check_not_forked()
+            self._ciphers = None  # never those of other keys, if this is interrupted
+            interruptible(self._generate, force)
+
+    def _generate(self, force: bool) -> None:
+        self._client.keygen(force=force)
+        self._ciphers = _ciphers(self._client)
+
+    def _check_not_forked(self) -> None:
+        if self.facts.bootstraps:
+            check_not_forked()
 
     def encrypt(self, *inputs: np.ndarray) -> Any:
         """Return ciphertexts of one array of integers for each input.
@@ -331,14 +382,17 @@ class ConcreteProgram:
         word, hence the copy.
         """
         self.keygen()
-        prepare, value, tensor = self._ciphers.prepare_input, *_value_types()
+        value, tensor = _value_types()
         placed = list(enumerate(inputs))
         if self.selection is not None:
             placed = [(0, part) for part in self.selection.parts(*inputs)]
-        return tuple(
-            value(prepare(tensor(np.ascontiguousarray(array, dtype=np.int64)), place))
-            for place, array in placed
-        )
+
+        def encrypted(array: np.ndarray, place: int) -> Any:
+            clear = tensor(np.ascontiguousarray(array, dtype=np.int64))
+            with undisturbed:
+                return value(self._ciphers.prepare_input(clear, place))
+
+        return tuple(encrypted(array, place) for place, array in placed)
 
     def run(self, ciphertexts: Any) -> Any:
         """Return ciphertexts of the results.
@@ -362,12 +416,18 @@ class ConcreteProgram:
             ciphertexts = (value.deserialize(gathered),)
         inputs = [ciphertext._inner for ciphertext in ciphertexts]
         keys = self._client.evaluation_keys.server_keyset
+        self._check_not_forked()
         try:
             evaluator = self._evaluators.pop()
         except IndexError:
             evaluator = _evaluator(self._server)
+
+        def call() -> Any:
+            with evaluating():
+                return evaluator.call(inputs, keys)
+
         with kept_memory():
-            results = evaluator.call(inputs, keys)
+            results = interruptible(call)
         self._evaluators.append(evaluator)
         return tuple(map(value, results))
 
@@ -383,11 +443,14 @@ class ConcreteProgram:
             raise ValueError(
                 "There are no keys to decrypt with: decrypt where inputs were encrypted."
             )
-        process = self._ciphers.process_output
-        return tuple(
-            np.asarray(process(ciphertext._inner, place).to_py_val(), dtype=np.int64)
-            for place, ciphertext in enumerate(ciphertexts)
-        )
+        with undisturbed:
+            return tuple(
+                np.asarray(
+                    self._ciphers.process_output(ciphertext._inner, place).to_py_val(),
+                    dtype=np.int64,
+                )
+                for place, ciphertext in enumerate(ciphertexts)
+            )
 
     def simulate(self, *inputs: np.ndarray) -> Integers:
         """Return what the cryptography would give, noise included, without keys.
@@ -404,8 +467,17 @@ class ConcreteProgram:
         if self.selection is not None:
             inputs = tuple(map(self.selection.chosen, inputs))
         arrays = [np.ascontiguousarray(array, dtype=np.int64) for array in inputs]
+        self._check_not_forked()
+        with self._lock:
+            if not self._simulates:
+                interruptible(self._enable_simulation)
         results = as_tuple(self._compiled.simulate(*arrays))
         return tuple(np.asarray(result, dtype=np.int64) for result in results)
+
+    def _enable_simulation(self) -> None:
+        with _tracing():
+            self._compiled.enable_fhe_simulation()
+        self._simulates = True
 
     def ciphertext_bytes(self, ciphertexts: Any) -> int:
         """Return the bytes of ciphertexts on the wire."""
