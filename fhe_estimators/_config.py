@@ -9,21 +9,28 @@ because a worker did not hear of it.
 from __future__ import annotations
 
 import os
+import tempfile
 import threading
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from typing import Any
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 #: From the least to the most encrypted.
 FHE_MODES = ("disable", "simulate", "execute")
 #: Internal mode while a parent class is fitting: its own float predictions.
 IN_FIT = "fit"
 
-_own: ContextVar[str | None] = ContextVar("fhe_estimators_mode", default=None)
-_active: list[str] = []
+_own: ContextVar[Setting | None] = ContextVar("fhe_estimators_mode", default=None)
+_active: list[Setting] = []
 _inherited: weakref.WeakSet[Inheritance] = weakref.WeakSet()
-_lock = threading.Lock()
+_lock = threading.RLock()
 
 
 def check_fhe_mode(fhe: str) -> str:
@@ -43,18 +50,111 @@ def check_fhe_mode(fhe: str) -> str:
     return fhe
 
 
+class Setting:
+    """A mode that is in force.
+
+    Worker processes are shown its *lease*: an empty file of a random name, made when the
+    first pickle needs it, that this process keeps locked until the setting ends. The
+    system unlocks it when the process ends, however it ends, and a file that was written
+    under the setting proves nothing any more.
+
+    Parameters
+    ----------
+    mode : str
+    """
+
+    def __init__(self, mode: str) -> None:
+        self.mode = mode
+        self._lease, self._owner = "", 0
+        self._end: weakref.finalize[..., Setting] | None = None
+
+    def is_open(self) -> bool:
+        """Tell whether the mode is still in force."""
+        return True
+
+    def lease(self) -> str:
+        """Return the path of the lease."""
+        with _lock:
+            if self._owner != os.getpid():  # At a fork, the lock stays with the parent.
+                handle, self._lease = tempfile.mkstemp(prefix="fhe_estimators_mode_")
+                if fcntl is not None:
+                    fcntl.lockf(handle, fcntl.LOCK_EX)
+                self._owner = os.getpid()
+                self._end = weakref.finalize(
+                    self, _give_up, handle, self._lease, self._owner
+                )
+            return self._lease
+
+    def end(self) -> None:
+        """Give up the lease."""
+        if self._end is not None:
+            self._end()
+
+
+class Inheritance(Setting):
+    """A mode that a worker process got with an object.
+
+    As long as that object lives and the lease is held, it is the default of the whole
+    process, so clones and estimators inside of meta-estimators compute in it too.
+
+    Parameters
+    ----------
+    mode : str
+    given : str
+        The lease of the process that sent the object.
+    """
+
+    def __init__(self, mode: str, given: str) -> None:
+        super().__init__(mode)
+        self._given = given
+        with _lock:
+            _inherited.add(self)
+
+    def is_open(self) -> bool:
+        return _is_held(self._given)
+
+
+def _give_up(handle: int, lease: str, owner: int) -> None:
+    """Remove a lease; a forked child leaves its parent's alone."""
+    os.close(handle)
+    if owner == os.getpid():
+        with suppress(OSError):
+            os.unlink(lease)
+
+
+def _is_held(lease: str) -> bool:
+    """Tell whether another process holds a lease."""
+    try:
+        handle = os.open(lease, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except OSError:
+        return False
+    try:
+        if fcntl is not None:
+            fcntl.lockf(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(handle)
+    return fcntl is None
+
+
 def current_mode() -> str:
     """Return the mode in force here.
 
     A thread that never entered a context takes the most encrypted mode of all contexts
-    that are open in the process, or that its parent process had open when it sent work.
+    that are open in the process, or in its parent process if that sent work from inside.
     """
+    setting = _setting()
+    return FHE_MODES[0] if setting is None else setting.mode
+
+
+def _setting() -> Setting | None:
     own = _own.get()
     if own is not None:
         return own
     with _lock:
-        modes = [*_active, *(inheritance.mode for inheritance in _inherited)]
-    return max(modes, key=FHE_MODES.index, default="disable")
+        settings = [setting for setting in [*_active, *_inherited] if setting.is_open()]
+    return max(settings, key=lambda setting: FHE_MODES.index(setting.mode), default=None)
 
 
 @contextmanager
@@ -72,22 +172,26 @@ def config_context(*, fhe: str) -> Iterator[None]:
     ValueError
         If `fhe` is none of these.
 
+    Notes
+    -----
+    Threads and worker processes that get work inside the context compute in its mode as
+    long as it is open: wait inside for the results.
+
     Examples
     --------
     >>> from fhe_estimators import config_context
     >>> with config_context(fhe="simulate"):
     ...     pass  # cross_val_score(model, X, y) simulates here
     """
-    mode = check_fhe_mode(fhe)
+    setting = Setting(check_fhe_mode(fhe))
     with _lock:
-        _active.append(mode)
-    token = _own.set(mode)
+        _active.append(setting)
     try:
-        yield
+        with _entered(setting):
+            yield
     finally:
-        _own.reset(token)
         with _lock:
-            _active.remove(mode)
+            _active.remove(setting)
 
 
 @contextmanager
@@ -96,38 +200,38 @@ def local_mode(mode: str | None) -> Iterator[None]:
     if mode is None:
         yield
         return
-    token = _own.set(mode)
+    with _entered(Setting(mode)):
+        yield
+
+
+@contextmanager
+def _entered(setting: Setting) -> Iterator[None]:
+    token = _own.set(setting)
     try:
         yield
     finally:
         _own.reset(token)
+        setting.end()
 
 
-class Inheritance:
-    """A mode that a worker process got with an object; it ends with that object.
-
-    While the object that holds it lives, `mode` is the default of the whole process, so
-    clones and estimators inside of meta-estimators compute in it too.
-    """
-
-    def __init__(self, mode: str) -> None:
-        self.mode = mode
-        with _lock:
-            _inherited.add(self)
-
-
-def bequeath() -> tuple[str, int] | None:
-    """Return what a pickle made here tells a worker process: the mode and our id."""
-    mode = current_mode()
-    return (mode, os.getpid()) if mode in FHE_MODES[1:] else None
-
-
-def inherit(bequest: tuple[str, int] | None) -> Inheritance | None:
-    """Take over what `bequeath` gave, if this process is a child of the giver.
-
-    A file that was written inside a context and is read later by another process inherits
-    nothing.
-    """
-    if bequest is None or bequest[1] != os.getppid():
+def bequeath() -> tuple[str, int, str] | None:
+    """Return what a pickle made here tells a worker process: mode, our id, the lease."""
+    setting = _setting()
+    if setting is None or setting.mode not in FHE_MODES[1:]:
         return None
-    return Inheritance(bequest[0])
+    return setting.mode, os.getpid(), setting.lease()
+
+
+def inherit(bequest: Any) -> Inheritance | None:
+    """Take over what `bequeath` gave, if its giver is our parent and still in the mode.
+
+    A file that was written inside a context inherits nothing after it: neither in this
+    process nor in one that finds the same ids, as in containers, where the first process
+    is always number 1.
+    """
+    if not isinstance(bequest, tuple) or len(bequest) != 3:
+        return None  # None, or the form of an older version, which had no lease.
+    mode, giver, lease = bequest
+    if giver != os.getppid() or not _is_held(lease):
+        return None
+    return Inheritance(mode, lease)

@@ -8,6 +8,7 @@ __all__ = [
     "ClippingWarning",
     "CompilationError",
     "CostWarning",
+    "ForkedProcessError",
     "GraphError",
     "ModelChangedError",
     "NotCompiledError",
@@ -56,3 +57,7 @@ class ClippingWarning(UserWarning):
 
 class CostWarning(UserWarning):
     """A row will take minutes."""
+
+
+class ForkedProcessError(RuntimeError):
+    """A forked process cannot compute what its parent has computed in threads before."""

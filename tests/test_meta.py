@@ -1,7 +1,11 @@
 """Estimators inside of what scikit-learn builds from estimators."""
 
 import os
+import pickle
+import signal
+import subprocess
 import sys
+import tempfile
 import warnings
 
 import cloudpickle
@@ -296,6 +300,64 @@ def test_mode_of_a_pickle_from_a_file(tmp_path, split):
     loaded = joblib.load(tmp_path / "model.joblib")
     assert current_mode() == "disable"
     assert vars(loaded).keys() == vars(model).keys()
+
+
+def mode_after_loading(path):
+    loaded = joblib.load(path)
+    return current_mode() if loaded is not None else None
+
+
+@pytest.mark.usefixtures("sent_by_value")
+def test_mode_of_a_file_ends_with_the_context(tmp_path):
+    """Even for worker processes, whose parent the writer is."""
+    path = tmp_path / "model.joblib"
+    call = joblib.delayed(mode_after_loading)
+    with config_context(fhe="execute"):
+        joblib.dump(LogisticRegression(), path)
+        assert joblib.Parallel(n_jobs=2)([call(path)] * 2) == ["execute"] * 2
+    assert joblib.Parallel(n_jobs=2)([call(path)] * 2) == ["disable"] * 2
+
+
+WRITER = """
+import os, pickle, sys
+os.getpid = lambda: 1
+from fhe_estimators import LogisticRegression, config_context
+with config_context(fhe="execute"):
+    with open(sys.argv[1], "wb") as file:
+        pickle.dump(LogisticRegression(), file)
+    if sys.argv[2] == "killed":
+        os.kill(int(os.readlink("/proc/self")), 9)
+"""
+READER = """
+import os, pickle, sys
+os.getppid = lambda: 1
+from fhe_estimators._config import current_mode
+with open(sys.argv[1], "rb") as file:
+    model = pickle.load(file)
+assert current_mode() == "disable", current_mode()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads its number from /proc")
+@pytest.mark.parametrize("end", ["leaves", "killed"])
+def test_mode_does_not_reach_another_container(tmp_path, end):
+    """There, the parent has the writer's number too: 1, in every container."""
+    path = str(tmp_path / "model.pickle")
+    command = [sys.executable, "-c", WRITER, path, end]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}  # a lease of the killed stays
+    writer = subprocess.run(command, env=environment, check=False)
+    assert writer.returncode == (0 if end == "leaves" else -signal.SIGKILL)
+    subprocess.run([sys.executable, "-c", READER, path], check=True)
+
+
+def test_lease_is_removed(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with config_context(fhe="simulate"):
+        assert not list(tmp_path.iterdir())
+        for _ in range(3):
+            pickle.dumps(LogisticRegression())
+        assert len(list(tmp_path.iterdir())) == 1
+    assert not list(tmp_path.iterdir())
 
 
 def test_threads_of_linear_algebra_are_given_back(split):

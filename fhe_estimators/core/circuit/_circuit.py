@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from threading import RLock
 from typing import Any
@@ -19,7 +20,13 @@ from tqdm import tqdm
 from fhe_estimators.core.circuit._bounds import extremes, is_additive
 from fhe_estimators.core.circuit._cost import Cost
 from fhe_estimators.core.circuit._packing import Packing, candidates
-from fhe_estimators.core.engine import ConcreteEngine, ConcreteProgram, Integers, Program
+from fhe_estimators.core.engine import (
+    ConcreteEngine,
+    ConcreteProgram,
+    Integers,
+    Program,
+    interruptible,
+)
 from fhe_estimators.core.graph import INTEGER, Graph, check, show
 from fhe_estimators.core.operators import supported
 from fhe_estimators.exceptions import CompilationError
@@ -186,7 +193,7 @@ class Circuit:
         program = self._program(plan)
         program.keygen()
         steps = program.encrypt, program.run, program.decrypt
-        return _only(self._map(plan, arrays, steps, progress))
+        return _only(interruptible(self._map, plan, arrays, steps, progress))
 
     def simulate(
         self, *inputs: np.ndarray, progress: bool = False
@@ -235,7 +242,8 @@ class Circuit:
                 pending: deque[Future[Any]] = deque()
                 with ThreadPoolExecutor(workers) as pool:
                     for chunk in chunks:
-                        pending.append(pool.submit(compute, before(*chunk)))
+                        run = copy_context().run
+                        pending.append(pool.submit(run, compute, before(*chunk)))
                         time.sleep(_PAUSE)
                         while len(pending) > 2 * workers:
                             keep(after(pending.popleft().result()))

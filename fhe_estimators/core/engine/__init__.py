@@ -8,6 +8,7 @@ declares for it.
 from fhe_estimators.core.engine._clear import ClearEngine, ClearProgram
 from fhe_estimators.core.engine._concrete import ConcreteEngine, ConcreteProgram
 from fhe_estimators.core.engine._program import Facts, Integers, Program, run_clear
+from fhe_estimators.core.engine._signals import interruptible
 
 __all__ = [
     "ClearEngine",
@@ -17,5 +18,6 @@ __all__ = [
     "Facts",
     "Integers",
     "Program",
+    "interruptible",
     "run_clear",
 ]

@@ -8,13 +8,17 @@ References
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import logging
+import os
+import re
 import shutil
 import tempfile
 import warnings
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -23,11 +27,19 @@ from typing import Any, NoReturn
 import numpy as np
 from scipy.cluster.hierarchy import DisjointSet
 
+from fhe_estimators.core.engine._forks import check_not_forked
 from fhe_estimators.core.engine._memory import kept_memory
 from fhe_estimators.core.engine._program import Facts, Integers
 from fhe_estimators.core.engine._selection import Selection
+from fhe_estimators.core.engine._signals import (
+    evaluating,
+    interruptible,
+    signals_kept,
+    undisturbed,
+)
 from fhe_estimators.core.engine._spatial import convolution, padding
 from fhe_estimators.core.graph import Graph, Node, as_tuple, evaluate
+from fhe_estimators.core.graph._spec import MAXIMUM_TABLE_BITS
 from fhe_estimators.core.operators import BOOTSTRAPPED, operators_of
 from fhe_estimators.exceptions import CompilationError
 
@@ -40,6 +52,14 @@ _MOVES = {
     *("assign_static", "broadcast_to", "concatenate", "copy", "expand_dims", "identity"),
     *("index_static", "reshape", "squeeze", "transpose"),
 }
+#: What tracing reads of each thread, and the engine sets in the one that imports it only:
+#: module, name, attribute, and what makes its first value.
+_THREAD_STATE: tuple[tuple[str, str, str, Callable[[], Any]], ...] = (
+    ("tag", "tag_context", "stack", list),
+    ("round_bit_pattern", "local", "_is_adjusting", bool),
+    ("truncate_bit_pattern", "local", "_is_adjusting", bool),
+)
+_import_lock = Lock()
 
 
 @cache
@@ -84,10 +104,22 @@ def _signs() -> Any:
 @cache
 def _concrete() -> Any:
     """Import the engine; it announces at import that its own import style is old."""
-    with warnings.catch_warnings():
+    with _import_lock, signals_kept(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from concrete import fhe
     return fhe
+
+
+@contextmanager
+def _tracing() -> Iterator[None]:
+    """Return a context in which the engine can trace and compile in this thread."""
+    for module, name, attribute, initial in _THREAD_STATE:
+        local = getattr(importlib.import_module(f"concrete.fhe.extensions.{module}"), name)
+        if not hasattr(local, attribute):
+            setattr(local, attribute, initial())
+    # The engine sets how numpy reports errors and leaves it so.
+    with np.errstate():
+        yield
 
 
 def _value_types() -> tuple[Any, Any]:
@@ -194,24 +226,46 @@ class ConcreteEngine:
         options["additional_pre_processors"] = [*given.additional_pre_processors, _signs()]
         configuration = given.fork(**options)
         compiler = fhe.Compiler(circuit, dict.fromkeys(names, "encrypted"))
-        try:
-            # The engine sets how numpy reports errors and leaves it so.
-            with np.errstate():
+
+        def compiled_circuit() -> Any:
+            with _tracing():
                 compiled = compiler.compile(
                     samples if len(names) > 1 else [sample[0] for sample in samples],
                     configuration,
                 )
+                compiled.enable_fhe_execution()
+                return compiled
+
+        try:
+            compiled = interruptible(compiled_circuit)
         except RuntimeError as error:
-            widest = max(value.bits or 0 for value in graph.values.values())
-            raise CompilationError(
-                f"No cryptographic parameters for integers of {widest} bits with "
-                f"p_error={p_error:g}: {error}. Use a smaller n_bits or a larger p_error."
-            ) from error
+            reason = _reason(str(error), graph, p_error)
+            if reason is None:
+                raise  # no linker, no space: nothing that a model could change
+            raise CompilationError(reason) from error
         facts = _facts(compiled)
         if selection is not None:
             facts = facts._replace(input_bytes=facts.input_bytes * selection.n_parts)
         logger.debug("compiled for %d rows: %s", rows, facts)
         return ConcreteProgram(rows, compiled.server, facts, selection, compiled)
+
+
+def _reason(message: str, graph: Graph, p_error: float) -> str | None:
+    """Return why a graph cannot be compiled, or None if it is not the graph's fault."""
+    if "NoParametersFound" in message:
+        widest = max(value.bits or 0 for value in graph.values.values())
+        return (
+            f"No cryptographic parameters for integers of {widest} bits with "
+            f"p_error={p_error:g}. Use a smaller n_bits or a larger p_error."
+        )
+    found = re.search(r"this (\d+)-bit value is used as an input to a table", message)
+    if found is not None:
+        return (
+            f"A table would read {found[1]} bits, the limit is {MAXIMUM_TABLE_BITS}: what "
+            "it reads has the width of the widest sum that it is part of. Use a smaller "
+            "n_bits, fewer inputs per neuron, or another rounding."
+        )
+    return None
 
 
 def _facts(compiled: Any) -> Facts:
@@ -303,6 +357,12 @@ def _hinted(graph: Graph, fhe: Any) -> Callable[[Node, str, Any], Any]:
     return hint
 
 
+def _remove(folder: str, owner: int) -> None:
+    """Remove a folder; a forked child leaves its parent's alone."""
+    if owner == os.getpid():
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 class ConcreteProgram:
     """A program of `ConcreteEngine`, with the client's keys once they are generated.
 
@@ -320,6 +380,7 @@ class ConcreteProgram:
         self.rows, self.facts, self.selection = rows, facts, selection
         self._server = server
         self._compiled = compiled
+        self._simulates = False
         self._client = _concrete().Client(server.client_specs)
         self._ciphers: Any = None
         #: Those that no call is using: each serves one at a time.
@@ -327,7 +388,7 @@ class ConcreteProgram:
         self._lock = Lock()
         # The engine leaves its temporary folder behind.
         folder = server._library.get_output_dir_path()
-        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        weakref.finalize(self, _remove, folder, os.getpid())
 
     @property
     def can_simulate(self) -> bool:
@@ -345,8 +406,17 @@ class ConcreteProgram:
         with self._lock:
             if self._ciphers is not None and not force:
                 return
-            self._client.keygen(force=force)
-            self._ciphers = _ciphers(self._client)
+            self._check_not_forked()
+            self._ciphers = None  # never those of other keys, if this is interrupted
+            interruptible(self._generate, force)
+
+    def _generate(self, force: bool) -> None:
+        self._client.keygen(force=force)
+        self._ciphers = _ciphers(self._client)
+
+    def _check_not_forked(self) -> None:
+        if self.facts.bootstraps:
+            check_not_forked()
 
     def encrypt(self, *inputs: np.ndarray) -> Any:
         """Return ciphertexts of one array of integers for each input.
@@ -355,14 +425,17 @@ class ConcreteProgram:
         word, hence the copy.
         """
         self.keygen()
-        prepare, value, tensor = self._ciphers.prepare_input, *_value_types()
+        value, tensor = _value_types()
         placed = list(enumerate(inputs))
         if self.selection is not None:
             placed = [(0, part) for part in self.selection.parts(*inputs)]
-        return tuple(
-            value(prepare(tensor(np.ascontiguousarray(array, dtype=np.int64)), place))
-            for place, array in placed
-        )
+
+        def encrypted(array: np.ndarray, place: int) -> Any:
+            clear = tensor(np.ascontiguousarray(array, dtype=np.int64))
+            with undisturbed:
+                return value(self._ciphers.prepare_input(clear, place))
+
+        return tuple(encrypted(array, place) for place, array in placed)
 
     def run(self, ciphertexts: Any) -> Any:
         """Return ciphertexts of the results.
@@ -386,12 +459,18 @@ class ConcreteProgram:
             ciphertexts = (value.deserialize(gathered),)
         inputs = [ciphertext._inner for ciphertext in ciphertexts]
         keys = self._client.evaluation_keys.server_keyset
+        self._check_not_forked()
         try:
             evaluator = self._evaluators.pop()
         except IndexError:
             evaluator = _evaluator(self._server)
+
+        def call() -> Any:
+            with evaluating():
+                return evaluator.call(inputs, keys)
+
         with kept_memory():
-            results = evaluator.call(inputs, keys)
+            results = interruptible(call)
         self._evaluators.append(evaluator)
         return tuple(map(value, results))
 
@@ -407,11 +486,14 @@ class ConcreteProgram:
             raise ValueError(
                 "There are no keys to decrypt with: decrypt where inputs were encrypted."
             )
-        process = self._ciphers.process_output
-        return tuple(
-            np.asarray(process(ciphertext._inner, place).to_py_val(), dtype=np.int64)
-            for place, ciphertext in enumerate(ciphertexts)
-        )
+        with undisturbed:
+            return tuple(
+                np.asarray(
+                    self._ciphers.process_output(ciphertext._inner, place).to_py_val(),
+                    dtype=np.int64,
+                )
+                for place, ciphertext in enumerate(ciphertexts)
+            )
 
     def simulate(self, *inputs: np.ndarray) -> Integers:
         """Return what the cryptography would give, noise included, without keys.
@@ -428,8 +510,17 @@ class ConcreteProgram:
         if self.selection is not None:
             inputs = tuple(map(self.selection.chosen, inputs))
         arrays = [np.ascontiguousarray(array, dtype=np.int64) for array in inputs]
+        self._check_not_forked()
+        with self._lock:
+            if not self._simulates:
+                interruptible(self._enable_simulation)
         results = as_tuple(self._compiled.simulate(*arrays))
         return tuple(np.asarray(result, dtype=np.int64) for result in results)
+
+    def _enable_simulation(self) -> None:
+        with _tracing():
+            self._compiled.enable_fhe_simulation()
+        self._simulates = True
 
     def ciphertext_bytes(self, ciphertexts: Any) -> int:
         """Return the bytes of ciphertexts on the wire."""
