@@ -8,10 +8,10 @@ from fhe_estimators.core.integers.builder import (
     BitWidths,
     IntegerBuilder,
     RangeOf,
-    Rounding,
     Step,
     extent,
 )
+from fhe_estimators.core.integers.rounding import Rounding
 from fhe_estimators.core.integers.tensors import ClearIntegers, Encrypted, Grid
 
 __all__ = [

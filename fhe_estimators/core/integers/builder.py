@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from fhe_estimators.core.graph import Graph, Node, Value
-from fhe_estimators.core.graph._spec import MAXIMUM_TABLE_BITS
-from fhe_estimators.core.integers.alignment import align
+from fhe_estimators.core.integers.rounding import Rounding
+from fhe_estimators.core.integers.tables import looked_up
 from fhe_estimators.core.integers.tensors import Encrypted, Grid
-from fhe_estimators.exceptions import BitWidthError, GraphError
+from fhe_estimators.exceptions import GraphError
 
 #: Gives the ends of the range that integers of so many levels should cover, from numbers
 #: of shape (n_numbers, n_grids).
 RangeOf = Callable[[np.ndarray, int], tuple[np.ndarray, np.ndarray]]
-
-#: Tables that are larger, before rounding, are not aligned with their functions.
-_MOST_ENTRIES = 2**25
 
 
 @dataclass(frozen=True)
@@ -53,59 +50,6 @@ class BitWidths:
     def of_outputs(self) -> int:
         """Bits of the outputs of the graph that are results of tables."""
         return self.op_inputs if self.model_outputs is None else self.model_outputs
-
-
-@dataclass(frozen=True)
-class Rounding:
-    """How integers are rounded in front of their tables.
-
-    A table of `n` bits costs twice as much as one of ``n - 1`` bits. So the lowest bits of
-    a wide integer are removed first: exactly, with a bootstrap of one bit for each, or
-    approximately, at no cost, where an integer near the border between two multiples may
-    go to either.
-
-    Parameters
-    ----------
-    bits : int or None
-        Bits that are kept, at most; None: all. Approximate rounding keeps two at least.
-    approximate : bool, default=False
-    layers : mapping of str to int
-        Bits that are kept of the integers behind the float tensors of these names.
-    """
-
-    bits: int | None = None
-    approximate: bool = False
-    layers: Mapping[str, int] = field(default_factory=dict)
-
-    def index(self, low: int, high: int, layer: str) -> tuple[int, int, int]:
-        """Return how integers become indices of a table: ``(x - first + half) >> lsbs``.
-
-        Parameters
-        ----------
-        low, high : int
-            The range of the integers ``x``.
-        layer : str
-
-        Returns
-        -------
-        first : int
-        lsbs : int
-            How many of the lowest bits are removed; ``half`` is half of their weight.
-        size : int
-            Entries of the table. With approximate rounding an index may be off by one, so
-            there is an entry to spare at either end.
-        """
-        kept = self.layers.get(layer, self.bits)
-        if kept is not None and self.approximate:
-            kept = max(kept, 2)
-        lsbs = 0
-        while True:
-            half, spare = (1 << lsbs) >> 1, (1 << lsbs) * (self.approximate and lsbs > 0)
-            first = low - spare
-            size = ((high + spare - first + half) >> lsbs) + 1
-            if kept is None or (size - 1).bit_length() <= kept:
-                return first, lsbs, size
-            lsbs += 1
 
 
 class Step(NamedTuple):
@@ -169,7 +113,7 @@ class IntegerBuilder:
         compute: Callable[..., np.ndarray],
         readers: Mapping[str, int] | None = None,
         range_of: RangeOf | None = None,
-        rounding: Rounding = Rounding(),
+        rounding: Rounding = Rounding(),  # noqa: B008  (it is frozen)
         summed_with: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self.bits = bits
@@ -180,7 +124,7 @@ class IntegerBuilder:
         self.compute = compute
         self._readers = readers or {}
         self._range_of = range_of or extent
-        self._rounding = rounding
+        self.rounding = rounding
         self._summed_with = summed_with or {}
         self._nodes: list[Node] = []
         self._constants: dict[str, np.ndarray] = {}
@@ -262,7 +206,7 @@ class IntegerBuilder:
         # Who else reads the tensor may not be able to use more than one scale.
         apart = units_along if self._readers.get(result, 1) == 1 else None
         chosen = grid or self.calibrated([result], axes=apart or ())
-        made = self._table(tensor, result, chosen)
+        made = looked_up(self, tensor, result, chosen)
         self._tables.setdefault(result, []).append((grid, made))
         self.steps.setdefault(result, Step.of(made))
         return made
@@ -332,84 +276,6 @@ class IntegerBuilder:
             int(top[0]) if same else top.reshape(shape),
         )
 
-    def _table(self, tensor: Encrypted, result: str, grid: Grid) -> Encrypted:
-        """Append the table that computes the pending function.
-
-        The entry for the integers around ``x`` is
-        ``grid.integers(function(scale * x + offset))``.
-        """
-        start = _starts(tensor)
-        # The function of integers that are counted from there.
-        counted = replace(
-            tensor,
-            offset=tensor.offset + tensor.scale * start,
-            low=tensor.low - start,
-            high=tensor.high - start,
-        )
-        low, high = int(counted.low.min()), int(counted.high.max())
-        rounding = Rounding() if tensor.whole else self._rounding
-        first, lsbs, size = rounding.index(low, high, result)
-        kept = (size - 1).bit_length()
-        if kept > MAXIMUM_TABLE_BITS:
-            raise BitWidthError(
-                f"The table that computes {result!r} reads {kept} bits of {tensor.name!r}; "
-                f"the limit is {MAXIMUM_TABLE_BITS}. Round sums to fewer bits, use a "
-                "smaller n_bits, fewer inputs per neuron, or prune weights."
-            )
-        shift = np.zeros_like(start)
-        width, n_elements = high - low + 1, start.size
-        if lsbs and width * n_elements <= _MOST_ENTRIES:
-            # The last index may be as large as its bits allow.
-            spare = int(rounding.approximate)
-            room = (
-                (1 << kept + lsbs) - 1 - (high - first) - (1 << lsbs >> 1) - (spare << lsbs)
-            )
-            seen = self.samples[tensor.name] - start - low
-            shift, table = align(
-                _entries(counted, grid, np.arange(low, high + 1)).reshape(width, -1),
-                seen.reshape(-1, n_elements).astype(np.int64),
-                self.weights,
-                lsbs,
-                first - low,
-                min(room, (1 << lsbs) - 1),
-                spare,
-            )
-            table = table.reshape(len(table), *tensor.shape[1:])
-            shift = shift.reshape(tensor.shape)
-        else:
-            # The middle of the integers that share an index.
-            middle = first + (np.arange(size) << lsbs) - 0.5 * (lsbs > 0)
-            table = _entries(counted, grid, np.clip(middle, low, high))
-        name = self._moved(tensor, shift - start, result)
-        ends = table.min(axis=0, keepdims=True), table.max(axis=0, keepdims=True)
-        attributes: dict[str, Any] = {"first": first}
-        if lsbs:
-            attributes |= {"lsbs": lsbs, "approximate": int(rounding.approximate)}
-        name = self.emit(
-            "TableLookup",
-            (
-                name,
-                self.constant(f"{result}.table", _compact(table)),
-            ),
-            *ends,
-            result=result,
-            **attributes,
-        )
-        return Encrypted(
-            name,
-            np.broadcast_to(grid.scale, tensor.shape),
-            np.broadcast_to(grid.offset, tensor.shape),
-            *ends,
-        )
-
-    def _moved(self, tensor: Encrypted, by: np.ndarray, result: str) -> str:
-        """Return the name of integers of `tensor` with clear ones added."""
-        if not by.any():
-            return tensor.name
-        constant = self.constant(f"{result}.shift", by)
-        ends = tensor.low + by, tensor.high + by
-        return self.emit("Add", (tensor.name, constant), *ends, result=f"{result}.index")
-
     # The result ----------------------------------------------------------------------
 
     def build(self, inputs: tuple[Value, ...], outputs: tuple[str, ...]) -> Graph:
@@ -431,38 +297,6 @@ class IntegerBuilder:
             for number in range(1, len(taken) + 2)
             if (candidate := f"{name}.{number}") not in taken
         )
-
-
-def _compact(table: np.ndarray) -> np.ndarray:
-    """Return a table with one element along axes whose elements share their tables."""
-    for axis in range(1, table.ndim):
-        one = table.take([0], axis)
-        table = one if np.array_equal(np.broadcast_to(one, table.shape), table) else table
-    return table if table[0].size > 1 else table.ravel()
-
-
-def _starts(tensor: Encrypted) -> np.ndarray:
-    """Return from where the integers of each element are counted in front of a table.
-
-    From their smallest one, if one table then takes fewer bits: ranges of elements may lie
-    apart.
-    """
-    together = int(tensor.high.max() - tensor.low.min())
-    widest = int((tensor.high - tensor.low).max())
-    apart = widest.bit_length() < together.bit_length()
-    return tensor.low if apart else np.zeros_like(tensor.low)
-
-
-def _entries(tensor: Encrypted, grid: Grid, steps: np.ndarray) -> np.ndarray:
-    """Return what the pending function makes of integers, as integers of a grid."""
-    steps = steps.reshape(-1, *[1] * (len(tensor.shape) - 1))
-    # Some integers of the range stand for numbers that no row gives, where the function may
-    # be undefined (a logarithm below zero): any entry is right there.
-    with np.errstate(all="ignore"):
-        real = np.asarray(tensor.apply(tensor.scale * steps + tensor.offset), float)
-        top = np.finfo(float).max
-        real = np.where(np.isnan(real), grid.offset, np.clip(real, -top, top))
-        return grid.integers(real)
 
 
 def _serves(made: Encrypted, units_along: tuple[int, ...] | None) -> bool:

@@ -1,0 +1,129 @@
+"""Integer graphs in the operations of the engine, with declared widths and signs.
+
+Whatever the engine would read from examples, a width or a sign, is told: it would be wrong
+for rows that no example is like.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy.cluster.hierarchy import DisjointSet
+
+from fhe_estimators.core.engine._spatial import convolution, padding
+from fhe_estimators.core.graph import Graph, Node
+from fhe_estimators.core.operators import operators_of
+
+#: The property of a computation of the engine that says whether it can be negative.
+_SIGNED = "fhe_estimators.signed"
+#: The engine's operations that only move integers.
+_MOVES = {
+    *("assign_static", "broadcast_to", "concatenate", "copy", "expand_dims", "identity"),
+    *("index_static", "reshape", "squeeze", "transpose"),
+}
+
+
+def traced(graph: Graph, fhe: Any) -> Callable[[Node], Callable[..., Any]]:
+    """Return what nodes mean for the engine's tracers.
+
+    numpy's functions work on them, hence the operators' own; a table is the engine's.
+    """
+
+    def table_lookup(node: Node) -> Callable[..., Any]:
+        first, lsbs = node.attributes["first"], node.attributes.get("lsbs", 0)
+        exactness = fhe.Exactness.EXACT
+        if node.attributes.get("approximate"):
+            exactness = fhe.Exactness.APPROXIMATE
+
+        def apply(x: Any, table: np.ndarray) -> Any:
+            # Room for the last entry after rounding: it never overflows.
+            bits = max(1, (len(table) - 1).bit_length()) + lsbs
+            index = fhe.hint(x - first, bit_width=bits)
+            index.computation.properties[_SIGNED] = False
+            if lsbs:
+                # The engine must not protect from overflows: it takes every difference of
+                # the widths before and behind the rounding for one, and reads the width
+                # behind from examples. It clips approximate results to that width.
+                index = fhe.hint(
+                    fhe.round_bit_pattern(
+                        index,
+                        lsbs_to_remove=lsbs,
+                        overflow_protection=False,
+                        exactness=exactness,
+                    ),
+                    bit_width=bits,
+                )
+            return fhe.univariate(lambda i: _entries(table, lsbs, i))(index)
+
+        return apply
+
+    def extract_bits(node: Node) -> Callable[..., Any]:
+        return lambda x: fhe.bits(x)[node.attributes["start"] : node.attributes["stop"]]
+
+    own = {
+        "Conv": lambda node: convolution(node, fhe),
+        "ExtractBits": extract_bits,
+        "Pad": lambda node: padding(node, fhe),
+        "TableLookup": table_lookup,
+    }
+    others = operators_of(graph)
+    return lambda node: own.get(node.op, others)(node)
+
+
+def _entries(table: np.ndarray, lsbs: int, index: np.ndarray) -> np.ndarray:
+    """Return the entries at rounded indices, whose lowest bits are zero.
+
+    The engine asks for indices beyond the table, too, which no integer has.
+    """
+    place = np.clip(np.asarray(index) >> lsbs, 0, len(table) - 1)
+    return table[place] if table.ndim == 1 else np.take_along_axis(table, place, axis=0)
+
+
+def hinted(graph: Graph, fhe: Any) -> Callable[[Node, str, Any], Any]:
+    """Return a function that tells the engine the declared range of each tensor."""
+
+    def hint(node: Node, name: str, tracer: Any) -> Any:
+        value = graph.value(name)
+        assert value.low is not None
+        tracer.computation.properties[_SIGNED] = value.low < 0
+        return fhe.hint(tracer, bit_width=value.bits)
+
+    return hint
+
+
+def set_signs(graph: Any) -> None:
+    """Make tensors of the engine's graph signed that can be negative.
+
+    The engine reads signs from examples. A result that none of them makes negative would
+    be decrypted as a large number where it is negative.
+
+    Parameters
+    ----------
+    graph : concrete.fhe.representation.Graph
+        Traced; its nodes tell declared signs, see `hinted`.
+    """
+    nodes = graph.query_nodes(ordered=True)
+    # What only moves integers has operands and a result of one kind. Some of it stands
+    # between tensors whose ranges are declared.
+    alike = DisjointSet(nodes)
+    for node in nodes:
+        if node.properties.get("name") in _MOVES:
+            for operand in graph.ordered_preds_of(node):
+                if operand.output.is_encrypted:
+                    alike.merge(node, operand)
+    signed = {
+        alike[node]
+        for node in nodes
+        if node.properties.get(_SIGNED, node.output.dtype.is_signed)
+    }
+    for node in nodes:
+        if alike[node] not in signed or node.output.dtype.is_signed:
+            continue
+        node.output.dtype.is_signed = True
+        if not node.properties.get(_SIGNED):
+            # Its width is that of numbers without a sign.
+            width = node.properties.get("bit_width_hint", 0)
+            width = max(width, node.output.dtype.bit_width) + 1
+            node.properties["bit_width_hint"] = width

@@ -1,0 +1,134 @@
+"""Pending functions as tables of integers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fhe_estimators.core.graph._spec import MAXIMUM_TABLE_BITS
+from fhe_estimators.core.integers.alignment import align
+from fhe_estimators.core.integers.rounding import Rounding
+from fhe_estimators.core.integers.tensors import Encrypted, Grid
+from fhe_estimators.exceptions import BitWidthError
+
+if TYPE_CHECKING:
+    from fhe_estimators.core.integers.builder import IntegerBuilder
+
+#: Tables that are larger, before rounding, are not aligned with their functions.
+_MOST_ENTRIES = 2**25
+
+
+def looked_up(
+    builder: IntegerBuilder, tensor: Encrypted, result: str, grid: Grid
+) -> Encrypted:
+    """Append the table that computes the pending function.
+
+    The entry for the integers around ``x`` is
+    ``grid.integers(function(scale * x + offset))``.
+    """
+    start = _starts(tensor)
+    # The function of integers that are counted from there.
+    counted = replace(
+        tensor,
+        offset=tensor.offset + tensor.scale * start,
+        low=tensor.low - start,
+        high=tensor.high - start,
+    )
+    low, high = int(counted.low.min()), int(counted.high.max())
+    rounding = Rounding() if tensor.whole else builder.rounding
+    first, lsbs, size = rounding.index(low, high, result)
+    kept = (size - 1).bit_length()
+    if kept > MAXIMUM_TABLE_BITS:
+        raise BitWidthError(
+            f"The table that computes {result!r} reads {kept} bits of {tensor.name!r}; "
+            f"the limit is {MAXIMUM_TABLE_BITS}. Round sums to fewer bits, use a "
+            "smaller n_bits, fewer inputs per neuron, or prune weights."
+        )
+    shift = np.zeros_like(start)
+    width, n_elements = high - low + 1, start.size
+    if lsbs and width * n_elements <= _MOST_ENTRIES:
+        # The last index may be as large as its bits allow.
+        spare = int(rounding.approximate)
+        room = (1 << kept + lsbs) - 1 - (high - first) - (1 << lsbs >> 1) - (spare << lsbs)
+        seen = builder.samples[tensor.name] - start - low
+        shift, table = align(
+            _entries(counted, grid, np.arange(low, high + 1)).reshape(width, -1),
+            seen.reshape(-1, n_elements).astype(np.int64),
+            builder.weights,
+            lsbs,
+            first - low,
+            min(room, (1 << lsbs) - 1),
+            spare,
+        )
+        table = table.reshape(len(table), *tensor.shape[1:])
+        shift = shift.reshape(tensor.shape)
+    else:
+        # The middle of the integers that share an index.
+        middle = first + (np.arange(size) << lsbs) - 0.5 * (lsbs > 0)
+        table = _entries(counted, grid, np.clip(middle, low, high))
+    name = _shifted(builder, tensor, shift - start, result)
+    ends = table.min(axis=0, keepdims=True), table.max(axis=0, keepdims=True)
+    attributes: dict[str, Any] = {"first": first}
+    if lsbs:
+        attributes |= {"lsbs": lsbs, "approximate": int(rounding.approximate)}
+    name = builder.emit(
+        "TableLookup",
+        (
+            name,
+            builder.constant(f"{result}.table", _compact(table)),
+        ),
+        *ends,
+        result=result,
+        **attributes,
+    )
+    return Encrypted(
+        name,
+        np.broadcast_to(grid.scale, tensor.shape),
+        np.broadcast_to(grid.offset, tensor.shape),
+        *ends,
+    )
+
+
+def _shifted(
+    builder: IntegerBuilder, tensor: Encrypted, by: np.ndarray, result: str
+) -> str:
+    """Return the name of integers of `tensor` with clear ones added."""
+    if not by.any():
+        return tensor.name
+    constant = builder.constant(f"{result}.shift", by)
+    ends = tensor.low + by, tensor.high + by
+    return builder.emit("Add", (tensor.name, constant), *ends, result=f"{result}.index")
+
+
+def _compact(table: np.ndarray) -> np.ndarray:
+    """Return a table with one element along axes whose elements share their tables."""
+    for axis in range(1, table.ndim):
+        one = table.take([0], axis)
+        table = one if np.array_equal(np.broadcast_to(one, table.shape), table) else table
+    return table if table[0].size > 1 else table.ravel()
+
+
+def _starts(tensor: Encrypted) -> np.ndarray:
+    """Return from where the integers of each element are counted in front of a table.
+
+    From their smallest one, if one table then takes fewer bits: ranges of elements may lie
+    apart.
+    """
+    together = int(tensor.high.max() - tensor.low.min())
+    widest = int((tensor.high - tensor.low).max())
+    apart = widest.bit_length() < together.bit_length()
+    return tensor.low if apart else np.zeros_like(tensor.low)
+
+
+def _entries(tensor: Encrypted, grid: Grid, steps: np.ndarray) -> np.ndarray:
+    """Return what the pending function makes of integers, as integers of a grid."""
+    steps = steps.reshape(-1, *[1] * (len(tensor.shape) - 1))
+    # Some integers of the range stand for numbers that no row gives, where the function may
+    # be undefined (a logarithm below zero): any entry is right there.
+    with np.errstate(all="ignore"):
+        real = np.asarray(tensor.apply(tensor.scale * steps + tensor.offset), float)
+        top = np.finfo(float).max
+        real = np.where(np.isnan(real), grid.offset, np.clip(real, -top, top))
+        return grid.integers(real)
