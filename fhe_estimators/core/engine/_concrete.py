@@ -51,7 +51,8 @@ _THREAD_STATE: tuple[tuple[str, str, str, Callable[[], Any]], ...] = (
     ("round_bit_pattern", "local", "_is_adjusting", bool),
     ("truncate_bit_pattern", "local", "_is_adjusting", bool),
 )
-_import_lock = Lock()
+#: Its solver, Z3, has one context for the whole process, and breaks down in two threads.
+_engine_lock = Lock()
 
 
 @cache
@@ -70,7 +71,7 @@ def _signs() -> Any:
 @cache
 def _concrete() -> Any:
     """Import the engine; it announces at import that its own import style is old."""
-    with _import_lock, signals_kept(), warnings.catch_warnings():
+    with _engine_lock, signals_kept(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from concrete import fhe
     return fhe
@@ -84,7 +85,7 @@ def _tracing() -> Iterator[None]:
         if not hasattr(local, attribute):
             setattr(local, attribute, initial())
     # The engine sets how numpy reports errors and leaves it so.
-    with np.errstate():
+    with _engine_lock, np.errstate():
         yield
 
 

@@ -20,10 +20,12 @@ ours to change. Hence two cases:
   engine compiles or generates keys it keeps the interpreter's lock, so that this happens
   afterwards; a second SIGINT until then ends the process.
 - In other threads, the process's own handler is put back as soon as the engine releases the
-  interpreter's lock. To evaluate, it does so at once: SIGINT ends the process only within
-  microseconds, on a busy machine milliseconds, of a call. To compile and to generate keys
-  it does not: where that happens *outside of the main thread*, SIGINT ends the process
-  meanwhile. Call ``compile`` and ``keygen`` in the main thread to avoid that.
+  interpreter's lock. To evaluate, it does so at once, and what is left is the moment until
+  another thread runs: microseconds of each call, on a busy machine milliseconds. A batch
+  without tables makes hundreds of calls, so that these moments add up. To compile and to
+  generate keys the engine keeps the lock. Where that happens *outside of the main thread*,
+  SIGINT may still end the process: compile, generate keys and compute batches in the main
+  thread, or keep SIGINT away from the process, to avoid that.
 
 Only Linux is known to prefer the main thread; elsewhere every thread is of the second kind.
 

@@ -24,7 +24,7 @@ with warnings.catch_warnings():
 
 #: Seconds within which an interrupt must be seen: those of a call, and much more.
 PATIENCE = 60
-#: Sends SIGINT to a process after each line with a delay in seconds that it reads.
+#: Sends SIGINT to a process some seconds after each line that it reads, as others do.
 SENDER = """
 import os, signal, sys, time
 for line in sys.stdin:
@@ -34,94 +34,89 @@ for line in sys.stdin:
 
 
 def disposition():
-    """Return handler, mask and flags of SIGINT, as the system has them."""
+    """Return what Python and the system do on SIGINT: handler, mask and flags."""
     action = ctypes.create_string_buffer(512)
     ctypes.CDLL(None).sigaction(int(signal.SIGINT), None, action)
-    return action.raw[:16] + action.raw[136:140], signal.getsignal(signal.SIGINT)
+    return signal.getsignal(signal.SIGINT), action.raw[:16] + action.raw[136:140]
 
 
-class Interrupted:
-    """A model, what is done with it, and for how long it goes on."""
+class Task:
+    """A model, and what is done with it."""
 
     def __init__(self, what):
-        self.X, self.y = load_wine(return_X_y=True)
-        model = DecisionTreeClassifier(max_depth=2)
-        if what in ("row", "batch", "thread-batch"):
-            model = LogisticRegression(solver="newton-cholesky")
-        self.model = model.fit(self.X, self.y)
+        X, y = load_wine(return_X_y=True)
+        linear = what in ("row", "batch")
+        model = LogisticRegression() if linear else DecisionTreeClassifier(max_depth=3)
+        if linear:
+            model.set_params(solver="newton-cholesky")
+        self.X, self.model = X, model.fit(X, y)
+        model.compile(X)
+        model.fhe_circuit_.keygen()
+        self.do = getattr(self, what)
+
+    def compile(self):
         self.model.compile(self.X)
-        self.model.fhe_circuit_.keygen()
-        self.expected = self.model.predict(self.X[:2])
-        self.what, self.span = what, 0.5
+
+    def keys(self):
+        self.model.fhe_circuit_.keygen(force=True)
+
+    def row(self):
+        self.model.predict(self.X[:1], fhe="execute")
+
+    tables = row
+
+    def batch(self):
+        self.model.predict(np.tile(self.X, (5, 1)), fhe="execute")
 
     def check(self):
-        np.testing.assert_array_equal(
-            self.model.predict(self.X[:2], fhe="execute"), self.expected
-        )
+        rows = self.X[::80]
+        expected = self.model.predict(rows)
+        np.testing.assert_array_equal(self.model.predict(rows, fhe="execute"), expected)
 
-    def work(self):
-        """Do it once."""
-        if self.what.endswith("compile"):
-            self.model.compile(self.X)
-        elif self.what.endswith("keys"):
-            self.model.fhe_circuit_.keygen(force=True)
-        elif self.what.endswith("batch"):
-            self.model.predict(np.tile(self.X, (5, 1)), fhe="execute")
-        else:
-            self.model.predict(self.X[:1], fhe="execute")
-
-    def go_on(self):
-        """Do it until this is interrupted."""
-        if not self.what.startswith("thread"):
-            while True:
-                self.work()
-        over = threading.Event()
-
-        def work():
-            while not over.is_set():
-                self.work()
-
-        thread = threading.Thread(target=work, daemon=True)
+    def thread(self):
+        """A call of seconds in another thread; SIGINT comes in the middle of it."""
+        rows = self.X[:20]
+        thread = threading.Thread(target=self.model.predict, args=(rows,), kwargs=EXECUTE)
+        thread.start()
         try:
-            thread.start()
-            time.sleep(PATIENCE)
+            while True:
+                time.sleep(PATIENCE)
         finally:
-            over.set()
-            if thread.ident is not None:
-                thread.join()
+            assert thread.is_alive()
+            thread.join()
+
+
+EXECUTE = {"fhe": "execute"}
 
 
 def main(what, n_times):
-    process = Interrupted(what)
-    process.check()
     before = disposition()
-    random.seed(os.getpid())
+    task = Task(what)
+    task.check()
+    assert disposition() == before, f"{disposition()} instead of {before}"
     sender = subprocess.Popen(
         [sys.executable, "-c", SENDER.format(pid=os.getpid())],
         stdin=subprocess.PIPE,
         text=True,
-        start_new_session=True,
     )
     for done in range(n_times):
-        cleaned = False
-        sender.stdin.write(f"{random.uniform(0, process.span)}\n")
-        sender.stdin.flush()
-        start = time.monotonic()
+        delay = 0.5 if what == "thread" else random.uniform(0, 0.5)
+        print(delay, file=sender.stdin, flush=True)
+        start, cleaned = time.monotonic(), False
         try:
             try:
-                process.go_on()
+                while time.monotonic() - start < PATIENCE:
+                    task.do()
             finally:
                 cleaned = True
         except KeyboardInterrupt:
-            pass
-        assert cleaned
-        assert time.monotonic() - start < PATIENCE
+            assert cleaned
+        else:
+            raise AssertionError("no interrupt was seen")
         assert disposition() == before, f"{disposition()} instead of {before}"
-        process.check()
-        assert disposition() == before
+        task.check()
         print(done + 1, flush=True)
-    sender.stdin.close()
-    sender.wait()
+    sender.communicate()
 
 
 if __name__ == "__main__":
