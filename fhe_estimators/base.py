@@ -167,7 +167,9 @@ class FHEMixin(FollowingMixin):
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
             # Numbers of a row that does not count may be anything.
-            X, sample_weight = X[sample_weight > 0], sample_weight[sample_weight > 0]
+            counts = sample_weight > 0
+            if not counts.all():
+                X, sample_weight = X[counts], sample_weight[counts]
         input_range = self._range_of(X, self._bit_widths().op_inputs, sample_weight)
         if incremental and hasattr(self, "_input_range"):
             input_range = input_range.union(self._input_range)

@@ -92,3 +92,15 @@ def test_networks_tell_it_too():
     quiet(module.forward, X)
     with pytest.warns(ClippingWarning, match=r"features 1\)\. Calibrate on rows"):
         module.forward(np.array([[0.0, 99.0]], np.float32))
+
+
+@pytest.mark.parametrize("row", [0, 1234, 4999])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_one_number_among_many_rows(row, order):
+    X = np.random.default_rng(0).normal(size=(200, 3))
+    model = LinearRegression().fit(X, X[:, 0])
+    rows = np.asarray(np.resize(X, (5000, 3)), order=order)
+    model.predict(rows)
+    rows[row, 1] = 99
+    with pytest.warns(ClippingWarning, match=r"^0\.01% of the numbers .*features 1\)"):
+        model.predict(rows)

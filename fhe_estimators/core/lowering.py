@@ -78,8 +78,9 @@ def to_quantized_module(
     """
     if sample_weight is not None:
         counts = sample_weight > 0
-        calibration = [rows[counts] for rows in calibration]
-        sample_weight = sample_weight[counts]
+        if not counts.all():
+            calibration = [rows[counts] for rows in calibration]
+            sample_weight = sample_weight[counts]
     # The model as a float graph, without what needs no computation at all.
     graph = clean(NumpyModule(model).graph)
     # A tree ensemble is a sum of table look-ups.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
 from fhe_estimators.core.engine import Integers
-from fhe_estimators.core.graph import Graph, Value, evaluate
+from fhe_estimators.core.graph import Graph, Node, Value, evaluate
 from fhe_estimators.core.operators import BOOTSTRAPPED, lookup, operators_of
 
 
@@ -81,15 +83,35 @@ def _ends(graph: Graph) -> tuple[int, int]:
 
 
 def _at_units(graph: Graph) -> dict[str, np.ndarray]:
-    """Compute a graph of one input at zero and at each unit vector."""
-    shape = _shape(graph.inputs[0])
-    size = int(np.prod(shape))
-    units = np.concatenate([np.zeros((1, size)), np.eye(size)]).astype(np.int64)
-    return evaluate(
-        graph,
-        {graph.inputs[0].name: units.reshape(size + 1, *shape)},
-        operators_of(graph),
-    )
+    """Compute a graph of one input at zero and at each unit vector.
+
+    A product of rows gives zero and its weights: where nothing else reads the input, the
+    unit vectors are not needed, whose numbers are the square of those of a row.
+    """
+    (source,), operator_of = graph.inputs, operators_of(graph)
+    shape = _shape(source)
+    readers = [node for node in graph if source.name in node.inputs]
+    units = None
+    is_result = source.name in {value.name for value in graph.outputs}
+    if is_result or not all(_is_product(graph, node) for node in readers):
+        size = int(np.prod(shape))
+        units = np.concatenate([np.zeros((1, size)), np.eye(size)]).astype(np.int64)
+        units = units.reshape(size + 1, *shape)
+
+    def implementation(node: Node) -> Callable[..., Any]:
+        if units is None and node in readers:
+            return lambda _, weights: np.pad(weights, ((1, 0), (0, 0)))
+        return operator_of(node)
+
+    return evaluate(graph, {source.name: units}, implementation)
+
+
+def _is_product(graph: Graph, node: Node) -> bool:
+    """Tell whether a node multiplies rows of the graph's input by a clear matrix."""
+    (source,) = graph.inputs
+    if node.op != "MatMul" or node.inputs[0] != source.name or len(_shape(source)) != 1:
+        return False
+    return node.inputs[1] in graph.constants and graph.constants[node.inputs[1]].ndim == 2
 
 
 def _before_tables(graph: Graph) -> Graph:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from fhe_estimators.core.graph import Graph, evaluate
+from fhe_estimators.core.graph import Graph, Node, evaluate
 from fhe_estimators.core.operators import operators_of
 
 Integers = tuple[np.ndarray, ...]
+
+#: Numbers of a matrix that BLAS multiplies in one thread; few results of a row.
+_ALONE, _FEW_OUTPUTS = 9_000, 16
 
 
 class Facts(NamedTuple):
@@ -72,9 +75,28 @@ class Program(Protocol):
 def run_clear(graph: Graph, inputs: Sequence[np.ndarray]) -> Integers:
     """Compute an integer graph with numpy on 64-bit integers."""
     names = [value.name for value in graph.inputs]
-    results = evaluate(
-        graph,
-        dict(zip(names, inputs, strict=True)),
-        operators_of(graph),
-    )
+    operator_of = operators_of(graph)
+
+    def implementation(node: Node) -> Callable[..., Any]:
+        return _product if node.op == "MatMul" else operator_of(node)
+
+    results = evaluate(graph, dict(zip(names, inputs, strict=True)), implementation)
     return tuple(results[value.name] for value in graph.outputs)
+
+
+def _product(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return ``x @ weights``; of many rows with few results in small pieces.
+
+    BLAS shares out each larger product among threads, which then wait for the next one by
+    spinning. There is no work in such products that would be worth it.
+    """
+    if x.ndim != 2 or weights.ndim != 2 or x.dtype.kind != "f":
+        return np.asarray(x @ weights)
+    n_features, n_outputs = weights.shape
+    size = _ALONE // max(1, n_features)
+    if n_outputs > _FEW_OUTPUTS or not 1 < size < len(x):
+        return np.asarray(x @ weights)
+    whole = len(x) - len(x) % size
+    pieces = x[:whole].reshape(-1, size, n_features) @ weights
+    rest = x[whole:] @ weights
+    return np.concatenate([pieces.reshape(whole, n_outputs), rest])

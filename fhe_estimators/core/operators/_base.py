@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
@@ -59,11 +60,7 @@ class QuantizedOp:
 
     def __init__(self, node: Node) -> None:
         self.node = node
-        known = {
-            name
-            for name, parameter in inspect.signature(self.f).parameters.items()
-            if parameter.kind is parameter.KEYWORD_ONLY
-        }
+        known = _attributes_of(self.f)
         for attribute, value in node.attributes.items():
             if attribute in self.refuses or attribute not in known:
                 reason = self.refuses.get(attribute, "the attribute is not known")
@@ -121,6 +118,13 @@ class QuantizedOp:
             f"Node {self.node} cannot be computed on encrypted data: {reason}. "
             f"Operators with an encrypted form: {', '.join(supported(encrypted=True))}."
         )
+
+
+@functools.cache
+def _attributes_of(f: Callable[..., Any]) -> frozenset[str]:
+    """Return the names of the keyword-only parameters of a float meaning."""
+    parameters = inspect.signature(f).parameters.values()
+    return frozenset(p.name for p in parameters if p.kind is p.KEYWORD_ONLY)
 
 
 def as_array(operand: Operand) -> Any:

@@ -11,6 +11,8 @@ import numpy as np
 _MOST_MARGIN = 0.5
 #: Rows whose tails are looked at.
 _TAIL_ROWS = 10_000
+#: Numbers that are sorted at a time, as many as a cache holds.
+_SORTED = 2**17
 #: Rows between the ends of a range that a function of it is looked at on.
 _BETWEEN = 33
 
@@ -36,7 +38,7 @@ class InputRange:
         Numbers beyond the range are clipped, and a wider range has a coarser grid. The
         range that minimizes the expected squared error balances the two: for few bits it
         leaves out the ends of long tails, for many it has a margin for numbers that were
-        not seen (see `_margin`).
+        not seen (see `_margins`).
 
         Parameters
         ----------
@@ -49,8 +51,7 @@ class InputRange:
         X = _rows_that_count(X, sample_weight)
         low, high = X.min(axis=0), X.max(axis=0)
         tails = X[:: -(-len(X) // _TAIL_ROWS)]
-        above = np.array([_margin(column, n_bits) for column in tails.T])
-        below = np.array([_margin(-column, n_bits) for column in tails.T])
+        below, above = _margins(tails, n_bits)
         return cls(low - below, high + above)
 
     @classmethod
@@ -119,36 +120,76 @@ def image(
 def _rows_that_count(X: np.ndarray, sample_weight: np.ndarray | None = None) -> np.ndarray:
     """Return the rows of positive weight as a matrix of floats."""
     rows = np.asarray(X, dtype=np.float64).reshape(len(X), -1)
-    return rows if sample_weight is None else rows[sample_weight > 0]
+    if sample_weight is None or (sample_weight > 0).all():
+        return rows
+    return rows[sample_weight > 0]
 
 
-def _margin(column: np.ndarray, n_bits: int) -> float:
-    """Return by how much to move the upper end of a feature's range; may be negative.
+def _margins(tails: np.ndarray, n_bits: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return by how much to move the lower and the upper end of each feature's range.
 
-    The tail is taken as exponential beyond ``u``, the number above which the ``k`` largest
-    of ``m`` distinct numbers lie (peaks over threshold [1]_): its scale ``b`` is the mean
-    excess over ``u``. Clipping at ``c`` then costs ``2 b**2 (k/m) exp(-(c - u) / b)`` in
-    expected squared error, rounding on a range of width ``w`` costs
-    ``w**2 4**-n_bits / 12``. The derivative of the sum is zero at
-    ``c = u + b ln(12 b (k/m) 4**n_bits / w)``, found by iteration as `w` grows with `c`.
+    Upper ends move up, and lower ends down, by as much; it may be negative. The tail is
+    taken as exponential beyond ``u``, the number above which the ``k`` largest of ``m``
+    distinct numbers lie (peaks over threshold [1]_): its scale ``b`` is the mean excess
+    over ``u``. Clipping at ``c`` then costs ``2 b**2 (k/m) exp(-(c - u) / b)`` in expected
+    squared error, rounding on a range of width ``w`` costs ``w**2 4**-n_bits / 12``. The
+    derivative of the sum is zero at ``c = u + b ln(12 b (k/m) 4**n_bits / w)``, found by
+    iteration as `w` grows with `c`.
 
     Distinct numbers are used so that repeated rows change nothing.
+
+    Parameters
+    ----------
+    tails : ndarray of float64 of shape (n_rows, n_features)
+    n_bits : int
+
+    Returns
+    -------
+    below, above : ndarray of float64 of shape (n_features,)
 
     References
     ----------
     .. [1] J. Pickands, "Statistical Inference Using Extreme Order Statistics", Annals of
        Statistics 3, 1975.
     """
-    distinct = np.unique(column)
-    m = len(distinct)
-    k = int(np.sqrt(m))
-    if k < 3:
-        # Too few numbers for a tail: flags, categories, constants.
-        return 0.0
-    width, end, u = distinct[-1] - distinct[0], distinct[-1], distinct[-k - 1]
-    b = float(np.mean(distinct[-k:] - u))
-    margin = 0.0
+    n_rows, n_features = tails.shape
+    below, above = np.zeros(n_features), np.zeros(n_features)
+    step = max(1, _SORTED // n_rows)
+    for start in range(0, n_features, step):
+        ordered = np.sort(tails[:, start : start + step].T, axis=1)
+        is_new = np.ones(ordered.shape, bool)
+        np.not_equal(ordered[:, 1:], ordered[:, :-1], out=is_new[:, 1:])
+        # The distinct numbers of each feature, one feature behind the other.
+        distinct, m = ordered[is_new], is_new.sum(axis=1)
+        ends = np.cumsum(m)
+        k = np.sqrt(m).astype(np.int64)
+        # Fewer are too few numbers for a tail: flags, categories, constants.
+        has_tail = k >= 3
+        if not has_tail.any():
+            continue
+        m, k, ends = m[has_tail], k[has_tail], ends[has_tail]
+        place = np.arange(k.max())
+        nearest = np.minimum(place, k[:, np.newaxis])
+        found = np.flatnonzero(has_tail) + start
+        for margins, sign, outermost, inwards in (
+            (above, 1.0, ends - 1, -1),
+            (below, -1.0, ends - m, 1),
+        ):
+            largest = sign * distinct[outermost[:, np.newaxis] + inwards * nearest]
+            u = sign * distinct[outermost + inwards * k]
+            excess = np.where(place < k[:, np.newaxis], largest - u[:, np.newaxis], 0.0)
+            b = excess.sum(axis=1) / k
+            width = distinct[ends - 1] - distinct[ends - m]
+            margins[found] = _margin(width, u - largest[:, 0], b, k / m, n_bits)
+    return below, above
+
+
+def _margin(
+    width: np.ndarray, u: np.ndarray, b: np.ndarray, share: np.ndarray, n_bits: int
+) -> np.ndarray:
+    """Return the margins of tails; `u` is given relative to the largest number."""
+    margin = np.zeros(len(width))
     for _ in range(6):
-        ratio = 12 * b / (width + margin) * (k / m) * 4.0**n_bits
-        margin = float(np.clip(u + b * np.log(ratio) - end, u - end, _MOST_MARGIN * width))
+        ratio = 12 * b / (width + margin) * share * 4.0**n_bits
+        margin = np.clip(u + b * np.log(ratio), u, _MOST_MARGIN * width)
     return margin

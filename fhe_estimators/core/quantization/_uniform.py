@@ -23,6 +23,8 @@ from fhe_estimators.exceptions import BitWidthError
 
 #: Bits of the largest integer that is exact as a float64.
 _EXACT_BITS = 53
+#: Numbers that are quantized at a time.
+_BLOCK = 2**16
 #: A range narrower than this part of its distance to zero counts as one number; the
 #: zero point would not be exact otherwise.
 _NARROWEST = 2.0**-32
@@ -176,17 +178,31 @@ class UniformQuantizer:
         ValueError
             If a number is nan or infinite, or the quantizer is not fitted.
         """
-        array = check_finite(values)
+        array = np.asarray(values, dtype=np.float64)
         scale, zero_point = self._fitted()
+        step = max(1, _BLOCK // array[0].size) if array.size > _BLOCK else array.size
+        if array.ndim and len(array) > step and _is_same_for_rows(scale, array):
+            # Some rows at a time stay in the cache.
+            integers = np.empty(array.shape, dtype)
+            for start in range(0, len(array), step):
+                rows = slice(start, start + step)
+                integers[rows] = self.quant(array[rows], dtype)
+            return integers
         with np.errstate(over="ignore"):
             scaled = np.asarray(array / scale)
         q = scaled.reshape(scaled.shape or (1,))
         np.rint(q, out=q)
         q += zero_point
+        # The ends tell whether all is finite, and whether something has to be clipped.
+        ends = q.min(initial=np.inf), q.max(initial=-np.inf)
+        if not np.isfinite(ends).all():
+            check_finite(array)
         several = self._single is None or not np.any(self._single)
         low, high = (self.low, self.high) if several else self.bounds
-        np.maximum(q, low, out=q)
-        np.minimum(q, high, out=q)
+        if np.any(ends[0] < low):
+            np.maximum(q, low, out=q)
+        if np.any(ends[1] > high):
+            np.minimum(q, high, out=q)
         return q.reshape(scaled.shape).astype(dtype, copy=False)
 
     def dequant(self, q: ArrayLike) -> np.ndarray:
@@ -247,6 +263,11 @@ class UniformQuantizer:
     def __repr__(self) -> str:
         kind = "signed" if self.signed else "unsigned"
         return f"UniformQuantizer({self.n_bits} bits, {kind}, scale={self.scale})"
+
+
+def _is_same_for_rows(parameter: Any, array: np.ndarray) -> bool:
+    """Tell whether a parameter, broadcast against an array, differs along no row."""
+    return np.ndim(parameter) < array.ndim or len(parameter) == 1
 
 
 class QuantizedArray:

@@ -19,12 +19,16 @@ from fhe_estimators.core.numpy_module import NumpyModule
 from fhe_estimators.core.operators import supported
 from fhe_estimators.core.quantization._uniform import UniformQuantizer
 from fhe_estimators.core.quantized_module.layers import LayerReport
+from fhe_estimators.core.trees.by_columns import ColumnProgram
+from fhe_estimators.core.trees.encoders import BinEncoder
 from fhe_estimators.core.trees.search import TreeGraphs
 from fhe_estimators.core.validation import check_finite
 from fhe_estimators.exceptions import ClippingWarning, NotCompiledError
 
 #: Numbers of the inputs that are computed in clear at a time.
 _BLOCK = 2**16
+#: Numbers of a row that is long enough to be computed fast.
+_LONG_ROW = 2**11
 #: Features that a warning names.
 _NAMED = 10
 _LARGEST = np.finfo(np.float64).max
@@ -88,6 +92,7 @@ class QuantizedModule:
         # Integers of up to 52 bits are exact as floats, and BLAS is fast.
         self._exact_as_floats = max(self.bit_widths().values()) <= 52
         self._circuit: Circuit | None = None
+        self._columns: ColumnProgram | None = None
         self._has_warned = False
         self._lock = RLock()
 
@@ -152,16 +157,19 @@ class QuantizedModule:
         """
         if self._has_warned:
             return
-        hits = [
-            quantizer.is_beyond(array).reshape(len(array), -1)
+        pairs = [
+            (quantizer, array)
             for quantizer, array in zip(
                 self.input_quantizers, self._prepare(inputs), strict=True
             )
             if isinstance(quantizer, UniformQuantizer)
         ]
-        count = sum(np.count_nonzero(hit) for hit in hits)
-        if not count:
+        if not any(quantizer.is_beyond(_ends(array)).any() for quantizer, array in pairs):
             return
+        hits = [
+            quantizer.is_beyond(array).reshape(len(array), -1) for quantizer, array in pairs
+        ]
+        count = sum(np.count_nonzero(hit) for hit in hits)
         self._has_warned = True
         message = (
             f"{count / sum(hit.size for hit in hits):.2%} of the numbers lie beyond the "
@@ -241,6 +249,8 @@ class QuantizedModule:
             q_outputs = as_tuple(self.quantized_forward(*q_inputs, fhe=fhe))
             return self.dequantize_output(*q_outputs)
         prepared = self._prepare(inputs)
+        if self.alternatives is not None:
+            return self.dequantize_output(self._by_columns(prepared[0]))
         n_rows = len(prepared[0])
         # Some rows at a time, so that the steps in between stay in the cache.
         step = max(1, _BLOCK * n_rows // max(1, sum(map(np.size, prepared))))
@@ -252,6 +262,15 @@ class QuantizedModule:
         ]
         outputs = tuple(np.concatenate(parts) for parts in zip(*blocks, strict=True))
         return outputs[0] if len(outputs) == 1 else outputs
+
+    def _by_columns(self, X: np.ndarray) -> np.ndarray:
+        """Return the results of a sum of tables."""
+        columns = self._columns
+        if columns is None or columns.graph is not self.graph:
+            encoder = self.input_quantizers[0]
+            assert isinstance(encoder, BinEncoder)
+            columns = self._columns = ColumnProgram(self.graph, encoder)
+        return columns(X)
 
     def _clear_scores(self, *prepared: np.ndarray) -> np.ndarray | Integers:
         dtype = np.float64 if self._exact_as_floats else np.int64
@@ -360,8 +379,22 @@ class QuantizedModule:
         return f"QuantizedModule({len(self.graph.nodes)} integer nodes, {state})"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in self.__dict__.items() if key != "_lock"}
+        return {**self.__dict__, "_lock": None, "_columns": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._lock = RLock()
+
+
+def _ends(array: np.ndarray) -> np.ndarray:
+    """Return a row of the smallest numbers, and one of the largest."""
+    if not array.size:
+        return array
+    # numpy is fast along long rows: as many rows as fit in are taken as one first.
+    joined = max(1, _LONG_ROW // array[0].size)
+    if len(array) > 2 * joined and array.flags.c_contiguous:
+        whole = len(array) - len(array) % joined
+        long = array[:whole].reshape(-1, joined, *array.shape[1:])
+        long = np.stack([long.min(axis=0), long.max(axis=0)])
+        array = np.concatenate([*long, array[whole:]])
+    return np.stack([array.min(axis=0), array.max(axis=0)])

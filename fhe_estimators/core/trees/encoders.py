@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,6 +62,35 @@ class BinEncoder:
         ]
         return np.concatenate(parts, axis=1, dtype=dtype, casting="unsafe")
 
+    @property
+    def n_inputs(self) -> int:
+        """Integers that are sent for a row."""
+        return len(self.features)
+
+    def columns(self, chosen: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+        """Return what computes some columns of what is encrypted.
+
+        Parameters
+        ----------
+        chosen : ndarray of int of shape (n_chosen,)
+
+        Returns
+        -------
+        columns : callable
+            It takes finite numbers of shape (n_samples, n_features), and returns runs over
+            the rows, of small integers and of shape (n_chosen, n_samples):
+            ``quant(values)[:, chosen].T``.
+        """
+        features = np.take(self.features, chosen)
+        edges = [self.grid.edges[feature] for feature in features.tolist()]
+        dtype = np.min_scalar_type(-1 - self.high)
+
+        def bins(values: np.ndarray) -> np.ndarray:
+            runs = zip(edges, _turned(values, features), strict=True)
+            return np.array([np.searchsorted(of, run) for of, run in runs], dtype)
+
+        return bins
+
     def _encoded(self, column: np.ndarray, edges: np.ndarray) -> np.ndarray:
         return np.searchsorted(edges, column, side="left")[:, np.newaxis]
 
@@ -90,8 +119,35 @@ class ThermometerEncoder(BinEncoder):
         """The largest integer."""
         return 1
 
+    @property
+    def n_inputs(self) -> int:
+        """Integers that are sent for a row."""
+        return sum(self.sizes)
+
+    def columns(self, chosen: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+        """Return what computes some columns of what is encrypted; see `BinEncoder`."""
+        place = np.repeat(np.arange(len(self.features)), self.sizes)[chosen]
+        edges = np.concatenate([self.grid.edges[feature] for feature in self.features])
+        edges = edges[chosen]
+        used, number = np.unique(place, return_inverse=True)
+        features = np.take(self.features, used)
+
+        def bits(values: np.ndarray) -> np.ndarray:
+            found = np.empty((len(chosen), len(values)), bool)
+            runs = _turned(values, features)
+            for bit, run, edge in zip(found, number, edges, strict=True):
+                np.less_equal(runs[run], edge, out=bit)
+            return found.view(np.int8)
+
+        return bits
+
     def _encoded(self, column: np.ndarray, edges: np.ndarray) -> np.ndarray:
         return column[:, np.newaxis] <= edges
+
+
+def _turned(values: np.ndarray, features: np.ndarray) -> np.ndarray:
+    """Return features as runs over the rows, as precise as edges are."""
+    return np.ascontiguousarray(values[:, features].T, dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from fhe_estimators import LinearRegression, Ridge
+from fhe_estimators.core.circuit._bounds import extremes, norm_bits
 from fhe_estimators.core.circuit._packing import Packing
 from fhe_estimators.core.engine import ClearEngine, run_clear
 from fhe_estimators.core.frontends.torch import export_linear
+from fhe_estimators.core.graph import Graph, Node, Value
 from fhe_estimators.core.integers import BitWidths
 from fhe_estimators.core.lowering import to_quantized_module
 
@@ -169,3 +171,35 @@ def test_scores_are_those_of_the_integers(module, data):
     rows = data.draw(arrays(np.float64, shape, elements=finite))
     integers = module.quantized_forward(module.quantize_input(rows))
     np.testing.assert_array_equal(module.scores(rows), module.dequantize_output(integers))
+
+
+def product_of(weights, *, detour):
+    """Return the graph of a product, with a node in front that changes nothing."""
+    n_features, n_outputs = weights.shape
+    rows, name = (None, n_features), "y" if detour else "x"
+    product = Node("MatMul", (name, "weights"), ("product",))
+    nodes = (Node("Flatten", ("x",), ("y",)), product) if detour else (product,)
+    bound = int(8 * np.abs(weights).sum(axis=0).max())
+    result = Value("product", (None, n_outputs), -bound, bound)
+    values = {"y": Value("y", rows, -8, 7), "product": result}
+    source = Value("x", rows, -8, 7)
+    return Graph(nodes, (source,), (result,), {"weights": weights}, values)
+
+
+def test_slopes_of_a_product_are_its_weights():
+    weights = np.random.default_rng(0).integers(-9, 10, size=(30, 4))
+    direct, detour = (product_of(weights, detour=detour) for detour in (False, True))
+    assert norm_bits(direct) == norm_bits(detour)
+    assert norm_bits(direct) == np.log2(np.linalg.norm(weights, axis=0).max())
+    # Two rows of ends, two for each node.
+    for found, expected in zip(
+        extremes(direct), extremes(detour)[:2] + extremes(detour)[-2:], strict=True
+    ):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_wide_rows_need_no_square_of_their_size():
+    """A unit vector for each of these features would take 320 GB."""
+    graph = product_of(np.ones((200_000, 1), np.int64), detour=False)
+    assert norm_bits(graph) == pytest.approx(np.log2(200_000) / 2)
+    assert extremes(graph)[-1][0].sum() == 7 * 200_000

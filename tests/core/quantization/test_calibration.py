@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fhe_estimators.core.integers.weights import fit_weights
+from fhe_estimators.core.integers.weights import _round_in_turn, fit_weights
 from fhe_estimators.core.quantization import InputRange, image
 
 
@@ -159,3 +159,58 @@ def test_many_features_are_rounded_one_by_one():
     q, weights = rng.normal(size=(5, 2100)), rng.normal(size=(2100, 1))
     integers, scale, _ = fit_weights(q, q @ weights, weights, np.ones(5), 127)
     np.testing.assert_array_equal(integers, np.rint(weights / scale))
+
+
+@pytest.mark.parametrize(("n_rows", "n_features"), [(900, 600), (2600, 600)])
+def test_wide_fits_hold_on_other_rows(n_rows, n_features):
+    """Weights do not learn the rounding errors of few rows."""
+    rng = np.random.default_rng(0)
+    real = rng.normal(size=(n_rows + 500, n_features)) * 30
+    q, weights = np.rint(real), rng.normal(size=(n_features, 1))
+    meant, fitted = real @ weights, slice(0, n_rows)
+    integers, scale, shift = fit_weights(
+        q[fitted], meant[fitted], weights, np.ones(n_rows), 63
+    )
+    plain = np.rint(weights / scale)
+
+    def error(integers):
+        result = q[n_rows:] @ (scale * integers) + shift
+        return np.sqrt(np.mean((result - meant[n_rows:]) ** 2))
+
+    assert error(integers) < 1.25 * error(plain)
+
+
+def test_errors_are_passed_on_in_blocks_as_one_by_one():
+    rng = np.random.default_rng(0)
+    factor = rng.normal(size=(300, 300))
+    inverse = np.linalg.inv(factor.T @ factor + np.eye(300))
+    exact = rng.normal(size=(300, 4)) * 20
+    order = np.argsort(np.diag(inverse), kind="stable")
+    upper = np.linalg.cholesky(inverse[np.ix_(order, order)]).T
+    rest, expected = exact[order], np.empty_like(exact)
+    for place, row in enumerate(order):
+        expected[row] = np.clip(np.rint(rest[place]), -31, 31)
+        error = (rest[place] - expected[row]) / upper[place, place]
+        rest[place:] -= np.outer(upper[place, place:], error)
+    np.testing.assert_array_equal(_round_in_turn(exact, inverse, 31), expected)
+
+
+@pytest.mark.parametrize("n_bits", [2, 8, 16])
+def test_ranges_of_features_are_their_own(n_bits):
+    """Whatever lies beside them, in blocks of features as one by one."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(3000, 100)) ** 3
+    X[:, ::3] = X[:, ::3].round(1)
+    X[:, ::7] = rng.integers(0, 2, size=(3000, 15))
+    X[:, 5] = 1.0
+    found = InputRange.of(X, n_bits)
+    alone = [InputRange.of(X[:, [feature]], n_bits) for feature in range(100)]
+    np.testing.assert_allclose(found.low, [own.low[0] for own in alone], rtol=1e-12)
+    np.testing.assert_allclose(found.high, [own.high[0] for own in alone], rtol=1e-12)
+
+
+def test_upper_and_lower_tails_mirror_each_other():
+    X = np.random.default_rng(0).exponential(size=(500, 3))
+    found, mirrored = InputRange.of(X, 4), InputRange.of(-X, 4)
+    np.testing.assert_allclose(found.low, -mirrored.high, rtol=1e-12)
+    np.testing.assert_allclose(found.high, -mirrored.low, rtol=1e-12)
