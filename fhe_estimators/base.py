@@ -12,7 +12,7 @@ import copy
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import fields
-from numbers import Integral, Real
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -39,6 +39,7 @@ from fhe_estimators._state import FollowingMixin
 from fhe_estimators._tags import FHETags, Tags
 from fhe_estimators.core.lowering import to_quantized_module
 from fhe_estimators.core.quantization import InputRange, resolve_n_bits
+from fhe_estimators.core.validation import P_ERROR, check_p_error
 from fhe_estimators.quantization import QuantizedModule
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ __all__ = [
 #: Constraints of the parameters that every estimator adds to its parent's.
 FHE_CONSTRAINTS: dict[str, list[Any]] = {
     "n_bits": [Interval(Integral, 1, 16, closed="both"), dict],
-    "p_error": [Interval(Real, 0, 1, closed="neither")],
+    "p_error": [P_ERROR],
 }
 
 
@@ -323,11 +324,7 @@ class FHEMixin(FollowingMixin):
         if X is not None:
             self._validated(X)
         p_error = self.p_error if p_error is None else p_error
-        validate_parameter_constraints(
-            {"p_error": FHE_CONSTRAINTS["p_error"]},
-            {"p_error": p_error},
-            type(self).__name__,
-        )
+        p_error = check_p_error(p_error, f"{type(self).__name__}.compile")
         return self.quantized_module_.compile(p_error=p_error, configuration=configuration)
 
     def quantize_input(self, X: Any) -> np.ndarray:

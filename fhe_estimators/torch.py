@@ -14,6 +14,7 @@ Examples
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from fhe_estimators.core.lowering import to_quantized_module
 from fhe_estimators.core.numpy_module import NumpyModule
 from fhe_estimators.core.quantization import CALIBRATIONS, resolve_n_bits
 from fhe_estimators.core.quantized_module import RoundingOptions
+from fhe_estimators.core.validation import as_numbers
 from fhe_estimators.quantization import QuantizedModule
 
 if TYPE_CHECKING:
@@ -155,7 +157,7 @@ def compile_brevitas_qat_model(
 
 
 def compile_onnx_model(
-    onnx_model: ModelProto,
+    onnx_model: ModelProto | str | os.PathLike[str],
     torch_inputset: Any,
     *,
     n_bits: int | Mapping[str, int] = 6,
@@ -169,8 +171,9 @@ def compile_onnx_model(
 
     Parameters
     ----------
-    onnx_model : onnx.ModelProto
-        Of opset 13 to 18; it may hold quantizers of QONNX, whose integers are used.
+    onnx_model : onnx.ModelProto, str or os.PathLike
+        The model, or the path of its file: of opset 13 to 18. It may hold quantizers of
+        QONNX, whose integers are used.
     torch_inputset : array-like or tensor of shape (n_samples, ...), or a tuple of them
         Representative rows, of each input if there are several.
     n_bits : int in [1, 16] or dict, default=6
@@ -231,7 +234,7 @@ def to_numpy_module(torch_model: nn.Module, torch_inputset: Any) -> NumpyModule:
 
 
 def _compiled(
-    model: ModelProto,
+    model: ModelProto | str | os.PathLike[str],
     inputs: tuple[np.ndarray, ...],
     n_bits: int | Mapping[str, int],
     calibration: str,
@@ -241,13 +244,11 @@ def _compiled(
 ) -> QuantizedModule:
     from fhe_estimators.core.frontends.onnx import with_sizes
 
-    if calibration not in CALIBRATIONS:
+    if not isinstance(calibration, str) or calibration not in CALIBRATIONS:
         raise ValueError(
             f"The parameter 'calibration' must be one of {sorted(CALIBRATIONS)}; "
             f"got {calibration!r}."
         )
-    if not 0 < p_error < 1:
-        raise ValueError(f"The parameter 'p_error' must be in (0, 1); got {p_error!r}.")
     module = to_quantized_module(
         with_sizes(model, [array.shape for array in inputs]),
         inputs,
@@ -263,10 +264,7 @@ def _compiled(
 def _arrays(inputset: Any) -> tuple[np.ndarray, ...]:
     """Return the rows of each input as an array."""
     parts = inputset if isinstance(inputset, tuple) else (inputset,)
-    arrays = tuple(
-        part.detach().cpu().numpy() if hasattr(part, "detach") else np.asarray(part)
-        for part in parts
-    )
+    arrays = tuple(as_numbers(part, "The parameter 'torch_inputset'") for part in parts)
     lengths = {array.shape[:1] for array in arrays}
     if len(lengths) != 1 or lengths & {(), (0,)}:
         raise ValueError(
@@ -279,7 +277,18 @@ def _arrays(inputset: Any) -> tuple[np.ndarray, ...]:
 def _examples(
     torch_model: nn.Module, inputs: tuple[np.ndarray, ...]
 ) -> tuple[np.ndarray, ...]:
-    """Return the rows of each input in the floating point type of the network."""
+    """Return the rows of each input in the floating point type of the network.
+
+    Raises
+    ------
+    TypeError
+        If it is no network of torch.
+    """
+    if not callable(getattr(torch_model, "parameters", None)):
+        raise TypeError(
+            "The parameter 'torch_model' must be a torch.nn.Module; got "
+            f"{type(torch_model).__name__}. Use compile_onnx_model for an ONNX model."
+        )
     types = {str(p.dtype) for p in torch_model.parameters() if p.is_floating_point()}
     dtype = np.float64 if types == {"torch.float64"} else np.float32
     return tuple(

@@ -152,7 +152,7 @@ def test_unsupported_operator():
     ("wrong", "message"),
     [
         ({"calibration": "median"}, "'calibration' must be one of"),
-        ({"p_error": 0.0}, r"'p_error' must be in \(0, 1\)"),
+        ({"p_error": 0.0}, r"'p_error' parameter .* must be a float in \(0, 1\)"),
         ({"rounding": "never"}, "'rounding' must be one of"),
         ({"n_bits": 0}, "'n_bits'"),
         ({"n_bits": {"inputs": 3}}, "must have the key op_inputs or op_weights"),

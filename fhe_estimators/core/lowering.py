@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fhe_estimators.core.circuit import Circuit
-from fhe_estimators.core.graph import FLOAT, check
+from fhe_estimators.core.graph import ENCRYPTED, check
 from fhe_estimators.core.integers import BitWidths, Rounding
 from fhe_estimators.core.numpy_module import NumpyModule
 from fhe_estimators.core.operators import supported
@@ -33,6 +33,7 @@ from fhe_estimators.core.quantized_module import (
 )
 from fhe_estimators.core.rewrite import clean, cut, split_prologue
 from fhe_estimators.core.trees import TreeGraphs, TreeOptions, recognize
+from fhe_estimators.core.validation import check_p_error
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -76,6 +77,7 @@ def to_quantized_module(
     -------
     module : QuantizedModule
     """
+    p_error = check_p_error(p_error, "to_quantized_module")
     if sample_weight is not None:
         counts = sample_weight > 0
         if not counts.all():
@@ -112,7 +114,7 @@ def to_quantized_module(
         input_ranges = image(start.outputs, calibration, input_ranges, sample_weight)
         calibration = [tensors[name] for name in encoded]
     # Only operators with an encrypted form may be left.
-    check(encrypted, FLOAT, supported(encrypted=True))
+    check(encrypted, ENCRYPTED, supported(encrypted=True))
     # Integers, with ranges that hold for any input.
     end = NumpyModule(clear)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +22,8 @@ class NumpyModule:
 
     Parameters
     ----------
-    model : onnx.ModelProto or Graph
+    model : onnx.ModelProto, str, os.PathLike or Graph
+        An ONNX model or the path of its file, or a graph.
 
     Attributes
     ----------
@@ -45,13 +47,14 @@ class NumpyModule:
     array([[0., 2.]])
     """
 
-    def __init__(self, model: ModelProto | Graph) -> None:
+    def __init__(self, model: ModelProto | str | os.PathLike[str] | Graph) -> None:
         if isinstance(model, Graph):
             self.onnx_model, graph = None, model
         else:
-            from fhe_estimators.core.frontends.onnx import read_onnx
+            from fhe_estimators.core.frontends.onnx import as_model, read_onnx
 
-            self.onnx_model, graph = model, read_onnx(model)
+            self.onnx_model = as_model(model)
+            graph = read_onnx(self.onnx_model)
         self.graph = check(graph, FLOAT, supported())
         operator_of = operators_of(graph)
         self._operators = {node.outputs: operator_of(node) for node in graph}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
@@ -24,6 +24,9 @@ __all__ = ["EncryptedClassifierMixin", "EncryptedRegressorMixin"]
 
 class _EncryptedNetMixin(FHEMixin):
     """Outputs come from the integer graph; stands left of the class in clear."""
+
+    #: What `from_sklearn_model` takes, in words.
+    _taken: ClassVar[str] = ""
 
     net_: Any
     rounding: Any
@@ -83,9 +86,11 @@ class _EncryptedNetMixin(FHEMixin):
     def _twin(cls, model: Any) -> Any:
         mirrored = parent_of(cls)
         if not isinstance(model, mirrored):
+            kind = type(model)
             raise TypeError(
-                f"from_sklearn_model of {cls.__name__} takes a fitted "
-                f"{mirrored.__name__}; got {type(model).__name__}."
+                f"{cls.__name__}.from_sklearn_model takes a fitted "
+                f"{cls._taken or f'{cls.__name__} of fhe_estimators'}; got a "
+                f"{kind.__name__} of {kind.__module__.partition('.')[0]}."
             )
         check_is_fitted(model)
         twin = cls.__new__(cls)

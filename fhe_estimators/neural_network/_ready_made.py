@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from numbers import Integral, Real
@@ -18,10 +17,11 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_sample_weight, validate_data
 from skorch import NeuralNet
+from skorch.dataset import Dataset
 from skorch.helper import predefined_split
 from torch import Tensor
-from torch.utils.data import TensorDataset
 
+from fhe_estimators.core.validation import P_ERROR
 from fhe_estimators.neural_network._module import SparseQuantNeuralNetwork, weighted_moments
 from fhe_estimators.neural_network._nets import (
     NetClassifier,
@@ -34,8 +34,17 @@ from fhe_estimators.neural_network._training import (
     NeuronPruning,
     OneCycle,
     PatientStopping,
+    WeightedClassifierNet,
     WeightedLoss,
+    WeightedRegressorNet,
+    check_callbacks,
+    check_sizes,
+    dataset_of,
+    explain_callbacks,
     few_threads,
+    resolve_optimizer,
+    softmax_columns,
+    two_columns,
 )
 
 __all__ = ["ReadyMadeClassifier", "ReadyMadeRegressor"]
@@ -87,7 +96,7 @@ class _ReadyMade(NetEstimator):
         "random_state": ["random_state"],
         "rounding": [str, None],
         "rounding_bits": [Integral, dict, str],
-        "p_error": [Interval(Real, 0, 1, closed="neither")],
+        "p_error": [P_ERROR],
     }
 
     def __init__(
@@ -149,6 +158,10 @@ class _ReadyMade(NetEstimator):
 
     # Hooks of classifier and regressor -----------------------------------------------
 
+    def _net_class(self) -> tuple[type[NeuralNet], dict[str, Any]]:
+        """Return the kind of net and what only it is given."""
+        raise NotImplementedError
+
     def _loss_and_outputs(self, y: np.ndarray) -> tuple[str, int]:
         """Return the name of the loss and the number of outputs."""
         raise NotImplementedError
@@ -163,6 +176,8 @@ class _ReadyMade(NetEstimator):
     def _fit(self, X: Any, y: Any, sample_weight: Any, *, incremental: bool) -> Any:
         """Validate everything, then train: one epoch, or until the net is fitted."""
         self._validate_params()
+        check_callbacks(self.callbacks)
+        check_sizes(self.hidden_layer_sizes)
         started = hasattr(self, "net_") and (incremental or self.warm_start)
         X, targets, weights = self._validated_for_fit(
             X, y, sample_weight, reset=not started
@@ -193,10 +208,11 @@ class _ReadyMade(NetEstimator):
         loss, n_outputs = self._loss_and_outputs(y)
         module = {f"module__{name}": getattr(self, name) for name in _MODULE_PARAMETERS}
         decayed = [("linears.*.weight", {"weight_decay": self.weight_decay})]
-        net = NeuralNet(
+        net_class, own = self._net_class()
+        net = net_class(
             SparseQuantNeuralNetwork,
             criterion=WeightedLoss,
-            optimizer=_resolve_optimizer(self.optimizer),
+            optimizer=resolve_optimizer(self.optimizer),
             iterator_train=Batches,
             iterator_valid=Batches,
             train_split=None,
@@ -211,6 +227,7 @@ class _ReadyMade(NetEstimator):
             criterion__loss=loss,
             optimizer__param_groups=decayed,
             **module,
+            **own,
         )
         net.initialize()
         tensors = (to_tensor(array, device=self.device) for array in (X, weights))
@@ -243,19 +260,16 @@ class _ReadyMade(NetEstimator):
                     random_state=seed,
                     stratify=y if is_classifier(self) else None,
                 )
-                held_out = TensorDataset(*(tensor[valid] for tensor in tensors))
+                held_out = dataset_of(*(tensor[valid] for tensor in tensors))
                 net.set_params(train_split=predefined_split(held_out))
             net.set_params(max_epochs=self.max_epochs, lr=self.lr)
             net.iterator_train__seed = seed
-            dataset = TensorDataset(*(tensor[train] for tensor in tensors))
-            if incremental:
-                callbacks = net.callbacks_
-                own = {name for name, _ in self._own_callbacks()}
-                net.callbacks_ = [entry for entry in callbacks if entry[0] not in own]
-                net.partial_fit(dataset, epochs=1)
-                net.callbacks_ = callbacks
-            else:
-                net.partial_fit(dataset)
+            dataset = dataset_of(*(tensor[train] for tensor in tensors))
+            with explain_callbacks(held_out=net.train_split is not None):
+                if incremental:
+                    self._train_once(dataset)
+                else:
+                    net.partial_fit(dataset)
         # Nothing of the data is kept.
         net.set_params(train_split=None)
         if self.early_stopping and not incremental:
@@ -263,29 +277,20 @@ class _ReadyMade(NetEstimator):
             net.initialize_optimizer()
         net.module_.eval()
 
+    def _train_once(self, dataset: Dataset) -> None:
+        """Train the net for one epoch, without the callbacks of `fit`."""
+        callbacks = self.net_.callbacks_
+        own = {name for name, _ in self._own_callbacks()}
+        self.net_.callbacks_ = [entry for entry in callbacks if entry[0] not in own]
+        try:
+            self.net_.partial_fit(dataset, epochs=1)
+        finally:
+            self.net_.callbacks_ = callbacks
+
     def _forward(self, X: np.ndarray) -> Tensor:
         with few_threads(X.size), torch.inference_mode():
             scores: Tensor = self.net_.module_(to_tensor(X, device=self.device))
         return scores
-
-
-def _resolve_optimizer(optimizer: str | type) -> type[torch.optim.Optimizer]:
-    """Return the class of an optimizer, given or named.
-
-    Raises
-    ------
-    ValueError
-        If it is neither a class of ``torch.optim`` nor the name of one.
-    """
-    found = (
-        getattr(torch.optim, optimizer, None) if isinstance(optimizer, str) else optimizer
-    )
-    if not (inspect.isclass(found) and issubclass(found, torch.optim.Optimizer)):
-        raise ValueError(
-            f"The parameter 'optimizer' must be a class of torch.optim or the name of one, "
-            f"such as 'Adam' or 'SGD'; got {optimizer!r}."
-        )
-    return found
 
 
 class ReadyMadeClassifier(NetClassifier, _ReadyMade):
@@ -332,6 +337,15 @@ class ReadyMadeClassifier(NetClassifier, _ReadyMade):
         if reset and announced is not None:
             self.classes_ = announced
         return super()._targets(y, reset=reset and announced is None)
+
+    def _net_class(self) -> tuple[type[NeuralNet], dict[str, Any]]:
+        n_classes = len(self.classes_)
+        return WeightedClassifierNet, {
+            "classes": list(range(n_classes)),
+            "predict_nonlinearity": two_columns if n_classes == 2 else softmax_columns,
+            # Nobody asked for it.
+            "callbacks__valid_acc": None,
+        }
 
     def _loss_and_outputs(self, y: np.ndarray) -> tuple[str, int]:
         n_classes = len(self.classes_)
@@ -383,6 +397,9 @@ class ReadyMadeRegressor(NetRegressor, _ReadyMade):
         self : object
         """
         return self._fit(X, y, sample_weight, incremental=True)
+
+    def _net_class(self) -> tuple[type[NeuralNet], dict[str, Any]]:
+        return WeightedRegressorNet, {}
 
     def _loss_and_outputs(self, y: np.ndarray) -> tuple[str, int]:
         return "squared_error", y.shape[1]

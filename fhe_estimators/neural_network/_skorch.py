@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
 from brevitas.proxy.quant_proxy import QuantProxyFromInjector
 from sklearn.utils._param_validation import StrOptions
+from skorch import NeuralNet
 
 from fhe_estimators.base import FHE_CONSTRAINTS, FHEMixin
 from fhe_estimators.core.quantized_module import ROUNDINGS
@@ -20,6 +22,7 @@ from fhe_estimators.neural_network._wrapped import (
     WrappedClassifier,
     WrappedRegressor,
     precision,
+    separated,
 )
 
 if TYPE_CHECKING:
@@ -39,6 +42,9 @@ class _SkorchMixin(FHEMixin):
         "rounding": [StrOptions(set(ROUNDINGS)), None],
     }
 
+    _mirrors: ClassVar[Any]
+    _taken: ClassVar[str] = "net of skorch, or a fitted one of this class"
+
     net_: Any
     n_features_in_: int
 
@@ -55,6 +61,55 @@ class _SkorchMixin(FHEMixin):
         from fhe_estimators.core.frontends.torch import export_torch
 
         return export_torch(module, [example])
+
+    def _lower(
+        self, X: Any, sample_weight: Any = None, *, incremental: bool = False
+    ) -> None:
+        rows, others = separated(X)
+        weights = others.get("sample_weight") if sample_weight is None else sample_weight
+        super()._lower(rows, weights, incremental=incremental)
+
+    def _validated(self, X: Any) -> np.ndarray:
+        if isinstance(X, Mapping):
+            raise TypeError(
+                f"{type(self).__name__} takes a dict in fit only, and encrypted results "
+                "are predicted from rows alone: pass X['X']."
+            )
+        return super()._validated(X)
+
+    @classmethod
+    def from_sklearn_model(
+        cls, model: Any, X: Any, *, n_bits: Any = None, p_error: float | None = None
+    ) -> Any:
+        """Return the encrypted twin of a net that is already fitted.
+
+        Parameters
+        ----------
+        model : skorch.NeuralNet or estimator
+            A fitted net of skorch, or a fitted estimator of this class. It is neither
+            changed nor fitted again.
+        X : array-like of shape (n_samples, n_features)
+            Rows like those that it was fitted on.
+        n_bits : int or dict, optional
+            As in the constructor, with its default.
+        p_error : float in (0, 1), optional
+            As in the constructor, with its default.
+
+        Returns
+        -------
+        estimator : instance of this class
+            Fitted. Its classes are the numbers that the net predicts.
+
+        Raises
+        ------
+        TypeError
+            If `model` is something else.
+        NotFittedError
+            If `model` is not fitted.
+        """
+        if isinstance(model, NeuralNet):
+            model = cls._mirrors.holding(model, X)
+        return super().from_sklearn_model(model, X, n_bits=n_bits, p_error=p_error)
 
     def _calibration(self) -> str:
         return "least_error"

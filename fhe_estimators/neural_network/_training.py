@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
+from skorch import NeuralNetClassifier, NeuralNetRegressor
 from skorch.callbacks import Callback, EarlyStopping
+from skorch.dataset import Dataset
+from skorch.exceptions import SkorchException
 from torch import Tensor, nn
-from torch.utils.data import TensorDataset
 
 __all__ = [
     "Batches",
     "NeuronPruning",
     "OneCycle",
     "PatientStopping",
+    "WeightedClassifierNet",
     "WeightedLoss",
+    "WeightedRegressorNet",
+    "check_callbacks",
+    "check_sizes",
+    "dataset_of",
+    "explain_callbacks",
     "few_threads",
+    "resolve_optimizer",
+    "softmax_columns",
+    "two_columns",
 ]
 
 #: Rows times features times neurons from which on threads help.
@@ -50,29 +63,110 @@ class Batches:
 
     Parameters
     ----------
-    dataset : TensorDataset
-        Of features, targets and weights.
+    dataset : skorch.dataset.Dataset
+        Of tensors: features ``"X"`` and weights ``"sample_weight"``, and targets.
     batch_size : int
     seed : int, optional
         Of the order of rows in each pass; without, they come as they are.
     """
 
-    def __init__(
-        self, dataset: TensorDataset, batch_size: int, seed: int | None = None
-    ) -> None:
+    def __init__(self, dataset: Dataset, batch_size: int, seed: int | None = None) -> None:
         self.dataset = dataset
         self.batch_size = batch_size
         self.generator = None if seed is None else torch.Generator().manual_seed(seed)
 
-    def __iter__(self) -> Iterator[tuple[Tensor, tuple[Tensor, Tensor]]]:
-        x, y, weights = self.dataset.tensors
+    def __iter__(self) -> Iterator[tuple[dict[str, Tensor], Tensor]]:
+        y, parts = self.dataset.y, self.dataset.X
+        x, weights = parts["X"], parts["sample_weight"]
         order = (
             torch.arange(len(x))
             if self.generator is None
             else torch.randperm(len(x), generator=self.generator)
         )
         for rows in order.split(self.batch_size):
-            yield x[rows], (y[rows], weights[rows])
+            # Scores of skorch predict without targets.
+            targets = torch.zeros(len(rows)) if y is None else y[rows]
+            yield {"X": x[rows], "sample_weight": weights[rows]}, targets
+
+
+class _WeightedMixin:
+    """A net whose rows count differently: weights come with the features, as in skorch."""
+
+    criterion_: Any
+    device: Any
+
+    def infer(self, x: Mapping[str, Tensor], **fit_params: Any) -> Any:
+        """Return what the module computes from features."""
+        return super().infer(x["X"], **fit_params)  # type: ignore[misc]
+
+    def get_loss(
+        self,
+        y_pred: Tensor,
+        y_true: Tensor,
+        X: Mapping[str, Tensor],
+        training: bool = False,
+    ) -> Tensor:
+        """Return the mean loss of rows that count differently."""
+        weights = X["sample_weight"].to(y_pred.device)
+        loss: Tensor = self.criterion_(y_pred, y_true.to(y_pred.device), weights)
+        return loss
+
+
+class WeightedClassifierNet(_WeightedMixin, NeuralNetClassifier):
+    """A classifier of skorch whose rows count differently."""
+
+
+class WeightedRegressorNet(_WeightedMixin, NeuralNetRegressor):
+    """A regressor of skorch whose rows count differently."""
+
+
+def check_callbacks(callbacks: list[Any] | None) -> None:
+    """Raise if something is no callback of skorch.
+
+    Raises
+    ------
+    ValueError
+        With what it is. Callbacks may have names, in pairs, or be classes.
+    """
+    for entry in callbacks or []:
+        callback = entry[1] if isinstance(entry, tuple) and len(entry) == 2 else entry
+        kind = callback if inspect.isclass(callback) else type(callback)
+        if not issubclass(kind, Callback):
+            raise ValueError(
+                "The parameter 'callbacks' must be a list of skorch.callbacks.Callback, or "
+                f"of pairs of a name and one; got {entry!r} in it."
+            )
+
+
+def check_sizes(sizes: Any) -> None:
+    """Raise if the sizes of hidden layers are no numbers of neurons.
+
+    Raises
+    ------
+    ValueError
+        With what was given.
+    """
+    given = [] if sizes is None else list(sizes)
+    if not all(isinstance(size, int | np.integer) and size > 0 for size in given):
+        raise ValueError(
+            "The parameter 'hidden_layer_sizes' must hold positive integers, one for each "
+            f"hidden layer; got {sizes!r}."
+        )
+
+
+@contextmanager
+def explain_callbacks(*, held_out: bool) -> Iterator[None]:
+    """Tell what a callback misses that reads the loss on rows that nobody held out."""
+    try:
+        yield
+    except (KeyError, SkorchException) as error:
+        if held_out or "valid" not in str(error):
+            raise
+        raise ValueError(
+            "One of the 'callbacks' reads what is computed on rows that are held out, and "
+            f"there are none ({error}). Use early_stopping=True, with validation_fraction, "
+            "or let it read the training rows, as EarlyStopping(monitor='train_loss') does."
+        ) from error
 
 
 class WeightedLoss(nn.Module):
@@ -87,9 +181,8 @@ class WeightedLoss(nn.Module):
         super().__init__()
         self.loss = loss
 
-    def forward(self, scores: Tensor, target: tuple[Tensor, Tensor]) -> Tensor:
+    def forward(self, scores: Tensor, y: Tensor, weights: Tensor) -> Tensor:
         """Return the mean loss of scores of shape (n_samples, n_outputs)."""
-        y, weights = target
         if self.loss == "log_loss":
             losses = nn.functional.cross_entropy(scores, y, reduction="none")
         elif self.loss == "binary_log_loss":
@@ -101,6 +194,40 @@ class WeightedLoss(nn.Module):
         return (losses * weights).mean()
 
 
+def dataset_of(x: Tensor, y: Tensor, weights: Tensor) -> Dataset:
+    """Return rows as nets whose rows count differently take them."""
+    return Dataset({"X": x, "sample_weight": weights}, y)
+
+
+def two_columns(scores: Tensor) -> Tensor:
+    """Return the probabilities of two classes from the logit of the second."""
+    return torch.sigmoid(torch.cat([-scores, scores], dim=1))
+
+
+def softmax_columns(scores: Tensor) -> Tensor:
+    """Return the probabilities of several classes from their scores."""
+    return torch.softmax(scores, dim=1)
+
+
+def resolve_optimizer(optimizer: str | type) -> type[torch.optim.Optimizer]:
+    """Return the class of an optimizer, given or named.
+
+    Raises
+    ------
+    ValueError
+        If it is neither a class of ``torch.optim`` nor the name of one.
+    """
+    found = (
+        getattr(torch.optim, optimizer, None) if isinstance(optimizer, str) else optimizer
+    )
+    if not (inspect.isclass(found) and issubclass(found, torch.optim.Optimizer)):
+        raise ValueError(
+            f"The parameter 'optimizer' must be a class of torch.optim or the name of one, "
+            f"such as 'Adam' or 'SGD'; got {optimizer!r}."
+        )
+    return found
+
+
 class OneCycle(Callback):
     """Let the learning rate rise to the net's `lr` and fall to zero, along cosines.
 
@@ -108,7 +235,7 @@ class OneCycle(Callback):
     networks using large learning rates", 2018.
     """
 
-    def on_train_begin(self, net: Any, X: TensorDataset, **kwargs: Any) -> None:
+    def on_train_begin(self, net: Any, X: Dataset, **kwargs: Any) -> None:
         """Start to count steps."""
         self.n_steps_ = net.max_epochs * math.ceil(len(X) / net.batch_size)
         self.step_ = 0
@@ -144,7 +271,7 @@ class NeuronPruning(Callback):
         """Start to count epochs."""
         self.epochs_ = 0
 
-    def on_epoch_end(self, net: Any, dataset_train: TensorDataset, **kwargs: Any) -> None:
+    def on_epoch_end(self, net: Any, dataset_train: Dataset, **kwargs: Any) -> None:
         """Disconnect as many neurons as are due."""
         self.epochs_ += 1
         begin, end = _PRUNING
@@ -154,7 +281,7 @@ class NeuronPruning(Callback):
         part = self.sparsity * (1 - max(0.0, 1 - done) ** 3)
         sizes = [layer.out_features for layer in net.module_.linears[:-1]]
         kept = tuple(max(1, size - round(part * size)) for size in sizes)
-        net.module_.prune_neurons(kept, dataset_train.tensors[0].to(net.device))
+        net.module_.prune_neurons(kept, dataset_train.X["X"].to(net.device))
 
 
 class PatientStopping(EarlyStopping):

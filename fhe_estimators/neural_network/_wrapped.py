@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
 from sklearn.base import clone
-from sklearn.utils import check_random_state
-from sklearn.utils.validation import validate_data
+from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
 from skorch import NeuralNet, NeuralNetBinaryClassifier
 from torch import Tensor
 
@@ -21,7 +21,31 @@ from fhe_estimators.neural_network._nets import (
     to_tensor,
 )
 
-__all__ = ["WrappedClassifier", "WrappedRegressor"]
+__all__ = ["WrappedClassifier", "WrappedRegressor", "separated"]
+
+
+def separated(X: Any) -> tuple[Any, dict[str, Any]]:
+    """Return the rows, and what else is given for each row.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features) or mapping
+        A mapping has the rows under ``"X"``. skorch passes the rest to the forward method
+        of the module, by name, and all to ``get_loss``: that is how it weighs rows.
+
+    Raises
+    ------
+    ValueError
+        If a mapping has no rows.
+    """
+    if not isinstance(X, Mapping):
+        return X, {}
+    if "X" not in X:
+        raise ValueError(
+            "A dict that is given as X must hold the rows under the key 'X'; got the keys "
+            f"{', '.join(map(repr, X)) or 'none'}."
+        )
+    return X["X"], {name: values for name, values in X.items() if name != "X"}
 
 
 class _Wrapped(NetEstimator):
@@ -54,7 +78,10 @@ class _Wrapped(NetEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features), or dict
+            A dict holds the rows under ``"X"`` and, under other names, what the forward
+            method of the module is given beside them while it is trained: for example
+            ``"sample_weight"``. Without them, the method must predict.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         **fit_params : dict
             Passed to the net: to the forward method of its module.
@@ -64,16 +91,35 @@ class _Wrapped(NetEstimator):
         self : object
         """
         self._validate_params()
+        X, others = separated(X)
         X, y = validate_data(self, X, y, dtype=np.float64, **self._target_checks)
+        check_consistent_length(X, *others.values())
         targets = self._targets(y, reset=True)
         with self._seeded():
             self.net_ = clone(self.net).initialize()
             dtype = precision(self.net_.module_)
             x, y = to_tensor(X, dtype=dtype), to_tensor(targets)
             y = y.to(dtype) if y.is_floating_point() else y
-            self.net_.partial_fit(x, self._shaped(y, x), **fit_params)
+            rows = x if not others else {"X": x, **_tensors(others, dtype)}
+            self.net_.partial_fit(rows, self._shaped(y, x), **fit_params)
         self.net_.module_.eval()
         return self
+
+    @classmethod
+    def holding(cls, net: NeuralNet, X: Any) -> Any:
+        """Return an estimator that holds a net that skorch has fitted, on rows like `X`.
+
+        Raises
+        ------
+        NotFittedError
+            If it is not fitted.
+        """
+        check_is_fitted(net, "module_")
+        model: Any = cls(net)
+        model._validate_params()
+        validate_data(model, X, dtype=np.float64)
+        model.net_ = net
+        return model
 
     def _shaped(self, y: Tensor, x: Tensor) -> Tensor:
         """Return targets in the shape of the module's output, (n_samples,) or with columns.
@@ -123,6 +169,15 @@ class _Wrapped(NetEstimator):
         return first
 
 
+def _tensors(arrays: dict[str, Any], dtype: torch.dtype) -> dict[str, Tensor]:
+    """Return arrays as tensors, floating point numbers in a type."""
+    tensors = {name: to_tensor(np.asarray(array)) for name, array in arrays.items()}
+    return {
+        name: tensor.to(dtype) if tensor.is_floating_point() else tensor
+        for name, tensor in tensors.items()
+    }
+
+
 def precision(module: torch.nn.Module) -> torch.dtype:
     """Return the type of floating point numbers that a module computes with."""
     floats = (p.dtype for p in module.parameters() if p.is_floating_point())
@@ -137,7 +192,10 @@ class WrappedClassifier(NetClassifier, _Wrapped):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features), or dict
+            A dict holds the rows under ``"X"`` and, under other names, what the forward
+            method of the module is given beside them while it is trained: for example
+            ``"sample_weight"``. Without them, the method must predict.
         y : array-like of shape (n_samples,)
             Labels of any kind.
         **fit_params : dict
@@ -176,6 +234,23 @@ class WrappedClassifier(NetClassifier, _Wrapped):
         probabilities: np.ndarray = nonlinearity(to_tensor(scores)).numpy()
         return probabilities
 
+    @classmethod
+    def holding(cls, net: NeuralNet, X: Any) -> WrappedClassifier:
+        """Return a classifier that holds a net that skorch has fitted."""
+        model = super().holding(net, X)
+        # skorch predicts places: those that the module tells apart.
+        n_classes = model._probabilities(np.zeros((1, model._n_outputs()))).shape[1]
+        model.classes_ = np.arange(n_classes)
+        return model
+
 
 class WrappedRegressor(NetRegressor, _Wrapped):
     """A regressor of skorch, in clear."""
+
+    @classmethod
+    def holding(cls, net: NeuralNet, X: Any) -> WrappedRegressor:
+        """Return a regressor that holds a net that skorch has fitted."""
+        model = super().holding(net, X)
+        rows = to_tensor(np.zeros((2, model.n_features_in_)), dtype=precision(net.module_))
+        model._flat = model._output(rows).ndim == 1
+        return model

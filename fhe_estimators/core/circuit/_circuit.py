@@ -18,7 +18,9 @@ import numpy as np
 from tqdm import tqdm
 
 from fhe_estimators.core.circuit._bounds import extremes, is_additive
+from fhe_estimators.core.circuit._ciphertexts import counted, told_of_foreign
 from fhe_estimators.core.circuit._cost import Cost
+from fhe_estimators.core.circuit._inputs import check_integers
 from fhe_estimators.core.circuit._packing import Packing, candidates
 from fhe_estimators.core.engine import (
     ConcreteEngine,
@@ -29,6 +31,7 @@ from fhe_estimators.core.engine import (
 )
 from fhe_estimators.core.graph import INTEGER, Graph, check, show
 from fhe_estimators.core.operators import supported
+from fhe_estimators.core.validation import check_p_error
 from fhe_estimators.exceptions import CompilationError
 
 logger = logging.getLogger(__name__)
@@ -103,7 +106,7 @@ class Circuit:
         engine: Any = None,
     ) -> None:
         self.graph = check(graph, INTEGER, supported(integer=True))
-        self.p_error = p_error
+        self.p_error = check_p_error(p_error, type(self).__name__)
         self._engine = engine or ConcreteEngine(configuration)
         self._lock = RLock()
         self._programs: dict[_Plan, Program] = {}
@@ -165,12 +168,30 @@ class Circuit:
         return self._programs[self._single].encrypt(*self._checked(inputs, rows=1))
 
     def run(self, ciphertexts: Any) -> Any:
-        """Compute on one encrypted row (server; no secret key is used)."""
-        return self._programs[self._single].run(ciphertexts)
+        """Compute on one encrypted row (server; no secret key is used).
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it is given anything but what `encrypt` returns.
+        """
+        program = self._programs[self._single]
+        selection = getattr(program, "selection", None)
+        count = len(self.graph.inputs) if selection is None else selection.n_parts
+        with told_of_foreign("encrypt"):
+            return program.run(counted(ciphertexts, count, "encrypt"))
 
     def decrypt(self, ciphertexts: Any) -> Integers:
-        """Decrypt the results of one row (client)."""
-        return self._programs[self._single].decrypt(ciphertexts)
+        """Decrypt the results of one row (client).
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it is given anything but what `run` returns, or before `encrypt`.
+        """
+        with told_of_foreign("run"):
+            results = counted(ciphertexts, len(self.graph.outputs), "run")
+            return self._programs[self._single].decrypt(results)
 
     def encrypt_run_decrypt(
         self, *inputs: np.ndarray, progress: bool = False
@@ -258,35 +279,7 @@ class Circuit:
 
     def _checked(self, inputs: Sequence[np.ndarray], rows: int | None = None) -> Integers:
         """Return the inputs as integers, or say what is wrong with them."""
-        if len(inputs) != len(self.graph.inputs):
-            raise TypeError(
-                f"The circuit takes {len(self.graph.inputs)} inputs; got {len(inputs)}."
-            )
-        arrays = []
-        for value, given in zip(self.graph.inputs, inputs, strict=True):
-            array = np.asarray(given)
-            assert value.shape is not None
-            if array.dtype.kind not in "iu" or array.shape[1:] != value.shape[1:]:
-                expected = ("n_rows", *value.shape[1:])
-                raise ValueError(
-                    f"The input {value.name!r} must be an array of integers of shape "
-                    f"{expected}; got {array.dtype} of shape {array.shape}. Use "
-                    "quantize_input."
-                )
-            if rows is not None and len(array) != rows:
-                raise ValueError(f"Expected {rows} row; got {len(array)}.")
-            if array.size and (array.min() < value.low or array.max() > value.high):
-                raise ValueError(
-                    f"The input {value.name!r} must lie in [{value.low}, {value.high}]; "
-                    f"got [{array.min()}, {array.max()}]. Use quantize_input."
-                )
-            if value.runs and array.size and not _are_codes(array, value.runs):
-                raise ValueError(
-                    f"The input {value.name!r} must hold thermometer codes, runs of "
-                    "integers that never decrease. Use quantize_input."
-                )
-            arrays.append(array.astype(np.int64))
-        return tuple(arrays)
+        return check_integers(self.graph, inputs, rows)
 
     # Compiling -----------------------------------------------------------------------
 
@@ -366,13 +359,6 @@ class Circuit:
         if self._single not in self._programs:
             self._batch = None
             self._programs[self._single] = self._compile(self._single)
-
-
-def _are_codes(array: np.ndarray, runs: Sequence[int]) -> bool:
-    """Tell whether no run of elements decreases."""
-    falls = np.diff(array.reshape(len(array), -1).astype(np.int64), axis=1) < 0
-    falls[:, np.cumsum(runs)[:-1] - 1] = False
-    return not falls.any()
 
 
 def _machine() -> tuple[str, ...]:

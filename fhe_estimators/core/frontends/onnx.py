@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import onnx
+from google.protobuf.message import DecodeError
 from onnx import numpy_helper, shape_inference
 
 from fhe_estimators.core.graph import Graph, Node, Value
@@ -18,18 +22,63 @@ OPSETS = (13, 18)
 _TRACED = "fhe_estimators.n_rows_traced"
 
 
-def read_onnx(model: onnx.ModelProto) -> Graph:
+#: Types of inputs that hold integers or truth values.
+_INTEGERS = frozenset(
+    getattr(onnx.TensorProto, name)
+    for name in (
+        "BOOL",
+        *(f"{kind}{n}" for kind in ("INT", "UINT") for n in (8, 16, 32, 64)),
+    )
+)
+
+
+def as_model(model: Any) -> onnx.ModelProto:
+    """Return an ONNX model, read from a file if a path is given.
+
+    Parameters
+    ----------
+    model : onnx.ModelProto, str or os.PathLike
+        Weights in files of their own are read from beside the file.
+
+    Raises
+    ------
+    OSError
+        If there is no such file.
+    TypeError
+        If it is something else.
+    ValueError
+        If the file holds no ONNX model.
+    """
+    if isinstance(model, onnx.ModelProto):
+        return model
+    if not isinstance(model, str | os.PathLike):
+        raise TypeError(
+            "An ONNX model must be an onnx.ModelProto, or the path of a file; got "
+            f"{type(model).__name__}. Use compile_torch_model for a module of torch."
+        )
+    try:
+        found = onnx.load(os.fspath(model))
+    except DecodeError as error:
+        raise ValueError(f"The file {model!s} holds no ONNX model: {error}.") from error
+    if not found.graph.node and not found.graph.output:
+        raise ValueError(f"The file {model!s} holds no ONNX model, or an empty one.")
+    return found
+
+
+def read_onnx(model: onnx.ModelProto | str | os.PathLike[str]) -> Graph:
     """Return the float graph of an ONNX model.
 
     Parameters
     ----------
-    model : onnx.ModelProto
+    model : onnx.ModelProto, str or os.PathLike
+        See `as_model`.
 
     Returns
     -------
     graph : Graph
         Initializers are its constants; `fhe_estimators.core.rewrite.clean` folds the rest.
         The first size of an input is a number if the model was written for so many rows.
+        An input of integers is cast to them first: rows may be given in any type.
 
     Raises
     ------
@@ -38,6 +87,7 @@ def read_onnx(model: onnx.ModelProto) -> Graph:
     onnx.checker.ValidationError
         If the model breaks the ONNX specification.
     """
+    model = _with_outputs(as_model(model))
     onnx.checker.check_model(model)
     opset = next(
         (entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")),
@@ -52,9 +102,16 @@ def read_onnx(model: onnx.ModelProto) -> Graph:
     constants = {
         tensor.name: numpy_helper.to_array(tensor) for tensor in inferred.initializer
     }
+    constants.update(map(_dense, inferred.sparse_initializer))
     read = {name for node in inferred.node for name in node.input}
     read.update(info.name for info in inferred.output)
-    nodes = []
+    inputs = [info for info in inferred.input if info.name not in constants]
+    cast = {info.name: f"{info.name}.integers" for info in inputs if _elem_type(info)}
+    nodes = [
+        Node("Cast", (info.name,), (cast[info.name],), {"to": _elem_type(info)})
+        for info in inputs
+        if info.name in cast
+    ]
     domains = {cls.domain for cls in registry().values() if cls.domain != table.DOMAIN}
     for proto in inferred.node:
         if proto.domain not in {"ai.onnx", *domains}:
@@ -66,14 +123,13 @@ def read_onnx(model: onnx.ModelProto) -> Graph:
         nodes.append(
             Node(
                 proto.op_type,
-                tuple(proto.input),
+                tuple(cast.get(name, name) for name in proto.input),
                 _results(proto, opset, read),
                 {entry.name: _attribute(entry) for entry in proto.attribute},
                 proto.name,
             )
         )
     n_rows = _n_rows_traced(model)
-    inputs = (info for info in inferred.input if info.name not in constants)
     return Graph(
         tuple(nodes),
         tuple(_for_rows(_value(info), n_rows) for info in inputs),
@@ -82,6 +138,40 @@ def read_onnx(model: onnx.ModelProto) -> Graph:
         {info.name: _value(info) for info in inferred.value_info},
         opset,
     )
+
+
+def _elem_type(info: onnx.ValueInfoProto) -> int:
+    """Return the type of an input that holds integers or truth values, 0 of any other."""
+    kind = int(info.type.tensor_type.elem_type)
+    return kind if kind in _INTEGERS else 0
+
+
+def _with_outputs(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a model whose outputs have types and shapes, if only unknown ones."""
+    if all(info.type.tensor_type.HasField("shape") for info in model.graph.output):
+        return model
+    typed = onnx.ModelProto()
+    typed.CopyFrom(model)
+    del typed.graph.output[:]
+    known = {
+        info.name: info for info in shape_inference.infer_shapes(typed).graph.value_info
+    }
+    for info in model.graph.output:
+        typed.graph.output.append(known.get(info.name, info))
+    return typed
+
+
+def _dense(tensor: onnx.SparseTensorProto) -> tuple[str, np.ndarray]:
+    """Return the name of a sparse constant and its numbers.
+
+    Their places are given by number, in a flat array, or by axis.
+    """
+    values, places = map(numpy_helper.to_array, (tensor.values, tensor.indices))
+    array = np.zeros(tuple(tensor.dims), values.dtype)
+    array[
+        np.unravel_index(places, array.shape) if places.ndim == 1 else tuple(places.T)
+    ] = values
+    return tensor.values.name, array
 
 
 def _results(proto: onnx.NodeProto, opset: int, read: Collection[str]) -> tuple[str, ...]:
@@ -150,13 +240,14 @@ def _properties(model: onnx.ModelProto) -> dict[str, str]:
 
 
 def with_sizes(
-    model: onnx.ModelProto, shapes: Sequence[tuple[int, ...]]
+    model: onnx.ModelProto | str | os.PathLike[str], shapes: Sequence[tuple[int, ...]]
 ) -> onnx.ModelProto:
     """Return a copy of the model whose inputs have the sizes of given rows.
 
     Parameters
     ----------
-    model : onnx.ModelProto
+    model : onnx.ModelProto, str or os.PathLike
+        See `as_model`.
     shapes : sequence of tuple of int
         Of an array of rows for each input. The first size, the number of rows, does not
         matter.
@@ -171,8 +262,9 @@ def with_sizes(
         If the number of inputs, or a size that the model sets, is another.
     """
     sized = onnx.ModelProto()
-    sized.CopyFrom(model)
+    sized.CopyFrom(as_model(model))
     weights = {tensor.name for tensor in sized.graph.initializer}
+    weights.update(tensor.values.name for tensor in sized.graph.sparse_initializer)
     inputs = [info for info in sized.graph.input if info.name not in weights]
     if len(inputs) != len(shapes):
         raise ValueError(

@@ -92,8 +92,15 @@ def signature(
         torch.from_numpy(np.ascontiguousarray(array[places])) for array in inputs
     )
     with torch.no_grad():
-        outputs = module.eval()(*examples)
-        others = module(*(torch.cat([rows, rows[:1]]) for rows in examples))
+        try:
+            outputs = module.eval()(*examples)
+            others = module(*(torch.cat([rows, rows[:1]]) for rows in examples))
+        except (IndexError, RuntimeError, TypeError, ValueError) as error:
+            given = [f"{tuple(rows.shape[1:])} of {rows.dtype}" for rows in examples]
+            raise ValueError(
+                f"The module does not take the rows of 'torch_inputset', of shape "
+                f"{', '.join(given)}: {error}"
+            ) from error
     _check_rows(outputs, others, n_rows)
     several = isinstance(outputs, tuple | list) and not isinstance(outputs, Tensor)
     # A quantized tensor is a tuple of its own kind: of numbers, scale, zero point, bits.

@@ -8,9 +8,10 @@ integer graph every value carries its range.
 from fhe_estimators.core.graph._graph import Graph, Node, Value, bits_of_range
 from fhe_estimators.core.graph._interpret import as_tuple, evaluate
 from fhe_estimators.core.graph._show import show
-from fhe_estimators.core.graph._spec import FLOAT, INTEGER, Spec, check
+from fhe_estimators.core.graph._spec import ENCRYPTED, FLOAT, INTEGER, Spec, check
 
 __all__ = [
+    "ENCRYPTED",
     "FLOAT",
     "INTEGER",
     "Graph",

@@ -17,6 +17,11 @@ from fhe_estimators.exceptions import BitWidthError, GraphError, UnsupportedOper
 #: A table reads at most this many bits, after rounding (the engine's limit).
 MAXIMUM_TABLE_BITS = 16
 
+#: What compares and chooses takes infinity; calibration tells whether it comes out again.
+_CHOOSING = frozenset(
+    {"Clip", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Max", "Min", "Where"}
+)
+
 Complaint = tuple[type[Exception], str]
 Rule = Callable[[Graph, Collection[str]], Iterator[Complaint]]
 
@@ -59,10 +64,27 @@ def _known_operators(graph: Graph, operators: Collection[str]) -> Iterator[Compl
             )
 
 
-def _finite_constants(graph: Graph, operators: Collection[str]) -> Iterator[Complaint]:
+def _defined_constants(graph: Graph, operators: Collection[str]) -> Iterator[Complaint]:
     for name, array in graph.constants.items():
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
+        if array.dtype.kind == "f" and np.isnan(array).any():
             yield GraphError, f"constant {name!r} holds nan or infinity"
+
+
+def _finite_constants(graph: Graph, operators: Collection[str]) -> Iterator[Complaint]:
+    for node in graph:
+        if node.op in _CHOOSING:
+            continue
+        for name in dict.fromkeys(node.inputs):
+            if name not in graph.constants:
+                continue
+            array = graph.constants[name]
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                yield (
+                    GraphError,
+                    f"constant {name!r} holds nan or infinity, and node {node} computes "
+                    "with it on encrypted data. Use finite numbers, for example -1e4 "
+                    "instead of -inf in a mask",
+                )
 
 
 def _integer_constants(graph: Graph, operators: Collection[str]) -> Iterator[Complaint]:
@@ -101,7 +123,8 @@ def _small_tables(graph: Graph, operators: Collection[str]) -> Iterator[Complain
                 )
 
 
-FLOAT = Spec("float", (_wired, _known_operators, _finite_constants))
+FLOAT = Spec("float", (_wired, _known_operators, _defined_constants))
+ENCRYPTED = Spec("encrypted float", (*FLOAT.rules, _finite_constants))
 INTEGER = Spec(
     "integer",
     (_wired, _known_operators, _integer_constants, _known_ranges, _small_tables),
@@ -115,7 +138,8 @@ def check(graph: Graph, spec: Spec, operators: Collection[str]) -> Graph:
     ----------
     graph : Graph
     spec : Spec
-        ``FLOAT`` before quantization, ``INTEGER`` before compilation.
+        ``FLOAT`` for what runs in clear, ``ENCRYPTED`` before quantization, ``INTEGER``
+        before compilation.
     operators : collection of str
         The operators that the stage knows.
 

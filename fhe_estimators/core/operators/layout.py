@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fhe_estimators.core.graph import Node
 from fhe_estimators.core.integers.builder import IntegerBuilder
 from fhe_estimators.core.integers.layout import moved
 from fhe_estimators.core.integers.tensors import ClearIntegers, Encrypted
@@ -144,6 +145,11 @@ class Cast(QuantizedOp):
             )
         return np.asarray(x).astype(_TYPES[to])
 
+    @staticmethod
+    def is_real(node: Node) -> bool:
+        """Tell whether a node casts to floating point numbers."""
+        return node.attributes["to"] in _FLOATS
+
     def can_fuse(self, operands: Sequence[Operand]) -> bool:
         """Tell that it always can."""
         return True
@@ -152,7 +158,7 @@ class Cast(QuantizedOp):
         """Return the operand if it holds floats already, else extend its function."""
         x = operands[0]
         assert isinstance(x, Encrypted)
-        if self.attributes["to"] not in _FLOATS:
+        if not self.is_real(self.node):
             return x.then(self)
         # What is pending may give truth values or integers, which calculate otherwise.
         return x if x.function is None else x.then(lambda real: np.asarray(real, float))

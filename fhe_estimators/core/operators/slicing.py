@@ -12,7 +12,7 @@ from fhe_estimators.core.integers.layout import moved, padded_with, sliced
 from fhe_estimators.core.integers.tensors import Encrypted
 from fhe_estimators.core.operators._base import Operand, QuantizedOp, as_array, register
 from fhe_estimators.core.operators.layout import Layout
-from fhe_estimators.exceptions import UnsupportedOperatorError
+from fhe_estimators.exceptions import GraphError, UnsupportedOperatorError
 
 
 @register("Concat", since=13)
@@ -98,6 +98,18 @@ class Gather(Layout):
         # Arrays that stand in for encrypted ones know plain numbers.
         before = (slice(None),) * (axis % x.ndim)
         return x[(*before, index if index.ndim else int(index))]
+
+    def __call__(self, x, indices):
+        """Return the slices, or say which indices there are."""
+        try:
+            return super().__call__(x, indices)
+        except IndexError:
+            size = x.shape[self.attributes.get("axis", 0)]
+            raise GraphError(
+                f"Node {self.node} takes indices from {-size} to {size - 1}; got "
+                f"{np.min(indices)} to {np.max(indices)}. Rows of categories must hold "
+                "those of training, and code must not depend on the number of rows."
+            ) from None
 
     def move(
         self, x: Encrypted, parameters: Sequence[np.ndarray | None], builder: IntegerBuilder

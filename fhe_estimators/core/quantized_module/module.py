@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from fhe_estimators._config import check_fhe_mode
-from fhe_estimators.core.circuit import Circuit
+from fhe_estimators.core.circuit import Circuit, check_integers
 from fhe_estimators.core.engine import Integers, run_clear
-from fhe_estimators.core.graph import INTEGER, Graph, as_tuple, check, show
+from fhe_estimators.core.graph import INTEGER, Graph, Value, as_tuple, check, show
 from fhe_estimators.core.numpy_module import NumpyModule
 from fhe_estimators.core.operators import supported
 from fhe_estimators.core.quantization._uniform import UniformQuantizer
 from fhe_estimators.core.quantized_module.layers import LayerReport
+from fhe_estimators.core.quantized_module.rows import check_rows
 from fhe_estimators.core.trees.by_columns import ColumnProgram
 from fhe_estimators.core.trees.encoders import BinEncoder
 from fhe_estimators.core.trees.search import TreeGraphs
@@ -121,15 +122,25 @@ class QuantizedModule:
     def _prepare(self, inputs: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
         """Return what the inputs of the integer graph are quantized from."""
         if self.prologue is None:
-            self._count(inputs, self.input_quantizers)
-            return inputs
-        self._count(inputs, self.prologue.graph.inputs)
+            return check_rows(inputs, self._inputs)
         # A comparison would hide nan and infinity from the quantizers.
-        finite = map(check_finite, inputs)
+        finite = map(check_finite, check_rows(inputs, self.prologue.graph.inputs))
         with np.errstate(over="ignore"):
             prepared = self.prologue.outputs(*finite)
         # What overflows lies beyond every range, hence is clipped as if it did not.
         return [np.clip(array, -_LARGEST, _LARGEST) for array in prepared]
+
+    @property
+    def _inputs(self) -> list[Value]:
+        """What is quantized: of a bin encoder all features, whichever are encrypted."""
+        return [
+            Value(value.name, (None, quantizer.grid.n_features))
+            if isinstance(quantizer, BinEncoder)
+            else value
+            for value, quantizer in zip(
+                self.graph.inputs, self.input_quantizers, strict=True
+            )
+        ]
 
     def warn_of_clipping(
         self,
@@ -220,7 +231,13 @@ class QuantizedModule:
         Returns
         -------
         q_outputs : ndarray of int64 of shape (n_samples, ...), or a tuple of them
+
+        Raises
+        ------
+        ValueError
+            If something is no array of integers that `quantize_input` can return.
         """
+        q_inputs = check_integers(self.graph, q_inputs)
         if check_fhe_mode(fhe) == "disable":
             outputs = run_clear(self.graph, q_inputs)
             return outputs[0] if len(outputs) == 1 else outputs
@@ -244,7 +261,7 @@ class QuantizedModule:
         -------
         scores : ndarray of float64 of shape (n_samples, ...), or a tuple of them
         """
-        if fhe != "disable":
+        if check_fhe_mode(fhe) != "disable":
             q_inputs = as_tuple(self.quantize_input(*inputs))
             q_outputs = as_tuple(self.quantized_forward(*q_inputs, fhe=fhe))
             return self.dequantize_output(*q_outputs)

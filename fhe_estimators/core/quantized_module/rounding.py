@@ -50,15 +50,16 @@ class RoundingOptions:
     tolerance: float = 0.1
 
     def __post_init__(self) -> None:
-        if self.method is not None and self.method not in ROUNDINGS:
+        if self.method is not None and not (
+            isinstance(self.method, str) and self.method in ROUNDINGS
+        ):
             raise ValueError(
                 f"The parameter 'rounding' must be one of {ROUNDINGS} or None; "
                 f"got {self.method!r}."
             )
         numbers = self.bits.values() if isinstance(self.bits, Mapping) else [self.bits]
-        if self.bits != "auto" and not all(
-            isinstance(bits, int | np.integer) and 1 <= bits <= 16 for bits in numbers
-        ):
+        is_auto = isinstance(self.bits, str) and self.bits == "auto"
+        if not is_auto and not all(map(_is_number_of_bits, numbers)):
             raise ValueError(
                 "The parameter 'rounding_bits' must be 'auto', an integer from 1 to 16, or "
                 f"a dict of them by layer; got {self.bits!r}."
@@ -94,6 +95,8 @@ def fewest_bits(
     ------
     BitWidthError
         If tables would read too wide integers even so.
+    ValueError
+        If bits are given for a layer that there is not, or that has no table.
 
     Warns
     -----
@@ -103,7 +106,10 @@ def fewest_bits(
     if options.method is None or options.bits != "auto":
         bits = options.bits if options.method else None
         assert not isinstance(bits, str)
-        return quantized(options.keeping(bits))
+        module = quantized(options.keeping(bits))
+        if isinstance(bits, Mapping):
+            _check_names(bits, module)
+        return module
 
     whole = _unless_too_wide(quantized, Rounding())
     widest = _CANDIDATES[-1] + 1
@@ -151,6 +157,18 @@ def fewest_bits(
     return modules[close[0]]
 
 
+def _check_names(bits: Mapping[str, int], module: QuantizedModule) -> None:
+    """Raise if bits are given of layers that the module does not have."""
+    known = [layer.name for layer in module.layers if layer.tables]
+    unknown = [name for name in bits if name not in known]
+    if unknown:
+        raise ValueError(
+            f"The parameter 'rounding_bits' names layers without a table, "
+            f"{', '.join(map(repr, unknown))}; those with a table are "
+            f"{', '.join(map(repr, known)) or 'none'}. See the attribute 'layers'."
+        )
+
+
 def deviation(
     outputs: np.ndarray | Sequence[np.ndarray], exact: np.ndarray | Sequence[np.ndarray]
 ) -> float:
@@ -169,6 +187,11 @@ def deviation(
         for found, meant in pairs
     ]
     return float(np.sqrt(max(squares)))
+
+
+def _is_number_of_bits(bits: object) -> bool:
+    whole = isinstance(bits, int | np.integer) and not isinstance(bits, bool)
+    return whole and 1 <= bits <= 16  # type: ignore[operator]
 
 
 def _unless_too_wide(

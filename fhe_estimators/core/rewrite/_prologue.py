@@ -23,6 +23,7 @@ from fhe_estimators.core.operators.linear import Linear
 from fhe_estimators.core.operators.quantized import OntoGrid
 from fhe_estimators.core.operators.slicing import Expand, Pad, Split, Tile
 from fhe_estimators.core.rewrite._clean import tidy
+from fhe_estimators.exceptions import GraphError
 
 #: Operators that cost nothing on encrypted integers, and leave no fewer of them.
 _FREE = (
@@ -95,13 +96,24 @@ def split_prologue(graph: Graph) -> tuple[Graph, Graph]:
 
 
 def _examples(graph: Graph) -> dict[str, np.ndarray]:
-    """Return rows of numbers for the inputs whose shape is known."""
+    """Return rows of numbers for the inputs whose shape is known.
+
+    They are 0 and 1 where a cast to integers reads them: such may be indices.
+    """
     generator = np.random.default_rng(0)
+    casts = {
+        node.inputs[0] for node in graph if node.op == "Cast" and not Cast.is_real(node)
+    }
     found = {}
     for value in graph.inputs:
         sizes = None if value.shape is None else value.shape[1:]
         if sizes is not None and None not in sizes:
-            found[value.name] = generator.normal(size=(_N_ROWS, *map(int, sizes)))  # type: ignore[arg-type]
+            shape = (_N_ROWS, *(int(size or 0) for size in sizes))
+            found[value.name] = (
+                generator.integers(0, 2, shape)
+                if value.name in casts
+                else generator.normal(size=shape)
+            )
     return found
 
 
@@ -150,9 +162,13 @@ def _row_by_row(
         parameters = [constants.get(name) for name in others]
         if not operator.keeps_rows((1, *examples[first].shape[1:]), parameters):
             return ()
-    together = results(slice(None))
-    for rows in _PARTS:
-        for array, part in zip(together, results(rows), strict=True):
+    try:
+        together, parts = results(slice(None)), [results(rows) for rows in _PARTS]
+    except GraphError:
+        # It asks for rows that there are not.
+        return ()
+    for rows, some in zip(_PARTS, parts, strict=True):
+        for array, part in zip(together, some, strict=True):
             meant = np.asarray(array)[rows] if np.shape(array)[:1] == (_N_ROWS,) else None
             if (
                 meant is None

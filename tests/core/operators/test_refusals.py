@@ -300,7 +300,11 @@ def test_constants_that_are_not_finite(bad):
     weights = WEIGHTS.copy()
     weights[1, 1] = bad
     with pytest.raises(GraphError, match="constant 'w' holds nan or infinity"):
-        NumpyModule(model_of(layer("MatMul", ["x", "w"], "y"), constants={"w": weights}))
+        to_quantized_module(
+            model_of(layer("MatMul", ["x", "w"], "y"), constants={"w": weights}),
+            [ROWS],
+            BitWidths(4, 4),
+        )
 
 
 def test_function_that_is_defined_nowhere():

@@ -1,0 +1,72 @@
+"""Whatever a parameter of ours is set to: it serves, or an error names it and its value.
+
+A value that the engine does not know may end the process, which is why all of a family run
+in a process of their own.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+#: Parameters that estimators add to those of their parents, or have of their own.
+OURS = [
+    *("n_bits", "p_error", "rounding", "rounding_bits", "range_margin", "grid"),
+    *("input_encoding", "table_bits", "leaf_bits", "n_w_bits", "n_a_bits", "n_in_bits"),
+    *("n_accum_bits", "n_out_accum_bits", "neuron_sparsity", "callbacks", "n_layers"),
+    *("hidden_layer_sizes", "activation", "optimizer", "net"),
+]
+#: Errors that tell what is wrong: of ours, of scikit-learn, and of Python for wrong types.
+TYPED = {"ValueError", "TypeError", "NotImplementedError", "CompilationError", "OSError"}
+#: What an error may call the parameter.
+NAMES = {
+    # In the words of scikit-learn, or of numpy.
+    "X": ("X", "array", "to float", "float()"),
+    "input": ("input", "inputs"),
+    "torch_inputset": ("torch_inputset",),
+    "model": ("ONNX model", "No such file", "Is a directory"),
+    "ciphertext": ("ciphertext", "no keys"),
+}
+
+FAMILIES = [
+    *("LogisticRegression", "Ridge", "DecisionTreeClassifier", "RandomForestRegressor"),
+    *("GaussianNB", "NearestCentroid", "NeuralNetClassifier", "SkorchClassifier"),
+    *("context", "compile_torch_model"),
+]
+
+
+@pytest.mark.simulate
+@pytest.mark.slow
+@pytest.mark.parametrize("family", FAMILIES)
+def test_odd_values(family):
+    done = subprocess.run(
+        [sys.executable, "tests/odd_parameters.py", family, json.dumps(OURS)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
+    asked, outcomes = lines[::2], lines[1::2]
+    assert done.returncode == 0, (asked[-1:], done.stderr[-2000:])
+    assert len(asked) == len(outcomes) > 0
+    wrong = [
+        (name, value, *outcome)
+        for (_, name, value), outcome in zip(asked, outcomes, strict=True)
+        if not _is_sensible(name, *outcome)
+    ]
+    assert not wrong, "\n".join(map(str, wrong))
+
+
+def _is_sensible(name, kinds, message):
+    if kinds == "fine":
+        return True
+    told = any(word in message for word in NAMES.get(name, (name,)))
+    return bool(TYPED.intersection(kinds)) and told
