@@ -277,7 +277,9 @@ class FHEMixin(FollowingMixin):
     def _validated(self, X: Any) -> np.ndarray:
         refuse_sparse(X)
         dtype = self._feature_dtype
-        with explain_columns(self, X):
+        # Numbers are finite if their sum is; the sum of the largest need not be a number.
+        quiet = np.errstate(over="ignore", invalid="ignore")
+        with explain_columns(self, X), quiet:
             array: np.ndarray = validate_data(self, X, reset=False, dtype=dtype)
         return array
 
