@@ -278,8 +278,7 @@ class FHEMixin(FollowingMixin):
         refuse_sparse(X)
         dtype = self._feature_dtype
         # Numbers are finite if their sum is; the sum of the largest need not be a number.
-        quiet = np.errstate(over="ignore", invalid="ignore")
-        with explain_columns(self, X), quiet:
+        with explain_columns(self, X), np.errstate(over="ignore", invalid="ignore"):
             array: np.ndarray = validate_data(self, X, reset=False, dtype=dtype)
         return array
 

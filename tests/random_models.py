@@ -58,7 +58,10 @@ _NET = {
     "warm_start": (False,),
     "rounding": (None, "exact", "approximate"),
 }
-_SKORCH = {"rounding": (None, "exact", "exact", "approximate"), "rounding_bits": ("auto", 4)}
+_SKORCH = {
+    "rounding": (None, "exact", "exact", "approximate"),
+    "rounding_bits": ("auto", 4),
+}
 _XGB = {
     "n_estimators": (1, 2, 4),
     "tree_method": (None, "exact", "hist"),
@@ -277,7 +280,9 @@ class _Draw:
         classes = np.searchsorted(np.quantile(signal, shares), signal)
         if numbers:
             return np.unique(classes, return_inverse=True)[1]
-        names = self.one_of([list("abcd"), [-7, 0, 3, 12], [0, 1, 2, 3], [0.0, 1.0, 2.0, 3.0]])
+        names = self.one_of(
+            [list("abcd"), [-7, 0, 3, 12], [0, 1, 2, 3], [0.0, 1.0, 2.0, 3.0]]
+        )
         return np.array(names)[classes]
 
     def target(self, X: np.ndarray, *, positive: bool) -> tuple[str, np.ndarray]:
