@@ -1,12 +1,13 @@
 PYTHON ?= python3.11
 VENV ?= .venv
 WORKERS ?= 2
+SEEDS ?= 3000
 
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test nightly lint bench notebooks clean
+.PHONY: help demo test nightly fuzz lint bench notebooks clean
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -28,6 +29,10 @@ test: $(INSTALLED)  ## Run all tests: clear, then simulated, then encrypted
 nightly: export OMP_NUM_THREADS = 1
 nightly: $(INSTALLED)  ## Run the tests that take long, on top of all others
 	$(BIN)/pytest -n $(WORKERS) -m nightly --nightly
+
+fuzz: export OMP_NUM_THREADS = 1
+fuzz: $(INSTALLED)  ## Fit SEEDS random models: a number, or 17:18 for one of them
+	$(BIN)/pytest -n $(WORKERS) -m robustness --fuzz $(SEEDS)
 
 lint: $(INSTALLED)  ## Check style, format and types
 	$(BIN)/ruff check

@@ -288,7 +288,8 @@ class FHEMixin(FollowingMixin):
     def _validated(self, X: Any) -> np.ndarray:
         refuse_sparse(X)
         dtype = self._feature_dtype
-        with explain_columns(self, X):
+        # Numbers are finite if their sum is; the sum of the largest need not be a number.
+        with explain_columns(self, X), np.errstate(over="ignore", invalid="ignore"):
             array: np.ndarray = validate_data(self, X, reset=False, dtype=dtype)
         return array
 

@@ -66,9 +66,9 @@ class NearestCentroid(LinearMixin, FHEClassifierMixin, neighbors.NearestCentroid
     Notes
     -----
     The squared distance of a row ``x`` to a centroid ``c`` is linear in the row up to a
-    term that all centroids share: ``|x - c|**2 = |x|**2 - 2 c x + |c|**2``. The circuit
-    computes ``2 c x - |c|**2``; the shared term, where it is wanted at all, is the
-    client's, who knows the row.
+    term that all centroids share: ``|x - c|**2 = |x|**2 - 2 c x + |c|**2``, measured from
+    the mean of the centroids. The circuit computes ``2 c x - |c|**2``; the shared term,
+    where it is wanted at all, is the client's, who knows the row.
 
     Examples
     --------
@@ -116,20 +116,28 @@ class NearestCentroid(LinearMixin, FHEClassifierMixin, neighbors.NearestCentroid
         The parent predicts from plain distances if all classes are equally likely, and
         from discriminant scores, on scaled features, everywhere else: both are computed.
         """
-        scaled = self.centroids_ / self._unit()
+        origin = self._origin()
+        centred = self.centroids_ - origin
+        scaled = centred / self._unit()
         coef = [2 * scaled / self._unit()]
-        intercept = [2 * np.log(self.class_prior_) - (scaled**2).sum(axis=1)]
+        constant = [2 * np.log(self.class_prior_) - (scaled**2).sum(axis=1)]
         if self._equal_priors():
-            coef.append(2 * self.centroids_)
-            intercept.append(-(self.centroids_**2).sum(axis=1))
-        return np.concatenate(coef), np.concatenate(intercept), "identity"
+            coef.append(2 * centred)
+            constant.append(-(centred**2).sum(axis=1))
+        weights = np.concatenate(coef)
+        return weights, np.concatenate(constant) - weights @ origin, "identity"
+
+    def _origin(self) -> np.ndarray:
+        """Return where distances are measured from: squares of offsets cost precision."""
+        origin: np.ndarray = self.centroids_.mean(axis=0, dtype=np.float64)
+        return origin
 
     def _equal_priors(self) -> bool:
         return bool(np.isclose(self.class_prior_, 1 / len(self.classes_)).all())
 
     def _decision_function(self, X: Any) -> np.ndarray:
         scores = self._scores(X, super()._decision_function)[:, : len(self.classes_)]
-        shared = ((self._validated(X) / self._unit()) ** 2).sum(axis=1)
+        shared = (((self._validated(X) - self._origin()) / self._unit()) ** 2).sum(axis=1)
         return scores - shared[:, np.newaxis]
 
     def predict(self, X: Any, *, fhe: str | None = None) -> np.ndarray:

@@ -20,6 +20,12 @@ class DoctestNames:
 
 def pytest_addoption(parser):
     parser.addoption("--nightly", action="store_true", help="run tests marked nightly, too")
+    parser.addoption(
+        "--fuzz",
+        default="200",
+        metavar="SEEDS",
+        help="seeds of random fits: 3000 for so many, 17:18 for one of them",
+    )
 
 
 def pytest_configure(config):

@@ -366,3 +366,14 @@ def test_onnx_model_in_onnxruntime(wine, name):
                 output.reshape(expected.shape), expected, rtol=1e-6, atol=1e-9
             )
             break
+
+
+def test_distances_to_centroids_do_not_depend_on_offsets(wine):
+    """Squares of far features are never subtracted from each other."""
+    X, y = wine
+    X = np.round(X[:, :3] * 64) / 64
+    near, far = (fe.NearestCentroid(n_bits=16).fit(X + by, y) for by in (0, 2.0**30))
+    assert np.mean(far.predict(X + 2.0**30) == near.predict(X)) > 0.99
+    np.testing.assert_allclose(
+        far.decision_function(X + 2.0**30), near.decision_function(X), atol=0.01
+    )

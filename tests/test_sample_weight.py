@@ -50,13 +50,16 @@ def test_a_row_of_weight_zero_is_as_good_as_absent(cls, number, breast_cancer):
     np.testing.assert_allclose(ours, without, rtol=2e-2, atol=2e-2)
 
 
-@pytest.mark.parametrize("kind", ["target", "features"])
+@pytest.mark.parametrize("kind", ["target", "features", "far features"])
 def test_large_offsets_cost_no_accuracy(kind):
     """And more bits are never worse."""
     random = np.random.default_rng(0)
     X = random.normal(size=(500, 6))
     y = X @ random.normal(size=6) + 0.1 * random.normal(size=500)
-    X, y = (X, y + 1e12) if kind == "target" else (X + 1e9, y)
+    if kind == "target":
+        y = y + 1e12
+    else:
+        X = X + (1e9 if kind == "features" else 1e12)
     expected = Parent().fit(X, y).predict(X)
     scores = [
         r2_score(expected, LinearRegression(n_bits=bits).fit(X, y).predict(X))

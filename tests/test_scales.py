@@ -73,6 +73,36 @@ def test_huge_leaves_have_parameters(fraud):
     np.testing.assert_array_equal(found, model.decision_function(X_test[:50]))
 
 
+@pytest.mark.simulate
+def test_wide_functions_of_one_feature_have_parameters(diabetes):
+    """No table reads them, but those that compare integers give what they are made of."""
+    X, y = diabetes
+    model = fe.RandomForestRegressor(
+        3,
+        max_depth=2,
+        n_bits={"op_inputs": 2, "op_weights": 16},
+        input_encoding="integer",
+        random_state=0,
+    )
+    model.fit(X[:, 2:3], y)
+    found = model.predict(X[:20, 2:3], fhe="simulate")
+    np.testing.assert_array_equal(found, model.predict(X[:20, 2:3]))
+    (decoder,) = model.quantized_module_.output_quantizers
+    assert decoder._highest.max() > 2**16
+
+
+@pytest.mark.simulate
+def test_a_far_leaf_of_one_feature_has_parameters():
+    """Parameters set a limit to the weights of encrypted bits, without a table too."""
+    X = np.arange(8.0).reshape(-1, 1)
+    y = np.append(np.sin(X[:-1, 0]), 1e6)
+    parent = parent_of(fe.GradientBoostingRegressor)(n_estimators=3, max_depth=3)
+    twin = fe.GradientBoostingRegressor.from_sklearn_model(parent.fit(X, y), X)
+    found = twin.predict(X, fhe="simulate")
+    np.testing.assert_array_equal(found, twin.predict(X))
+    np.testing.assert_allclose(found, parent.predict(X), rtol=1e-9, atol=1e-3)
+
+
 @pytest.mark.parametrize(
     ("name", "least"),
     # Leaves of random splits are large: a million is in most sums.

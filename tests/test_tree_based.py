@@ -464,3 +464,14 @@ def test_twin_on_a_grid_is_what_its_circuit_computes(name, breast_cancer):
     for feature, threshold in twin._comparisons():
         for column in np.unique(feature[feature >= 0]):
             assert np.isin(threshold[feature == column], twin._grid.edges[column]).all()
+
+
+@pytest.mark.parametrize("name", ["IsolationForest", "RandomForestRegressor"])
+def test_rows_as_far_as_floats_reach(name):
+    """Numbers are finite though sums of them are not, and nothing warns of it."""
+    X = np.random.default_rng(0).normal(size=(40, 4))
+    model = getattr(fe, name)(n_estimators=2, random_state=0).fit(X, X[:, 0])
+    largest = float(np.finfo(np.float32).max)
+    rows = np.array([[largest], [-largest]]) * np.ones(4)
+    ends = np.array([X.max(axis=0), X.min(axis=0)])
+    np.testing.assert_array_equal(model.predict(rows), model.predict(ends))

@@ -25,9 +25,12 @@ from fhe_estimators.exceptions import BitWidthError
 _EXACT_BITS = 53
 #: Numbers that are quantized at a time.
 _BLOCK = 2**16
-#: A range narrower than this part of its distance to zero counts as one number; the
-#: zero point would not be exact otherwise.
-_NARROWEST = 2.0**-32
+#: A range narrower than this part of its distance to zero counts as one number: floats
+#: hardly have others in it.
+_NARROWEST = 2.0**-50
+#: A number so near to the only one of a range, relative to it, is the same one, computed
+#: another way.
+_SAME = 2.0**-32
 
 
 class UniformQuantizer:
@@ -46,9 +49,9 @@ class UniformQuantizer:
     scale : float or ndarray, optional
         Real distance between two integers; one, or one for each feature. `fit` sets it.
     zero_point : int, float or ndarray, optional
-        The integer that stands for zero; `fit` sets it to integers. It lies outside of
-        the integers' range if zero lies outside of the real one, and it may be a fraction
-        where a clear constant was added to integers.
+        The integer that stands for zero; `fit` sets it to integers, as floats from 2**53
+        on. It lies outside of the integers' range if zero lies outside of the real one,
+        and it may be a fraction where a clear constant was added to integers.
 
     Raises
     ------
@@ -154,9 +157,11 @@ class UniformQuantizer:
             zero_point = np.zeros_like(scale, dtype=np.int64)
         else:
             lowest = np.where(single, 0, self.low)
-            zero_point = (lowest - np.rint(smallest / scale)).astype(np.int64)
+            zero_point = lowest - np.rint(smallest / scale)
+            if np.abs(zero_point).max(initial=0) < 1 << _EXACT_BITS:
+                zero_point = zero_point.astype(np.int64)
         self.scale = scale if scale.ndim else float(scale)
-        self.zero_point = zero_point if zero_point.ndim else int(zero_point)
+        self.zero_point = zero_point if zero_point.ndim else zero_point.item()
         return self
 
     def quant(self, values: ArrayLike, dtype: DTypeLike = np.int64) -> np.ndarray:
@@ -237,7 +242,7 @@ class UniformQuantizer:
         if self._single is None:
             return np.zeros(array.shape, bool)
         low, high = map(self.dequant, self.bounds)
-        step = np.where(self._single, _NARROWEST * self.scale, self.scale)
+        step = np.where(self._single, _SAME * self.scale, self.scale)
         beyond: np.ndarray = (array < low - step) | (array > high + step)
         return beyond
 

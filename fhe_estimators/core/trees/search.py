@@ -253,6 +253,7 @@ class TreeGraphs:
         """Return the price of what is built with several numbers of columns, and it."""
         found: dict[int, tuple[float, _Built, Decoder]] = {}
         prices: dict[int, float] = {}
+        failures: list[CompilationError] = []
 
         def price(room: float) -> float:
             """Return what parameters cost if columns take so much room."""
@@ -262,9 +263,8 @@ class TreeGraphs:
                 graph, decoder = self._graph(sums, encoding, columns)
                 try:
                     built = build(graph)
-                except CompilationError:
-                    if room == _ROOMS[0]:
-                        raise
+                except CompilationError as failure:
+                    failures.append(failure)
                     prices[number] = np.inf
                 else:
                     cost = built.cost
@@ -272,8 +272,12 @@ class TreeGraphs:
                     found[number] = prices[number] + _PER_COLUMN * number, built, decoder
             return prices[number]
 
-        good = price(_ROOMS[0]) * _AS_GOOD
-        bisect_left(_ROOMS, True, key=lambda room: price(room) > good)
+        # Functions of one feature are linear: one column of all is cheapest.
+        if sums.n_tables or price(_ROOMS[-1]) == np.inf:
+            good = price(_ROOMS[0]) * _AS_GOOD
+            if good == np.inf:
+                raise failures[-1]
+            bisect_left(_ROOMS, True, key=lambda room: price(room) > good)
         return list(found.values())
 
 

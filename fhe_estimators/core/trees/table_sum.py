@@ -193,8 +193,7 @@ class TableSum:
         -------
         columns : list of Column
         """
-        endless = room == math.inf or not self.groups
-        if endless:
+        if room == math.inf:
             return divided([self._terms(None, False)], len(self.constant))
         return divided(self._alternatives, len(self.constant), room)
 
