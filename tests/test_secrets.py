@@ -111,7 +111,7 @@ try:
     model = joblib.load("model.joblib")
 except Exception:
     model = pickle.load(open("model.joblib", "rb"))
-from fhe_estimators.engine import ConcreteEngine
+from fhe_estimators.core.engine import ConcreteEngine
 if {compiled}:
     def refuse(*args, **kwargs):
         raise AssertionError("compiled again")
