@@ -17,7 +17,6 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_sample_weight, validate_data
 from skorch import NeuralNet
-from skorch.dataset import Dataset
 from skorch.helper import predefined_split
 from torch import Tensor
 
@@ -34,17 +33,15 @@ from fhe_estimators.neural_network._training import (
     NeuronPruning,
     OneCycle,
     PatientStopping,
-    WeightedClassifierNet,
     WeightedLoss,
-    WeightedRegressorNet,
     check_callbacks,
     check_sizes,
     dataset_of,
     explain_callbacks,
     few_threads,
+    net_for,
     resolve_optimizer,
-    softmax_columns,
-    two_columns,
+    train_once,
 )
 
 __all__ = ["ReadyMadeClassifier", "ReadyMadeRegressor"]
@@ -158,10 +155,6 @@ class _ReadyMade(NetEstimator):
 
     # Hooks of classifier and regressor -----------------------------------------------
 
-    def _net_class(self) -> tuple[type[NeuralNet], dict[str, Any]]:
-        """Return the kind of net and what only it is given."""
-        raise NotImplementedError
-
     def _loss_and_outputs(self, y: np.ndarray) -> tuple[str, int]:
         """Return the name of the loss and the number of outputs."""
         raise NotImplementedError
@@ -208,7 +201,7 @@ class _ReadyMade(NetEstimator):
         loss, n_outputs = self._loss_and_outputs(y)
         module = {f"module__{name}": getattr(self, name) for name in _MODULE_PARAMETERS}
         decayed = [("linears.*.weight", {"weight_decay": self.weight_decay})]
-        net_class, own = self._net_class()
+        net_class, own = net_for(loss, n_outputs)
         net = net_class(
             SparseQuantNeuralNetwork,
             criterion=WeightedLoss,
@@ -267,7 +260,7 @@ class _ReadyMade(NetEstimator):
             dataset = dataset_of(*(tensor[train] for tensor in tensors))
             with explain_callbacks(held_out=net.train_split is not None):
                 if incremental:
-                    self._train_once(dataset)
+                    train_once(net, dataset, {name for name, _ in self._own_callbacks()})
                 else:
                     net.partial_fit(dataset)
         # Nothing of the data is kept.
@@ -276,16 +269,6 @@ class _ReadyMade(NetEstimator):
             # Brevitas made new parameters when the best ones were loaded.
             net.initialize_optimizer()
         net.module_.eval()
-
-    def _train_once(self, dataset: Dataset) -> None:
-        """Train the net for one epoch, without the callbacks of `fit`."""
-        callbacks = self.net_.callbacks_
-        own = {name for name, _ in self._own_callbacks()}
-        self.net_.callbacks_ = [entry for entry in callbacks if entry[0] not in own]
-        try:
-            self.net_.partial_fit(dataset, epochs=1)
-        finally:
-            self.net_.callbacks_ = callbacks
 
     def _forward(self, X: np.ndarray) -> Tensor:
         with few_threads(X.size), torch.inference_mode():
@@ -338,15 +321,6 @@ class ReadyMadeClassifier(NetClassifier, _ReadyMade):
             self.classes_ = announced
         return super()._targets(y, reset=reset and announced is None)
 
-    def _net_class(self) -> tuple[type[NeuralNet], dict[str, Any]]:
-        n_classes = len(self.classes_)
-        return WeightedClassifierNet, {
-            "classes": list(range(n_classes)),
-            "predict_nonlinearity": two_columns if n_classes == 2 else softmax_columns,
-            # Nobody asked for it.
-            "callbacks__valid_acc": None,
-        }
-
     def _loss_and_outputs(self, y: np.ndarray) -> tuple[str, int]:
         n_classes = len(self.classes_)
         return ("binary_log_loss", 1) if n_classes == 2 else ("log_loss", n_classes)
@@ -397,9 +371,6 @@ class ReadyMadeRegressor(NetRegressor, _ReadyMade):
         self : object
         """
         return self._fit(X, y, sample_weight, incremental=True)
-
-    def _net_class(self) -> tuple[type[NeuralNet], dict[str, Any]]:
-        return WeightedRegressorNet, {}
 
     def _loss_and_outputs(self, y: np.ndarray) -> tuple[str, int]:
         return "squared_error", y.shape[1]

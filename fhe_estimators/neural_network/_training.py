@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from skorch import NeuralNetClassifier, NeuralNetRegressor
+from skorch import NeuralNet, NeuralNetClassifier, NeuralNetRegressor
 from skorch.callbacks import Callback, EarlyStopping
 from skorch.dataset import Dataset
 from skorch.exceptions import SkorchException
@@ -21,17 +21,15 @@ __all__ = [
     "NeuronPruning",
     "OneCycle",
     "PatientStopping",
-    "WeightedClassifierNet",
     "WeightedLoss",
-    "WeightedRegressorNet",
     "check_callbacks",
     "check_sizes",
     "dataset_of",
     "explain_callbacks",
     "few_threads",
+    "net_for",
     "resolve_optimizer",
-    "softmax_columns",
-    "two_columns",
+    "train_once",
 ]
 
 #: Rows times features times neurons from which on threads help.
@@ -112,12 +110,42 @@ class _WeightedMixin:
         return loss
 
 
-class WeightedClassifierNet(_WeightedMixin, NeuralNetClassifier):
+class _ClassifierNet(_WeightedMixin, NeuralNetClassifier):
     """A classifier of skorch whose rows count differently."""
 
 
-class WeightedRegressorNet(_WeightedMixin, NeuralNetRegressor):
+class _RegressorNet(_WeightedMixin, NeuralNetRegressor):
     """A regressor of skorch whose rows count differently."""
+
+
+def net_for(loss: str, n_outputs: int) -> tuple[type[NeuralNet], dict[str, Any]]:
+    """Return the kind of net for a loss, and what only that is given.
+
+    Parameters
+    ----------
+    loss : {'binary_log_loss', 'log_loss', 'squared_error'}
+    n_outputs : int
+        Of the module.
+    """
+    if loss == "squared_error":
+        return _RegressorNet, {}
+    binary = loss == "binary_log_loss"
+    return _ClassifierNet, {
+        "classes": list(range(2 if binary else n_outputs)),
+        "predict_nonlinearity": _two_columns if binary else _softmax_columns,
+        # Nobody asked for it.
+        "callbacks__valid_acc": None,
+    }
+
+
+def train_once(net: NeuralNet, dataset: Dataset, without: set[str]) -> None:
+    """Train a net for one epoch, without the callbacks of some names."""
+    callbacks = net.callbacks_
+    net.callbacks_ = [entry for entry in callbacks if entry[0] not in without]
+    try:
+        net.partial_fit(dataset, epochs=1)
+    finally:
+        net.callbacks_ = callbacks
 
 
 def check_callbacks(callbacks: list[Any] | None) -> None:
@@ -199,12 +227,12 @@ def dataset_of(x: Tensor, y: Tensor, weights: Tensor) -> Dataset:
     return Dataset({"X": x, "sample_weight": weights}, y)
 
 
-def two_columns(scores: Tensor) -> Tensor:
+def _two_columns(scores: Tensor) -> Tensor:
     """Return the probabilities of two classes from the logit of the second."""
     return torch.sigmoid(torch.cat([-scores, scores], dim=1))
 
 
-def softmax_columns(scores: Tensor) -> Tensor:
+def _softmax_columns(scores: Tensor) -> Tensor:
     """Return the probabilities of several classes from their scores."""
     return torch.softmax(scores, dim=1)
 
