@@ -134,7 +134,9 @@ def _table_lookup(graph: Graph, node: Node) -> _Function:
     entries = table.T.astype(_narrowest(int(np.abs(table).max())))
 
     def look_up(x: np.ndarray, _: np.ndarray) -> np.ndarray:
-        x = x - first if first else x
+        if first:
+            # An index may take more bits than the integers that it counts from `first`.
+            x = np.subtract(x, first, dtype=np.int64)
         if entries.ndim == 1:
             return entries.take(x)
         found = np.empty(x.shape, entries.dtype)
