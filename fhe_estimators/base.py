@@ -200,7 +200,7 @@ class FHEMixin(FollowingMixin):
 
     @classmethod
     def from_sklearn_model(
-        cls, model: Any, X: Any, *, n_bits: Any = None, p_error: float | None = None
+        cls, model: Any, X: Any = None, *, n_bits: Any = None, p_error: float | None = None
     ) -> Any:
         """Return the encrypted twin of a model that is already fitted.
 
@@ -209,8 +209,9 @@ class FHEMixin(FollowingMixin):
         model : estimator
             A fitted instance of the scikit-learn class that this class mirrors. It is
             neither changed nor fitted again.
-        X : array-like of shape (n_samples, n_features)
-            Rows like those that it was fitted on: they give the ranges of the features.
+        X : array-like of shape (n_samples, n_features), optional
+            Rows like those that it was fitted on: they give the ranges of the features, and
+            have to be given.
         n_bits : int or dict, optional
             As in the constructor, with its default.
         p_error : float in (0, 1), optional
@@ -224,11 +225,16 @@ class FHEMixin(FollowingMixin):
         Raises
         ------
         TypeError
-            If `model` is of another class.
+            If `model` is of another class, or `X` is missing.
         NotFittedError
             If `model` is not fitted.
         """
         twin = cls._twin(model)
+        if X is None:
+            raise TypeError(
+                f"from_sklearn_model of {cls.__name__} needs rows X like those that the "
+                "model was fitted on: the model does not know the ranges of its features."
+            )
         given = {"n_bits": n_bits, "p_error": p_error}
         twin.set_params(
             **{name: value for name, value in given.items() if value is not None}
@@ -244,7 +250,7 @@ class FHEMixin(FollowingMixin):
         if not isinstance(model, mirrored):
             raise TypeError(
                 f"from_sklearn_model of {cls.__name__} takes a fitted "
-                f"{mirrored.__module__}.{mirrored.__name__}; got {type(model).__name__}."
+                f"{public_name(mirrored)}; got {type(model).__name__}."
             )
         check_is_fitted(model)
         twin: Any = cls()
@@ -453,6 +459,12 @@ def parent_of(cls: type[FHEMixin]) -> type:
     right = cls.__mro__[cls.__mro__.index(FHEMixin) + 1 :]
     outside = (base for base in right if not base.__module__.startswith("fhe_estimators."))
     return cls._mirrors or next(outside)
+
+
+def public_name(cls: type) -> str:
+    """Return the dotted name of a class without the private modules of its library."""
+    parts = [part for part in cls.__module__.split(".") if not part.startswith("_")]
+    return ".".join([*parts, cls.__name__])
 
 
 class FHERegressorMixin(FHEMixin):

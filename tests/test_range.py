@@ -104,3 +104,14 @@ def test_one_number_among_many_rows(row, order):
     rows[row, 1] = 99
     with pytest.warns(ClippingWarning, match=r"^0\.01% of the numbers .*features 1\)"):
         model.predict(rows)
+
+
+@pytest.mark.parametrize("n_bits", [3, 6, 8])
+def test_tails_that_are_cut_on_purpose_are_not_told(n_bits, breast_cancer):
+    X, y = breast_cancer
+    model = Ridge(n_bits=n_bits).fit(X, y)
+    quiet(model.predict, X)
+    rows = X.copy()
+    rows[0, 13] = 5 * X[:, 13].max()
+    with pytest.warns(ClippingWarning, match="features 13"):
+        model.predict(rows)

@@ -25,6 +25,8 @@ def cost(model: FHEMixin) -> Cost:
 
     Raises
     ------
+    TypeError
+        If `model` is no estimator of fhe_estimators, but a pipeline, for example.
     NotFittedError
         If `model` is not fitted.
     CompilationError
@@ -39,6 +41,12 @@ def cost(model: FHEMixin) -> Cost:
     >>> report.tables
     {2: 1}
     """
+    if not isinstance(model, FHEMixin):
+        raise TypeError(
+            f"The parameter 'model' must be an estimator of fhe_estimators; got "
+            f"{type(model).__name__}. Pass the last step of a pipeline, pipeline[-1], and "
+            "the best_estimator_ of a search."
+        )
     check_is_fitted(model)
     if not model.quantized_module.is_compiled:
         model.compile()

@@ -79,7 +79,7 @@ class _SkorchMixin(FHEMixin):
 
     @classmethod
     def from_sklearn_model(
-        cls, model: Any, X: Any, *, n_bits: Any = None, p_error: float | None = None
+        cls, model: Any, X: Any = None, *, n_bits: Any = None, p_error: float | None = None
     ) -> Any:
         """Return the encrypted twin of a net that is already fitted.
 
@@ -89,7 +89,7 @@ class _SkorchMixin(FHEMixin):
             A fitted net of skorch, or a fitted estimator of this class. It is neither
             changed nor fitted again.
         X : array-like of shape (n_samples, n_features)
-            Rows like those that it was fitted on.
+            Rows like those that it was fitted on; they have to be given.
         n_bits : int or dict, optional
             As in the constructor, with its default.
         p_error : float in (0, 1), optional

@@ -159,9 +159,10 @@ def _calibrated(
     low = known.low.reshape(shape).min(axis=others, keepdims=True)
     high = known.high.reshape(shape).max(axis=others, keepdims=True)
     quantizer = UniformQuantizer(bits.of_inputs, signed=True)
-    return quantizer.fit_range(
+    quantizer.fit_range(
         np.broadcast_to(low, shape).copy(), np.broadcast_to(high, shape).copy()
     )
+    return quantizer.expect(rows)
 
 
 def _input(name: str, quantizer: UniformQuantizer, shape: tuple[int, ...]) -> Encrypted:

@@ -90,6 +90,8 @@ class UniformQuantizer:
         self.zero_point: Any = zero_point
         #: Whether the range (of each feature) is one number; None without a range.
         self._single: Any = None
+        #: Steps by which numbers that are known lie beyond either end, see `expect`.
+        self._expected: tuple[Any, Any] = (0, 0)
 
     @property
     def low(self) -> int:
@@ -225,7 +227,7 @@ class UniformQuantizer:
         return np.asarray(scale * (np.asarray(q) - zero_point), dtype=np.float64)
 
     def is_beyond(self, values: ArrayLike) -> np.ndarray:
-        """Tell which numbers lie more than a step beyond the range that was fitted.
+        """Tell which numbers lie more than a step beyond the range, and what was expected.
 
         None does if scale and zero point were given: where training has chosen them,
         clipping is part of what was trained.
@@ -243,8 +245,31 @@ class UniformQuantizer:
             return np.zeros(array.shape, bool)
         low, high = map(self.dequant, self.bounds)
         step = np.where(self._single, _SAME * self.scale, self.scale)
-        beyond: np.ndarray = (array < low - step) | (array > high + step)
-        return beyond
+        below, above = self._expected
+        under, over = low - (1 + below) * step, high + (1 + above) * step
+        return np.asarray((array < under) | (array > over))
+
+    def expect(self, rows: np.ndarray) -> UniformQuantizer:
+        """Take note that numbers as far out as these are clipped on purpose.
+
+        For few bits a range leaves out the ends of long tails.
+
+        Parameters
+        ----------
+        rows : ndarray of float of shape (n_samples, ...)
+
+        Returns
+        -------
+        self : UniformQuantizer
+        """
+        low, high = map(self.dequant, self.bounds)
+        smallest, largest = rows.min(axis=0), rows.max(axis=0)
+        # In whole steps: the numbers themselves are not kept.
+        self._expected = (
+            np.ceil(np.maximum(low - smallest, 0) / self.scale),
+            np.ceil(np.maximum(largest - high, 0) / self.scale),
+        )
+        return self
 
     def _fitted(self) -> tuple[Any, Any]:
         if self.scale is None:
