@@ -108,7 +108,7 @@ class _SkorchMixin(FHEMixin):
             If `model` is not fitted.
         """
         if isinstance(model, NeuralNet):
-            model = cls._mirrors.holding(model, X)
+            model = cls._mirrors._holding(model, X)
         return super().from_sklearn_model(model, X, n_bits=n_bits, p_error=p_error)
 
     def _calibration(self) -> str:

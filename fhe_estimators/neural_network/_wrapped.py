@@ -106,7 +106,7 @@ class _Wrapped(NetEstimator):
         return self
 
     @classmethod
-    def holding(cls, net: NeuralNet, X: Any) -> Any:
+    def _holding(cls, net: NeuralNet, X: Any) -> Any:
         """Return an estimator that holds a net that skorch has fitted, on rows like `X`.
 
         Raises
@@ -234,10 +234,18 @@ class WrappedClassifier(NetClassifier, _Wrapped):
         probabilities: np.ndarray = nonlinearity(to_tensor(scores)).numpy()
         return probabilities
 
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the most probable class of each row, or what the net's threshold says."""
+        threshold = getattr(self.net_, "threshold", None)
+        if threshold is None:
+            return super().predict(X)
+        probability = self._probabilities(self._outputs(X))[:, 1]
+        return self.classes_[(probability > threshold).astype(int)]
+
     @classmethod
-    def holding(cls, net: NeuralNet, X: Any) -> WrappedClassifier:
+    def _holding(cls, net: NeuralNet, X: Any) -> WrappedClassifier:
         """Return a classifier that holds a net that skorch has fitted."""
-        model = super().holding(net, X)
+        model = super()._holding(net, X)
         # skorch predicts places: those that the module tells apart.
         n_classes = model._probabilities(np.zeros((1, model._n_outputs()))).shape[1]
         model.classes_ = np.arange(n_classes)
@@ -248,9 +256,9 @@ class WrappedRegressor(NetRegressor, _Wrapped):
     """A regressor of skorch, in clear."""
 
     @classmethod
-    def holding(cls, net: NeuralNet, X: Any) -> WrappedRegressor:
+    def _holding(cls, net: NeuralNet, X: Any) -> WrappedRegressor:
         """Return a regressor that holds a net that skorch has fitted."""
-        model = super().holding(net, X)
+        model = super()._holding(net, X)
         rows = to_tensor(np.zeros((2, model.n_features_in_)), dtype=precision(net.module_))
         model._flat = model._output(rows).ndim == 1
         return model

@@ -173,3 +173,16 @@ def test_what_is_no_fitted_net():
         TypeError, match=r"takes a fitted NeuralNetC.* NeuralNetC.* of skorch"
     ):
         NeuralNetClassifier.from_sklearn_model(classifier(), X)
+
+
+@pytest.mark.parametrize("threshold", [0.2, 0.9])
+def test_threshold_of_a_binary_net(threshold):
+    random = np.random.default_rng(0)
+    X = random.normal(size=(120, 4))
+    y = (X[:, 0] + random.normal(size=120) > 0).astype(int)
+    model = SkorchClassifier(binary_classifier(threshold=threshold), random_state=0).fit(
+        X, y
+    )
+    probability = model.predict_proba(X)[:, 1]
+    np.testing.assert_array_equal(model.predict(X), (probability > threshold).astype(int))
+    assert np.mean(model.predict(X) != (probability > 0.5)) > 0.1

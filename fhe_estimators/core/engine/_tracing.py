@@ -62,9 +62,25 @@ def traced(graph: Graph, fhe: Any) -> Callable[[Node], Callable[..., Any]]:
     def extract_bits(node: Node) -> Callable[..., Any]:
         return lambda x: fhe.bits(x)[node.attributes["start"] : node.attributes["stop"]]
 
+    def gather(node: Node) -> Callable[..., Any]:
+        def apply(x: Any, indices: np.ndarray) -> Any:
+            axis = node.attributes.get("axis", 0) % x.ndim
+            chosen = np.asarray(indices) % x.shape[axis]
+            before = (slice(None),) * axis
+            if chosen.ndim != 1 or len(np.unique(chosen)) == len(chosen):
+                return x[(*before, chosen if chosen.ndim else int(chosen))]
+            # The engine has no wide integers twice in one selection.
+            parts = tuple(
+                x[(*before, slice(place, place + 1))] for place in chosen.tolist()
+            )
+            return np.concatenate(parts, axis=axis)
+
+        return apply
+
     own = {
         "Conv": lambda node: convolution(node, fhe),
         "ExtractBits": extract_bits,
+        "Gather": gather,
         "Pad": lambda node: padding(node, fhe),
         "TableLookup": table_lookup,
     }

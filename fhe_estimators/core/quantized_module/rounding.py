@@ -22,6 +22,9 @@ _CANDIDATES = (2, 3, 4, 5, 6, 7, 8)
 #: those of fewest bits: a further bit doubles the cost of a table.
 _COMPILED = 3
 
+#: A column that varies by no more of its size is constant, but for single precision.
+_CONSTANT = 1e-6
+
 ROUNDINGS = ("exact", "approximate")
 
 
@@ -174,24 +177,25 @@ def deviation(
 ) -> float:
     """Return the root mean square error of outputs, as a part of their deviation.
 
-    Of several outputs, that of the worst.
+    Each column is measured by itself, in its own unit and whatever its offset, and their
+    squares are averaged; columns that do not vary do not count. Of several outputs, that of
+    the worst.
 
     Parameters
     ----------
-    outputs, exact : ndarray or tuple of ndarray
+    outputs, exact : ndarray or tuple of ndarray, of shape (n_samples, ...)
         Of a quantized module, and of the float one.
     """
     pairs = zip(as_tuple(outputs), as_tuple(exact), strict=True)
-    squares = [
-        np.mean((found - meant) ** 2) / max(float(np.var(meant)), np.finfo(float).tiny)
-        for found, meant in pairs
-    ]
-    return float(np.sqrt(max(squares)))
+    return float(np.sqrt(max(_squared(found, meant) for found, meant in pairs)))
 
 
-def _is_number_of_bits(bits: object) -> bool:
-    whole = isinstance(bits, int | np.integer) and not isinstance(bits, bool)
-    return whole and 1 <= bits <= 16  # type: ignore[operator]
+def _squared(found: np.ndarray, meant: np.ndarray) -> float:
+    """Return the mean, over columns, of the squared error in parts of the variance."""
+    found, meant = (np.reshape(array, (len(array), -1)) for array in (found, meant))
+    error, variance = np.mean((found - meant) ** 2, axis=0), np.var(meant, axis=0)
+    varies = variance > (_CONSTANT * np.abs(meant).max(axis=0)) ** 2
+    return float(np.mean(error[varies] / variance[varies])) if np.any(varies) else 0.0
 
 
 def _unless_too_wide(
@@ -210,3 +214,8 @@ def _cost(module: QuantizedModule, complexity: Callable[[QuantizedModule], float
     except CompilationError as error:
         logger.debug("%s", error)
         return float("inf")
+
+
+def _is_number_of_bits(bits: object) -> bool:
+    whole = isinstance(bits, int | np.integer) and not isinstance(bits, bool)
+    return whole and 1 <= bits <= 16  # type: ignore[operator]

@@ -252,3 +252,23 @@ def test_rounding_encrypted(approximate):
     else:
         # An index off by one at most: never beyond the ends of the table.
         assert np.abs(found - clear).max() <= 0.5 * np.ptp(module.scores(rows))
+
+
+def test_deviation_is_that_of_each_column():
+    meant = np.random.default_rng(0).normal(size=(100, 2))
+    error = np.array([0.1, 0.2]) * np.where(np.arange(100) % 2, 1, -1)[:, np.newaxis]
+    expected = deviation(meant + error, meant)
+    # Neither an offset nor a unit of a column changes it; constant ones do not count.
+    units, offset = np.array([1e6, 1e-6]), np.array([0.0, 1e-3])
+    moved = meant * units + offset
+    assert np.isclose(deviation(moved + error * units, moved), expected)
+    assert np.isclose(deviation(meant + error, meant + 0.0), expected)
+    constant = np.column_stack([meant, np.full(100, 7.0)])
+    found = constant + np.pad(error, ((0, 0), (0, 1)))
+    assert np.isclose(deviation(found, constant), expected)
+
+
+def test_an_offset_between_outputs_does_not_hide_errors():
+    rows, offset = np.random.default_rng(0).normal(size=(60, 2)), np.array([0.0, 1e4])
+    found = deviation(rows + 0.3 + offset, rows + offset)
+    assert np.isclose(found, deviation(rows + 0.3, rows))
