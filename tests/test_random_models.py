@@ -253,8 +253,8 @@ def check_additive(model, parent, case):
         unit = np.where(parent.within_class_std_dev_ > 0, parent.within_class_std_dev_, 1)
         size = size + np.max(np.sum((X / unit) ** 2, axis=1))
     if hasattr(parent, "var_"):
-        # Squares are inputs, too, of a range of twice the width.
-        step = 8 * step
+        # Squares are inputs, too, of a range of twice the width, and take from each other.
+        step = 16 * step
     precision = 1000 * np.finfo(right.dtype).eps * size
     check_close(model, parent, X, 4 * X.shape[1] * step + precision)
 
