@@ -194,6 +194,10 @@ def test_lightgbm_boosters(wine, boosting_type):
     model = LGBMClassifier(n_estimators=5, n_bits=FINE, random_state=0, **options)
     model.fit(X, y)
     assert_same(model.predict_proba(X), library_of(model).predict_proba(X))
+    # Those of random forests are sums, though probabilities come from means.
+    raw = library_of(model).predict(X, raw_score=True)
+    assert_same(model.predict(X, raw_score=True), raw)
+    assert_same(model.decision_function(X), raw)
 
 
 def log_loss(model, X, y):

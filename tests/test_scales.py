@@ -169,6 +169,39 @@ def test_twins_without_rows(request, name, kind):
     assert np.abs(found - expected).max() <= 1e-3 * expected.std()
 
 
+def test_a_far_constant_target_hides_no_other():
+    """Trees of one leaf say nothing of what sums of outputs are."""
+    X = np.arange(40.0).reshape(-1, 1)
+    y = np.stack([np.full(40, 1e7), np.sin(X[:, 0] / 5)], axis=1)
+    model = fe.RandomForestRegressor(4, random_state=0, n_bits=6).fit(X, y)
+    found, expected = model.predict(X), own(model, X, "predict")
+    np.testing.assert_allclose(found[:, 0], 1e7, rtol=1e-12)
+    np.testing.assert_allclose(found[:, 1], expected[:, 1], atol=0.05)
+
+
+def test_small_shares_are_predicted_as_well_as_large_ones():
+    """That all add up to one does not give them a unit in common."""
+    random = np.random.default_rng(0)
+    X = random.random((300, 3))
+    rare, common = 1e-3 * X[:, 0], 0.5 * X[:, 1]
+    shares = np.stack([rare, common, 1 - rare - common], axis=1)
+    model = fe.RandomForestRegressor(5, max_depth=6, n_bits=6, random_state=0)
+    model.fit(X, shares)
+    found, expected = model.predict(X), own(model, X, "predict")
+    error = np.sqrt(np.mean((found - expected) ** 2, axis=0))
+    assert (error <= 0.01 * expected.std(axis=0)).all()
+
+
+@pytest.mark.parametrize("factor", [1e12, 1e20])
+def test_targets_of_linear_models_in_different_units(factor, diabetes):
+    X, y = diabetes
+    model = fe.Ridge(n_bits=12).fit(X, np.stack([y, factor * y], axis=1))
+    found = model.predict(X)
+    np.testing.assert_allclose(found[:, 0], found[:, 1] / factor, atol=0.1 * y.std() / 2**8)
+    parent = parent_of(fe.Ridge)().fit(X, y)
+    np.testing.assert_allclose(found[:, 0], parent.predict(X), atol=y.std() / 2**8)
+
+
 def test_bins_of_a_twin_take_rows(breast_cancer):
     X, y = breast_cancer
     model = parent_of(fe.DecisionTreeClassifier)(max_depth=2).fit(X, y)

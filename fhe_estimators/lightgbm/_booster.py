@@ -59,6 +59,8 @@ class BoosterMixin(NoCategoriesMixin, TreeMixin):
 
     booster_: lightgbm.Booster
     best_iteration_: int
+    #: Rounds whose mean predictions come from; 1 if they come from the sum.
+    _n_averaged: int
 
     def set_params(self, **params: Any) -> Any:
         """Set parameters.
@@ -121,7 +123,8 @@ class BoosterMixin(NoCategoriesMixin, TreeMixin):
         trees, n_outputs = _trees(text), int(head["num_tree_per_iteration"])
         if self.best_iteration_ > 0:
             trees = trees[: self.best_iteration_ * n_outputs]
-        weight = n_outputs / len(trees) if "average_output" in head else 1.0
+        self._n_averaged = len(trees) // n_outputs if "average_output" in head else 1
+        weight = 1 / self._n_averaged
         arrays, base = [], np.zeros(n_outputs)
         for number, tree in enumerate(trees):
             weights = weight * (np.arange(n_outputs) == number % n_outputs)
@@ -313,11 +316,12 @@ class RawScoreModel(lightgbm.LGBMModel):
 
         def exact(X: Any) -> np.ndarray:
             scores = super(RawScoreModel, self).predict(X, raw_score=True)
-            return scores.reshape(len(scores), -1) - self._base
+            return scores.reshape(len(scores), -1) / self._n_averaged - self._base
 
         scores = self._scores(X, exact)
         if raw_score:
-            outputs = scores + self._base
+            # The library's raw scores are sums, of random forests too.
+            outputs = self._n_averaged * (scores + self._base)
         else:
             outputs = self.quantized_module_.clear_module(scores)
         return outputs[:, -1] if len(self._base) == 1 else outputs

@@ -75,11 +75,15 @@ def _check_bits(bits: dict[str, int]) -> None:
 
 def weighted_moments(x: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
     """Return mean and standard deviation of columns, one for columns that do not vary."""
-    mean = weights @ x
-    deviation = torch.sqrt(weights @ (x - mean) ** 2)
+    size = x.abs().amax(dim=0)
+    # Squares of large and of small numbers are none; a power of two changes no digit.
+    unit = torch.where(size > 0, torch.exp2(torch.floor(torch.log2(size))), 1.0)
+    scaled = x / unit
+    mean = weights @ scaled
+    deviation = torch.sqrt(weights @ (scaled - mean) ** 2)
     # Rounding errors of the mean are no variation.
-    varies = deviation > 1e-12 * x.abs().amax(dim=0)
-    return mean, torch.where(varies, deviation, 1.0)
+    varies = deviation > 1e-12 * size / unit
+    return mean * unit, torch.where(varies, deviation * unit, 1.0)
 
 
 class _Linear(QuantLinear):

@@ -31,7 +31,7 @@ def integer_weights(
     weights: np.ndarray | ClearIntegers,
     row_weights: np.ndarray,
     builder: IntegerBuilder,
-    magnitude: float,
+    magnitude: np.ndarray,
     step: Step | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Choose the integer weights of products of groups of features.
@@ -53,7 +53,7 @@ def integer_weights(
     weights : ndarray or ClearIntegers, of shape (n_groups, n_features, n_outputs)
     row_weights : ndarray of shape (n_rows,)
     builder : IntegerBuilder
-    magnitude : float
+    magnitude : ndarray of shape (n_groups, n_outputs)
         See `fit_weights`.
     step : Step, its scale of shape (n_groups, n_outputs), optional
         See `fit_weights`.
@@ -84,7 +84,7 @@ def integer_weights(
             np.where(constant[group], 0, units[group])[:, np.newaxis] * values[group],
             each[chosen],
             limit,
-            magnitude,
+            magnitude[group],
             None if step is None else step._replace(scale=step.scale[group]),
         )
         for group in range(n_groups)
@@ -99,7 +99,7 @@ def fit_weights(
     weights: np.ndarray,
     row_weights: np.ndarray,
     limit: int,
-    magnitude: float = 0.0,
+    magnitude: float | np.ndarray = 0.0,
     step: Step | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Choose integer weights that reproduce a product as well as integers can.
@@ -126,8 +126,8 @@ def fit_weights(
     row_weights : ndarray of shape (n_rows,)
     limit : int
         Largest magnitude of an integer weight.
-    magnitude : float, default=0.0
-        Size of the result with its offset. What is invisible beside it in double
+    magnitude : float or ndarray of shape (n_outputs,), default=0.0
+        Size of each result with its offset. What is invisible beside it in double
         precision is not resolved.
     step : Step, its scale of shape (n_outputs,), optional
         That of a tensor that the result is added to: each scale has to divide it or to be

@@ -162,7 +162,9 @@ class Conv(Linear):
         # Windows are drawn from no more rows than there are needed.
         step = -(-len(builder.weights) * n_windows // (16 * MOST_ROWS))
         real = np.asarray(builder.real[self.node.outputs[0]])[::step]
-        target = (real - exact).reshape(len(real), group, n_filters // group, n_windows)
+        parts = len(real), group, n_filters // group, n_windows
+        target = (real - exact).reshape(parts)
+        magnitude = (np.abs(real) + np.abs(exact)).reshape(parts).max(axis=(0, 3))
 
         def of_groups(array: np.ndarray) -> np.ndarray:
             return array.reshape(group, n_filters // group, -1).swapaxes(1, 2)
@@ -175,7 +177,7 @@ class Conv(Linear):
             laid_out(w, of_groups),
             builder.weights[::step],
             builder,
-            np.abs(real).max() + np.abs(exact).max(),
+            magnitude,
             self._step_of_filters(builder, exact.shape),
         )
         shape = (1, n_filters, *[1] * len(axes))

@@ -83,7 +83,7 @@ class Linear(QuantizedOp):
             laid_out(weights, of_groups),
             builder.weights,
             builder,
-            np.abs(real).max() + np.abs(exact).max(),
+            grouped(np.abs(real) + np.abs(exact)).max(axis=(0, 2)),
             self._step(builder, stack, n_outputs),
         )
         integers = integers.reshape(*stack, n_features, n_outputs)

@@ -31,6 +31,8 @@ _WIDE = 64
 #: of the different ones: those of a normal distribution have a standard deviation of 1.6
 #: times it, but one leaf can raise that without limit.
 _INTERVALS = 4
+#: Outputs without saturation have a unit in common if none varies by so many times more.
+_ALIKE = 4
 #: No row errs by more than so many times the root mean square of all that is tolerated.
 _MOST = 8
 
@@ -136,7 +138,8 @@ def rounded_leaves(
 
     Those of an output are rounded in one unit, each by itself, so that the error on the
     calibration rows is that on others. If the outputs add up to a constant, as
-    probabilities do, they have a unit in common, and the last one is left to the client.
+    probabilities do, and vary alike or have a saturation, they have a unit in common, and
+    the last one is left to the client.
 
     Parameters
     ----------
@@ -154,11 +157,12 @@ def rounded_leaves(
     integer_trees : IntegerTrees
     """
     values = [np.array([leaf.value for leaf in leaves(tree)]) for tree in trees]
-    sums = [found.sum(axis=1) for found in values]
-    size = max(float(np.abs(found).max()) for found in values)
     total = None
-    if values[0].shape[1] > 1 and all(np.ptp(found) <= 1e-6 * size for found in sums):
-        total = float(np.round(sum(found[0] for found in sums), 12))
+    widths = np.sum([np.ptp(found, axis=0) for found in values], axis=0)
+    # Of scores without saturation, one that hardly varies counts as much as any other.
+    in_common = saturation is not None or widths.max() <= _ALIKE * widths.min()
+    if in_common and len(widths) > 1 and all(map(_sum_is_constant, values)):
+        total = float(f"{sum(found[0].sum() for found in values):.12g}")
         values = [found[:, :-1] for found in values]
     # What all leaves of a tree have in common is not rounded.
     base = np.sum([found.min(axis=0) for found in values], axis=0)
@@ -202,6 +206,13 @@ def rounded_leaves(
         ],
         decoder,
     )
+
+
+def _sum_is_constant(values: np.ndarray) -> bool:
+    """Return whether the outputs of a tree vary, but not their sum."""
+    # Of outputs of other sizes the sum tells nothing; what they differ by does.
+    by = values - values[0]
+    return bool(np.ptp(by.sum(axis=1)) <= 1e-6 * np.abs(by).max())
 
 
 class _Rows:
