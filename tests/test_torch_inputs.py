@@ -1,5 +1,7 @@
 """Models of torch and ONNX in the forms that they come in: files, types, constants."""
 
+import warnings
+
 import numpy as np
 import onnx
 import pytest
@@ -277,3 +279,32 @@ def test_rounding_of_unknown_layers():
         compile_torch_model(net, X, n_bits=3, rounding_bits={"nope": 3})
     module = compile_torch_model(net, X, n_bits=3, rounding_bits={"/1/Relu_output_0": 3})
     assert [layer.kept_bits for layer in module.layers if layer.tables] == [3]
+
+
+class Assigning(nn.Module):
+    def forward(self, x):
+        x = x.clone()
+        x[:, 0] = 0
+        return x
+
+
+class Recurrent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.steps = nn.GRU(2, 2, batch_first=True)
+
+    def forward(self, x):
+        return self.steps(x.reshape(-1, 2, 2))[0].flatten(1)
+
+
+@pytest.mark.parametrize(
+    ("net", "cure"),
+    [(Assigning(), "join parts with torch.cat"), (Recurrent(), "use convolutions over")],
+)
+def test_code_without_an_encrypted_form_is_told_what_to_do(net, cure):
+    rows = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
+    with warnings.catch_warnings():
+        # The exporter of torch warns of recurrent layers.
+        warnings.simplefilter("ignore")
+        with pytest.raises(UnsupportedOperatorError, match=cure):
+            compile_torch_model(net, rows)

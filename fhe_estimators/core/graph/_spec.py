@@ -22,6 +22,19 @@ _CHOOSING = frozenset(
     {"Clip", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Max", "Min", "Where"}
 )
 
+_NO_ASSIGNMENT = (
+    "assignment to parts of a tensor has no encrypted form: join parts with torch.cat, or "
+    "choose elements with torch.where"
+)
+_NO_STEPS = "recurrent layers have no encrypted form: use convolutions over the steps"
+_NO_BRANCHES = "encrypted numbers cannot decide what is computed: unroll loops and branches"
+#: What to do instead, where that is not plain.
+_INSTEAD = {
+    **dict.fromkeys(("ScatterND", "ScatterElements", "Scatter"), _NO_ASSIGNMENT),
+    **dict.fromkeys(("RNN", "GRU", "LSTM"), _NO_STEPS),
+    **dict.fromkeys(("If", "Loop", "Scan"), _NO_BRANCHES),
+}
+
 Complaint = tuple[type[Exception], str]
 Rule = Callable[[Graph, Collection[str]], Iterator[Complaint]]
 
@@ -57,10 +70,11 @@ def _wired(graph: Graph, operators: Collection[str]) -> Iterator[Complaint]:
 def _known_operators(graph: Graph, operators: Collection[str]) -> Iterator[Complaint]:
     for node in graph:
         if node.op not in operators:
+            cure = _INSTEAD.get(node.op)
             yield (
                 UnsupportedOperatorError,
-                f"node {node} uses {node.op}; supported at this stage: "
-                f"{', '.join(sorted(operators))}",
+                f"node {node} uses {node.op}; {f'{cure}; ' if cure else ''}supported at "
+                f"this stage: {', '.join(sorted(operators))}",
             )
 
 
