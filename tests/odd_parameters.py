@@ -145,12 +145,17 @@ def targets(family):
         yield "ciphertext", lambda value: module.fhe_circuit.decrypt(value)
 
 
-for odd, call in targets(sys.argv[1]):
-    for value in ODD:
-        print(json.dumps(["begin", odd, repr(value)]), flush=True)
-        try:
-            call(value)
-            outcome = "fine", ""
-        except Exception as error:
-            outcome = [kind.__name__ for kind in type(error).__mro__], str(error)
-        print(json.dumps([*outcome]), flush=True)
+def main():
+    for odd, call in targets(sys.argv[1]):
+        for value in ODD:
+            print(json.dumps(["begin", odd, repr(value)]), flush=True)
+            try:
+                call(value)
+                outcome = "fine", ""
+            except Exception as error:
+                outcome = [kind.__name__ for kind in type(error).__mro__], str(error)
+            print(json.dumps([*outcome]), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -103,4 +103,6 @@ def test_notebook_runs(path, tmp_path):
     manager.kernel_spec_manager = KernelSpecManager(kernel_dirs=[])
     client.execute(env={**os.environ, "IPYTHONDIR": str(tmp_path / "ipython")})
     for output in outputs(notebook):
-        assert output.get("name") != "stderr", output.text
+        # Test rows may lie beyond the training rows: that is told, and right to be told.
+        told = "ClippingWarning" in output.get("text", "")
+        assert output.get("name") != "stderr" or told, output.text

@@ -236,10 +236,11 @@ class WrappedClassifier(NetClassifier, _Wrapped):
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the most probable class of each row, or what the net's threshold says."""
+        probabilities = self._probabilities(self._outputs(X))
         threshold = getattr(self.net_, "threshold", None)
         if threshold is None:
-            return super().predict(X)
-        probability = self._probabilities(self._outputs(X))[:, 1]
+            return self.classes_[np.argmax(probabilities, axis=1)]
+        probability = probabilities[:, 1]
         return self.classes_[(probability > threshold).astype(int)]
 
     @classmethod
