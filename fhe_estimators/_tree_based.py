@@ -209,7 +209,10 @@ class TreeMixin(FHEMixin):
         ``twin.quantized_module_.output_quantizers[0].rounding_error_bound``, an array of
         shape (n_outputs,) that is zero where nothing is rounded.
         """
-        twin = cls._twin(model)
+        given: dict[str, Any] = {"p_error": p_error}
+        if n_bits is not None:
+            given |= {"n_bits": n_bits, "binning": binning}
+        twin = cls._twin(model, **given)
         if X is None and n_bits is not None:
             raise ValueError(
                 f"n_bits={n_bits} divides the values of each feature into bins: pass rows "
@@ -222,12 +225,7 @@ class TreeMixin(FHEMixin):
             else twin._validated(X)
         )
         twin._grid = None
-        if p_error is not None:
-            twin.set_params(p_error=p_error)
-            twin._check_fhe_parameters()
         if n_bits is not None:
-            twin.set_params(n_bits=n_bits, binning=binning)
-            twin._check_fhe_parameters()
             twin._grid = Grid.of(rows, twin._bit_widths().op_inputs, binning)
             for feature, threshold in twin._comparisons():
                 threshold[:] = twin._grid.moved(feature, threshold)

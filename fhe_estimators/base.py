@@ -229,22 +229,29 @@ class FHEMixin(FollowingMixin):
         NotFittedError
             If `model` is not fitted.
         """
-        twin = cls._twin(model)
+        twin = cls._twin(model, n_bits=n_bits, p_error=p_error)
         if X is None:
             raise TypeError(
                 f"from_sklearn_model of {cls.__name__} needs rows X like those that the "
                 "model was fitted on: the model does not know the ranges of its features."
             )
-        given = {"n_bits": n_bits, "p_error": p_error}
-        twin.set_params(
-            **{name: value for name, value in given.items() if value is not None}
-        )
-        twin._check_fhe_parameters()
         twin._lower(X)
         return twin
 
     @classmethod
-    def _twin(cls, model: Any) -> Any:
+    def _twin(cls, model: Any, **parameters: Any) -> Any:
+        """Return an estimator that holds a fitted model of the parent, with parameters.
+
+        Those that are None keep their defaults.
+        """
+        twin = cls._holder(model)
+        given = {name: value for name, value in parameters.items() if value is not None}
+        twin.set_params(**given)
+        twin._check_fhe_parameters()
+        return twin
+
+    @classmethod
+    def _holder(cls, model: Any) -> Any:
         """Return an estimator that holds all that a fitted model of the parent holds."""
         mirrored = parent_of(cls)
         if not isinstance(model, mirrored):
@@ -282,8 +289,9 @@ class FHEMixin(FollowingMixin):
         if mode != "disable" and not self.quantized_module_.is_compiled:
             self.compile()
         names = getattr(self, "feature_names_in_", None)
-        self.quantized_module_.warn_of_clipping([X], names, self._CLIPPING_CURE)
-        scores: np.ndarray = self.quantized_module_.scores(X, fhe=mode)
+        scores: np.ndarray = self.quantized_module_.scores(
+            X, fhe=mode, names=names, cure=self._CLIPPING_CURE
+        )
         return scores
 
     def _check_lowered(self) -> None:
@@ -345,7 +353,8 @@ class FHEMixin(FollowingMixin):
         -------
         q_X : ndarray of int64 of shape (n_samples, n_inputs)
             One for each feature, or each function of features that the client computes
-            before it encrypts; in ``[-2**(n_bits-1), 2**(n_bits-1) - 1]``, C-contiguous.
+            before it encrypts; in ``[-2**(n_bits-1), 2**(n_bits-1) - 1]``, with more bits
+            for a `range_margin`; C-contiguous.
         """
         self._check_lowered()
         q_X: Any = self.quantized_module_.quantize_input(self._validated(X))

@@ -13,6 +13,7 @@ from torch import nn
 
 from fhe_estimators.exceptions import AccuracyWarning, BitWidthError, CompilationError
 from fhe_estimators.torch import compile_torch_model
+from tests.core.operators.tools import any_integers
 from tests.random_networks import random_case
 
 #: Seeds of networks that have at least two layers with rounded sums, and few tables.
@@ -26,14 +27,6 @@ def compiled(case):
         return case.compiled()
 
 
-def integers_of(value, seed):
-    """Return integers in the range of an input, whether or not a row gives them."""
-    random = np.random.default_rng(seed)
-    q = random.integers(value.low, value.high, (30, *value.shape[1:]), endpoint=True)
-    q[15:] = np.where(random.random(q[15:].shape) < 0.5, value.low, value.high)
-    return q
-
-
 def check_simulation(seed):
     case = random_case(seed)
     try:
@@ -42,8 +35,7 @@ def check_simulation(seed):
         # Without rounding, or rounded to so many bits, sums may be too wide.
         assert case.options["rounding"] is None or case.options["rounding_bits"] != "auto"
         return
-    (value,) = module.graph.inputs
-    q = np.concatenate([module.quantize_input(case.X[:30]), integers_of(value, seed)])
+    q = np.concatenate([module.quantize_input(case.X[:30]), any_integers(module, seed, 30)])
     clear = module.quantized_forward(q)
     simulated = module.quantized_forward(q, fhe="simulate")
     if case.options["rounding"] != "approximate":

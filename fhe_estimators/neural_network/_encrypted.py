@@ -83,7 +83,7 @@ class _EncryptedNetMixin(FHEMixin):
         ]
 
     @classmethod
-    def _twin(cls, model: Any) -> Any:
+    def _holder(cls, model: Any) -> Any:
         mirrored = parent_of(cls)
         if not isinstance(model, mirrored):
             kind = type(model)

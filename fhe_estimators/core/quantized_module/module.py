@@ -112,12 +112,14 @@ class QuantizedModule:
         q_inputs : ndarray of int64 of shape (n_samples, ...), or a tuple of them
             Each in ``[-2**(n_bits-1), 2**(n_bits-1) - 1]``, C-contiguous.
         """
-        prepared = self._prepare(inputs)
-        arrays = tuple(
+        arrays = self._quantized(self._prepare(inputs))
+        return arrays[0] if len(arrays) == 1 else arrays
+
+    def _quantized(self, prepared: Sequence[np.ndarray]) -> Integers:
+        return tuple(
             np.ascontiguousarray(quantizer.quant(array))
             for quantizer, array in zip(self.input_quantizers, prepared, strict=True)
         )
-        return arrays[0] if len(arrays) == 1 else arrays
 
     def _prepare(self, inputs: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
         """Return what the inputs of the integer graph are quantized from."""
@@ -142,37 +144,19 @@ class QuantizedModule:
             )
         ]
 
-    def warn_of_clipping(
-        self,
-        inputs: Sequence[np.ndarray],
-        names: Sequence[str] | None = None,
-        cure: str = "Calibrate on rows that cover the range.",
+    def _warn_of_clipping(
+        self, prepared: Sequence[np.ndarray], names: Sequence[str] | None, cure: str
     ) -> None:
         """Warn, once, if inputs lie beyond the ranges that they were calibrated on.
 
         They are taken as the ends of the ranges. Bins of trees lose nothing so, and where
         training has chosen the ranges clipping is part of what was trained.
-
-        Parameters
-        ----------
-        inputs : sequence of ndarray of float of shape (n_samples, ...)
-        names : sequence of str, optional
-            Of the features; their numbers by default.
-        cure : str
-            What to do about it.
-
-        Warns
-        -----
-        ClippingWarning
-            If a number lies more than a step beyond its range.
         """
         if self._has_warned:
             return
         pairs = [
             (quantizer, array)
-            for quantizer, array in zip(
-                self.input_quantizers, self._prepare(inputs), strict=True
-            )
+            for quantizer, array in zip(self.input_quantizers, prepared, strict=True)
             if isinstance(quantizer, UniformQuantizer)
         ]
         if not any(quantizer.is_beyond(_ends(array)).any() for quantizer, array in pairs):
@@ -237,9 +221,8 @@ class QuantizedModule:
         ValueError
             If something is no array of integers that `quantize_input` can return.
         """
-        q_inputs = check_integers(self.graph, q_inputs)
         if check_fhe_mode(fhe) == "disable":
-            outputs = run_clear(self.graph, q_inputs)
+            outputs = run_clear(self.graph, check_integers(self.graph, q_inputs))
             return outputs[0] if len(outputs) == 1 else outputs
         if self._circuit is None:
             self.compile()
@@ -248,7 +231,13 @@ class QuantizedModule:
             return circuit.simulate(*q_inputs)
         return circuit.encrypt_run_decrypt(*q_inputs)
 
-    def scores(self, *inputs: np.ndarray, fhe: str = "disable") -> Any:
+    def scores(
+        self,
+        *inputs: np.ndarray,
+        fhe: str = "disable",
+        names: Sequence[str] | None = None,
+        cure: str | None = None,
+    ) -> Any:
         """Return the dequantized outputs of the integer graph: `forward` less its end.
 
         Parameters
@@ -256,16 +245,29 @@ class QuantizedModule:
         *inputs : ndarray of float of shape (n_samples, ...)
         fhe : {'disable', 'simulate', 'execute'}, default='disable'
             As in `forward`.
+        names : sequence of str, optional
+            Of the features, in a warning; their numbers by default.
+        cure : str, optional
+            What to do about inputs beyond the calibrated ranges, in a warning. By default
+            there is none.
 
         Returns
         -------
         scores : ndarray of float64 of shape (n_samples, ...), or a tuple of them
+
+        Warns
+        -----
+        ClippingWarning
+            Once, if a number lies more than a step beyond its range, and further out than
+            those of calibration, and there is a `cure`.
         """
-        if check_fhe_mode(fhe) != "disable":
-            q_inputs = as_tuple(self.quantize_input(*inputs))
-            q_outputs = as_tuple(self.quantized_forward(*q_inputs, fhe=fhe))
-            return self.dequantize_output(*q_outputs)
+        check_fhe_mode(fhe)
         prepared = self._prepare(inputs)
+        if cure is not None:
+            self._warn_of_clipping(prepared, names, cure)
+        if fhe != "disable":
+            q_outputs = self.quantized_forward(*self._quantized(prepared), fhe=fhe)
+            return self.dequantize_output(*as_tuple(q_outputs))
         if self.alternatives is not None:
             return self.dequantize_output(self._by_columns(prepared[0]))
         n_rows = len(prepared[0])
@@ -313,8 +315,8 @@ class QuantizedModule:
         ClippingWarning
             Once, if inputs lie beyond the calibrated ranges.
         """
-        self.warn_of_clipping(inputs)
-        return self.clear_module(*as_tuple(self.scores(*inputs, fhe=fhe)))
+        cure = "Calibrate on rows that cover the range."
+        return self.clear_module(*as_tuple(self.scores(*inputs, fhe=fhe, cure=cure)))
 
     __call__ = forward
 

@@ -126,6 +126,7 @@ class TreeGraphs:
         Calibration rows. If there is none, rows are drawn that end in each leaf.
     options : TreeOptions
     sample_weight : ndarray of shape (n_samples,), optional
+        Positive.
 
     Attributes
     ----------
@@ -148,7 +149,6 @@ class TreeGraphs:
                 [ensemble.thresholds.get(f, empty) for f in range(ensemble.n_features)]
             )
         weights = np.ones(len(X)) if sample_weight is None else sample_weight
-        X, weights = X[weights > 0], weights[weights > 0]
         real = on_grid(ensemble, grid)
         if len(X):
             step = -(-len(X) // _ROWS)

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from fhe_estimators.torch import compile_torch_model
+from tests.core.operators.tools import any_integers
 
 
 class Chain(nn.Module):
@@ -39,12 +40,9 @@ def test_integers_that_no_example_makes_negative(kind, shape, padding, seed):
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         net = Chain(kind, 2, padding)
-    random = np.random.default_rng(seed)
-    X = random.normal(size=(60, 1, *shape)).astype(np.float32)
+    X = np.random.default_rng(seed).normal(size=(60, 1, *shape)).astype(np.float32)
     module = compile_torch_model(net, X, n_bits=3, rounding=None, p_error=2**-40)
-    (value,) = module.graph.inputs
-    q = random.integers(value.low, value.high, (40, *value.shape[1:]), endpoint=True)
-    q[20:] = np.where(random.random(q[20:].shape) < 0.5, value.low, value.high)
+    q = any_integers(module, seed, 40)
     clear = module.quantized_forward(q)
     np.testing.assert_array_equal(module.quantized_forward(q, fhe="simulate"), clear)
 
@@ -56,8 +54,6 @@ def test_integers_that_no_example_makes_negative_encrypted():
         net = Chain(nn.Conv1d, 2)
     X = np.random.default_rng(1).normal(size=(60, 1, 3)).astype(np.float32)
     module = compile_torch_model(net, X, n_bits=3, rounding=None, p_error=2**-40)
-    (value,) = module.graph.inputs
-    random = np.random.default_rng(0)
-    q = np.where(random.random((6, *value.shape[1:])) < 0.5, value.low, value.high)
+    q = any_integers(module, 0, 6)
     clear = module.quantized_forward(q)
     np.testing.assert_array_equal(module.quantized_forward(q, fhe="execute"), clear)

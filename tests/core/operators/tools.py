@@ -61,15 +61,24 @@ def count_tables(module):
     return sum(node.op == "TableLookup" for node in module.graph)
 
 
+def any_integers(module, seed, n_rows):
+    """Return integers in the range of the input, a row may give them or not.
+
+    The first two rows are its ends, and half of the others are corners.
+    """
+    (value,) = module.graph.inputs
+    generator = np.random.default_rng(seed)
+    shape = (n_rows, *value.shape[1:])
+    q = generator.integers(value.low, value.high, shape, endpoint=True)
+    middle = n_rows // 2 + 1
+    q[middle:] = np.where(generator.random(shape) < 0.5, value.low, value.high)[middle:]
+    q[0], q[1] = value.low, value.high
+    return q
+
+
 def check_ranges(module, seed):
     """Run any integers of the input range, corners included, on the engine that checks."""
-    graph = module.graph
-    (value,) = graph.inputs
-    generator = np.random.default_rng(seed)
-    shape = (6, *value.shape[1:])
-    q = generator.integers(value.low, value.high, shape, endpoint=True)
-    q[4:] = np.where(generator.random(shape) < 0.5, value.low, value.high)[4:]
-    q[0], q[1] = value.low, value.high
+    graph, q = module.graph, any_integers(module, seed, 6)
     module.compile(engine=ClearEngine())
     (expected,) = run_clear(graph, [q])
     for fhe in ("simulate", "execute"):
