@@ -8,6 +8,7 @@ References
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import inspect
 import logging
@@ -17,6 +18,7 @@ import shutil
 import tempfile
 import warnings
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -70,10 +72,16 @@ def _signs() -> Any:
 
 @cache
 def _concrete() -> Any:
-    """Import the engine; it announces at import that its own import style is old."""
+    """Import the engine; it announces at import that its own import style is old.
+
+    What it registers to be called at exit ends the process with status 0, whatever the
+    status should be, and before what was registered earlier is called.
+    """
     with _engine_lock, signals_kept(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from concrete import fhe
+        from concrete import compiler, fhe
+    atexit.unregister(compiler._terminate_df_parallelization)
+    weakref.finalize(_left_behind, _remove_folders)  # the first one is called last, at exit
     return fhe
 
 
@@ -256,10 +264,18 @@ def _facts(compiled: Any) -> Facts:
     )
 
 
-def _remove(folder: str, owner: int) -> None:
-    """Remove a folder; a forked child leaves its parent's alone."""
-    if owner == os.getpid():
-        shutil.rmtree(folder, ignore_errors=True)
+#: Folders that the engine left behind, and the processes that they belong to. Python calls
+#: a finalizer at any moment, and drops what is raised in it, a KeyboardInterrupt too:
+#: finalizers do no more than append here.
+_left_behind: deque[tuple[str, int]] = deque()
+
+
+def _remove_folders() -> None:
+    """Remove the folders of programs that are gone; a forked child leaves its parent's."""
+    while _left_behind:
+        folder, owner = _left_behind.popleft()
+        if owner == os.getpid():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 class ConcreteProgram:
@@ -285,9 +301,9 @@ class ConcreteProgram:
         #: Those that no call is using: each serves one at a time.
         self._evaluators: list[Any] = []
         self._lock = Lock()
-        # The engine leaves its temporary folder behind.
+        _remove_folders()
         folder = server._library.get_output_dir_path()
-        weakref.finalize(self, _remove, folder, os.getpid())
+        weakref.finalize(self, _left_behind.append, (folder, os.getpid()))
 
     @property
     def can_simulate(self) -> bool:

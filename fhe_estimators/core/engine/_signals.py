@@ -48,6 +48,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, nullcontext
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
@@ -167,6 +168,25 @@ _started = False
 undisturbed = threading.Lock()
 
 
+@functools.lru_cache(1)  # a fork does not copy threads
+def _thread_of_helpers(process: int) -> SimpleQueue[Callable[[], None]]:
+    """Return a queue of what one thread calls, which inherits that SIGINT is blocked.
+
+    It is kept: a new thread for each call would pay for itself, for memory of its own and
+    for threads of its own in numerical libraries, a third of a linear row.
+    """
+    calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
+
+    def work() -> None:
+        while True:
+            call = calls.get()
+            call()
+            del call  # and with it what was computed
+
+    threading.Thread(target=work, name="fhe_estimators", daemon=True).start()
+    return calls
+
+
 class _Helper:
     """Computes for the main thread, which waits for SIGINT meanwhile.
 
@@ -184,11 +204,12 @@ class _Helper:
         """Return what a function returns, or raise what it or a handler raises."""
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
         context = contextvars.copy_context()
-        thread = threading.Thread(target=context.run, args=(self._run, function))
         self._waits.acquire()
         try:
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-            thread.start()
+            _thread_of_helpers(os.getpid()).put(
+                functools.partial(context.run, self._run, function)
+            )
         except BaseException:  # of a handler: some other thread may have got SIGINT by now
             self._given_up = True
             self._waits.release()

@@ -20,7 +20,11 @@ from sklearn.datasets import load_wine
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    from fhe_estimators import DecisionTreeClassifier, LogisticRegression
+    from fhe_estimators import (
+        DecisionTreeClassifier,
+        LogisticRegression,
+        RandomForestClassifier,
+    )
 
 #: Seconds within which an interrupt must be seen: those of a call, and much more.
 PATIENCE = 60
@@ -45,10 +49,12 @@ class Task:
 
     def __init__(self, what):
         X, y = load_wine(return_X_y=True)
-        linear = what in ("row", "batch")
-        model = LogisticRegression() if linear else DecisionTreeClassifier(max_depth=3)
-        if linear:
-            model.set_params(solver="newton-cholesky")
+        if what in ("row", "batch"):
+            model = LogisticRegression(solver="newton-cholesky")
+        elif what == "thread":
+            model = RandomForestClassifier(150, max_depth=4, random_state=0)
+        else:
+            model = DecisionTreeClassifier(max_depth=3)
         self.X, self.model = X, model.fit(X, y)
         model.compile(X)
         model.fhe_circuit_.keygen()
@@ -74,8 +80,11 @@ class Task:
         np.testing.assert_array_equal(self.model.predict(rows, fhe="execute"), expected)
 
     def thread(self):
-        """A call of seconds in another thread; SIGINT comes in the middle of it."""
-        rows = self.X[:20]
+        """One call of a second or more in another thread; SIGINT comes in the middle.
+
+        While it begins, in the first milliseconds, it is not safe.
+        """
+        rows = self.X[:1]
         thread = threading.Thread(target=self.model.predict, args=(rows,), kwargs=EXECUTE)
         thread.start()
         try:
