@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import _check_categorical_features
 
 from fhe_estimators._columns import categories_refused, names_of
-from fhe_estimators._config import IN_FIT, current_mode
+from fhe_estimators._config import is_fitting
 from fhe_estimators._fit import refuse
 from fhe_estimators._tree_based import TREE_CONSTRAINTS, SklearnTreesMixin, TreeMixin
 
@@ -32,7 +32,7 @@ class BoostingMixin(TreeMixin):
         exact = partial(super()._raw_predict, **options)  # type: ignore[misc]
         scores = self._scores(X, exact, validated=self._rows_are_validated)
         # Circuits give what the trees add to the base.
-        return scores if current_mode() == IN_FIT else scores + self._base
+        return scores if is_fitting() else scores + self._base
 
 
 class GradientBoostingMixin(BoostingMixin, SklearnTreesMixin):
@@ -97,7 +97,7 @@ class HistGradientBoostingMixin(BoostingMixin):
     def _preprocess_X(self, X: Any, *, reset: bool) -> Any:
         """Validate rows; put the validation rows of `fit` on the grid, too."""
         result = super()._preprocess_X(X, reset=reset)  # type: ignore[misc]
-        fits = current_mode() == IN_FIT and hasattr(self, "_representatives")
+        fits = is_fitting() and hasattr(self, "_representatives")
         return self._snapped(result) if fits and not reset else result
 
     def _nodes(self) -> list[np.ndarray]:

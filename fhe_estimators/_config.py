@@ -24,10 +24,9 @@ except ImportError:  # Windows
 
 #: From the least to the most encrypted.
 FHE_MODES = ("disable", "simulate", "execute")
-#: Internal mode while a parent class is fitting: its own float predictions.
-IN_FIT = "fit"
 
 _own: ContextVar[Setting | None] = ContextVar("fhe_estimators_mode", default=None)
+_fitting: ContextVar[bool] = ContextVar("fhe_estimators_fitting", default=False)
 _active: list[Setting] = []
 _inherited: weakref.WeakSet[Inheritance] = weakref.WeakSet()
 _lock = threading.RLock()
@@ -207,11 +206,34 @@ def local_mode(mode: str | None) -> Iterator[None]:
 @contextmanager
 def _entered(setting: Setting) -> Iterator[None]:
     token = _own.set(setting)
+    # What a callback of a fit asks for is not what the fit itself computes.
+    was_fitting = _fitting.set(False)
     try:
         yield
     finally:
+        _fitting.reset(was_fitting)
         _own.reset(token)
         setting.end()
+
+
+@contextmanager
+def fitting() -> Iterator[None]:
+    """Let raw scores be the parent's own, in floating point, while it is fitted.
+
+    The parent asks for scores of the half-fitted model, to stop early for example, and
+    there are no integers of it yet. The modes are as they were; a mode that is entered
+    inside, by a callback, has raw scores computed in that mode.
+    """
+    token = _fitting.set(True)
+    try:
+        yield
+    finally:
+        _fitting.reset(token)
+
+
+def is_fitting() -> bool:
+    """Return whether a parent is being fitted in this thread, see `fitting`."""
+    return _fitting.get()
 
 
 def bequeath() -> tuple[str, int, str] | None:

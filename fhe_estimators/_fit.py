@@ -13,7 +13,7 @@ from scipy import sparse
 from threadpoolctl import ThreadpoolController
 
 from fhe_estimators._columns import explain_columns
-from fhe_estimators._config import IN_FIT, local_mode
+from fhe_estimators._config import fitting
 
 #: Numbers of a table on which threads do not help to fit.
 _SMALL = 2**20
@@ -79,7 +79,7 @@ def lowered_after(fit: Callable[..., Any], *, incremental: bool) -> Callable[...
         self._check_fhe_parameters()
         with explain_columns(self, X), _few_threads(X):
             bound.arguments["X"] = self._prepared_for_fit(X, sample_weight)
-            with local_mode(IN_FIT):
+            with fitting():
                 fit(*bound.args, **bound.kwargs)
             self._lower(X, sample_weight, incremental=incremental)
         return self

@@ -26,11 +26,11 @@ from sklearn.utils.validation import (
 
 from fhe_estimators._columns import explain_columns
 from fhe_estimators._config import (
-    IN_FIT,
     bequeath,
     check_fhe_mode,
     current_mode,
     inherit,
+    is_fitting,
     local_mode,
 )
 from fhe_estimators._fit import lowered_after, refuse_sparse
@@ -278,9 +278,9 @@ class FHEMixin(FollowingMixin):
         are the parent's own. Rows that the parent has `validated` lost their names, and are
         not validated again.
         """
-        mode = current_mode()
-        if mode == IN_FIT:
+        if is_fitting():
             return float_scores(X)
+        mode = current_mode()
         refuse_other_mode_than_asked(self, mode)
         check_is_fitted(self)
         refuse_sparse(X)

@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 import fhe_estimators
 from fhe_estimators import LGBMClassifier, LGBMRegressor, XGBClassifier, XGBRegressor
-from fhe_estimators._config import IN_FIT, local_mode
+from fhe_estimators._config import fitting
 from fhe_estimators.base import parent_of
 from fhe_estimators.testing import expected_failed_checks
 from fhe_estimators.xgboost._booster import _next_float
@@ -263,7 +263,7 @@ def test_twins_agree_on_all_labels(wine, cls, n_classes):
     assert np.mean(coarse.predict(X) == own.predict(X)) > 0.9
     # Its trees have the thresholds of its circuit.
     rounded = coarse.predict_proba(X_test)
-    with local_mode(IN_FIT):
+    with fitting():
         np.testing.assert_allclose(coarse.predict_proba(X_test), rounded, atol=0.02)
 
 

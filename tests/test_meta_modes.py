@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import all_estimators
 
 from fhe_estimators import LogisticRegression, Ridge, config_context
-from fhe_estimators._config import IN_FIT, current_mode
+from fhe_estimators._config import current_mode, is_fitting
 from fhe_estimators.base import FHEMixin
 
 X = np.random.default_rng(0).normal(size=(60, 3))
@@ -79,7 +79,7 @@ def modes(monkeypatch):
     scores = FHEMixin._scores
 
     def noted(self, *args, **kwargs):
-        if current_mode() != IN_FIT:
+        if not is_fitting():
             seen.append(current_mode())
         return scores(self, *args, **kwargs)
 

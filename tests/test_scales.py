@@ -7,7 +7,7 @@ from sklearn.datasets import make_classification
 from sklearn.metrics import average_precision_score
 
 import fhe_estimators as fe
-from fhe_estimators._config import IN_FIT, local_mode
+from fhe_estimators._config import fitting
 from fhe_estimators.base import parent_of
 
 
@@ -39,7 +39,7 @@ def far_targets():
 
 def own(model, X, method):
     """Return what the trees give as scikit-learn has them, with the same thresholds."""
-    with local_mode(IN_FIT):
+    with fitting():
         return getattr(model, method)(X)
 
 

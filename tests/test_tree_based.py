@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import train_test_split
 
 import fhe_estimators as fe
-from fhe_estimators._config import IN_FIT, local_mode
+from fhe_estimators._config import fitting
 from fhe_estimators.base import parent_of
 
 CLASSIFIERS = (
@@ -455,7 +455,7 @@ def test_twin_on_a_grid_is_what_its_circuit_computes(name, breast_cancer):
     assert pickle.dumps(model) == before
     found = raw(twin, X)
     # What the trees themselves give, as scikit-learn has them.
-    with local_mode(IN_FIT):
+    with fitting():
         own = raw(twin, X)
     error = np.sqrt(np.mean((found - own) ** 2))
     assert error <= 0.01 * own.std()

@@ -10,7 +10,7 @@ from sklearn import ensemble
 from sklearn.ensemble._iforest import _average_path_length
 from sklearn.utils.validation import check_is_fitted
 
-from fhe_estimators._config import IN_FIT, current_mode
+from fhe_estimators._config import is_fitting
 from fhe_estimators._tree_based import SklearnTreesMixin
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ class IsolationForest(SklearnTreesMixin, ensemble.IsolationForest):
             super()._compute_score_samples, subsample_features=subsample_features
         )
         scores = self._scores(X, exact, validated=True)
-        if current_mode() == IN_FIT:
+        if is_fitting():
             return scores
         normality: Any = self.quantized_module_.clear_module(scores)
         return -normality[:, 0]
