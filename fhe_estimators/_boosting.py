@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -114,6 +115,10 @@ class HistGradientBoostingMixin(BoostingMixin):
             )
             for nodes in self._nodes()
         ]
+
+    def _set_thresholds(self, thresholds: Sequence[np.ndarray]) -> None:
+        for nodes, threshold in zip(self._nodes(), thresholds, strict=True):
+            nodes["num_threshold"] = threshold
 
     def _export(self) -> tuple[list[TreeArrays], np.ndarray, str]:
         from fhe_estimators.core.frontends.trees import TreeArrays

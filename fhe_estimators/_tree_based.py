@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -106,8 +106,12 @@ class TreeMixin(FHEMixin):
         self, X: Any, sample_weight: Any = None, *, incremental: bool = False
     ) -> None:
         assert self._grid is not None
-        for feature, threshold in self._comparisons():
-            threshold[:] = self._grid.dividing(feature, threshold, self._representatives)
+        self._set_thresholds(
+            [
+                self._grid.dividing(feature, threshold, self._representatives)
+                for feature, threshold in self._comparisons()
+            ]
+        )
         del self._representatives
         self._quantize(self._validated(X), sample_weight)
 
@@ -142,12 +146,16 @@ class TreeMixin(FHEMixin):
         self._quantize(np.empty((0, self.n_features_in_), self._feature_dtype))
 
     @abstractmethod
-    def _comparisons(self) -> Iterable[tuple[np.ndarray, np.ndarray]]:
-        """Return features (-1 for leaves) and thresholds of each tree, to be written to."""
+    def _comparisons(self) -> Sequence[tuple[np.ndarray, np.ndarray]]:
+        """Return features (-1 for leaves) and thresholds of each tree (hook)."""
+
+    @abstractmethod
+    def _set_thresholds(self, thresholds: Sequence[np.ndarray]) -> None:
+        """Replace the thresholds of the fitted model, those of each tree (hook)."""
 
     @abstractmethod
     def _export(self) -> tuple[Sequence[TreeArrays], np.ndarray, Any]:
-        """Return the trees, what is added to their sum, and the link."""
+        """Return the trees, what is added to their sum, and the link (hook)."""
 
     def _to_onnx(self) -> ModelProto:
         from fhe_estimators.core.frontends.torch import export_trees
@@ -227,8 +235,9 @@ class TreeMixin(FHEMixin):
         twin._grid = None
         if n_bits is not None:
             twin._grid = Grid.of(rows, twin._bit_widths().op_inputs, binning)
-            for feature, threshold in twin._comparisons():
-                threshold[:] = twin._grid.moved(feature, threshold)
+            twin._set_thresholds(
+                [twin._grid.moved(*comparisons) for comparisons in twin._comparisons()]
+            )
         twin._quantize(rows)
         return twin
 
@@ -238,7 +247,7 @@ class SklearnTreesMixin(TreeMixin):
 
     @abstractmethod
     def _trees(self) -> Sequence[Any]:
-        """Return the fitted trees, as in the attribute ``tree_``."""
+        """Return the fitted trees, as in the attribute ``tree_`` (hook)."""
 
     def _features(self) -> list[np.ndarray]:
         """Return the feature that each node of each tree compares, -1 for a leaf."""
@@ -249,6 +258,10 @@ class SklearnTreesMixin(TreeMixin):
     def _comparisons(self) -> list[tuple[np.ndarray, np.ndarray]]:
         thresholds = [tree.threshold for tree in self._trees()]
         return list(zip(self._features(), thresholds, strict=True))
+
+    def _set_thresholds(self, thresholds: Sequence[np.ndarray]) -> None:
+        for tree, threshold in zip(self._trees(), thresholds, strict=True):
+            tree.threshold[:] = threshold
 
     def _state(self) -> list[Any]:
         return [array for tree in self._trees() for array in arrays_of(tree)]

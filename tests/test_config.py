@@ -8,10 +8,14 @@ from fhe_estimators._config import current_mode, fitting, is_fitting, local_mode
 
 
 def test_fitting_ends_also_if_the_fit_fails():
-    with pytest.raises(ZeroDivisionError), fitting():
-        assert is_fitting()
-        assert current_mode() == "disable"
-        raise ZeroDivisionError
+    def fit():
+        with fitting():
+            assert is_fitting()
+            assert current_mode() == "disable"
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fit()
     assert not is_fitting()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import lightgbm
@@ -97,17 +97,19 @@ class BoosterMixin(NoCategoriesMixin, TreeMixin):
     def _text(self) -> str:
         return self.booster_.model_to_string(num_iteration=-1)
 
-    def _comparisons(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield features and thresholds of each tree; at last, load what became of them."""
-        text, lines = self._text(), []
-        for tree in _trees(text):
-            threshold = _numbers(tree, "threshold")
-            yield _numbers(tree, "split_feature", np.int64), threshold
-            # LightGBM has no infinity either.
-            finite = np.clip(threshold, -1e300, 1e300)
-            lines.append(f"threshold={' '.join(map(repr, finite.tolist()))}")
-        moved = iter(lines)
-        text = re.sub(r"^threshold=.*$", lambda _: next(moved), text, flags=re.MULTILINE)
+    def _comparisons(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        return [
+            (_numbers(tree, "split_feature", np.int64), _numbers(tree, "threshold"))
+            for tree in _trees(self._text())
+        ]
+
+    def _set_thresholds(self, thresholds: Sequence[np.ndarray]) -> None:
+        """Load the booster again, with other thresholds."""
+        # LightGBM has no infinity either.
+        finite = (np.clip(threshold, -1e300, 1e300).tolist() for threshold in thresholds)
+        lines = (f"threshold={' '.join(map(repr, numbers))}" for numbers in finite)
+        text = self._text()
+        text = re.sub(r"^threshold=.*$", lambda _: next(lines), text, flags=re.MULTILINE)
         # They are not needed, and no longer right.
         text = re.sub(r"^tree_sizes=.*\n", "", text, flags=re.MULTILINE)
         self.booster_.model_from_string(text)

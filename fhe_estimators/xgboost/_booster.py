@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -124,16 +124,23 @@ class BoosterMixin(NoCategoriesMixin, TreeMixin):
         tags.no_validation = False
         return tags
 
-    def _comparisons(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield features and thresholds of each tree; at last, load what became of them."""
-        booster = self.get_booster()
-        document = json.loads(booster.save_raw("json"))
-        for tree in _trees(document["learner"])[0]:
-            feature, threshold = _nodes(tree)
-            yield feature, threshold
-            conditions = np.where(
-                feature < 0, tree["split_conditions"], _next_float(threshold)
-            )
+    def _document(self) -> dict[str, Any]:
+        """Return the booster in the library's JSON format."""
+        document: dict[str, Any] = json.loads(self.get_booster().save_raw("json"))
+        return document
+
+    def _comparisons(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        trees, *_ = _trees(self._document()["learner"])
+        return [_nodes(tree) for tree in trees]
+
+    def _set_thresholds(self, thresholds: Sequence[np.ndarray]) -> None:
+        """Load the booster again, with other thresholds."""
+        booster, document = self.get_booster(), self._document()
+        trees, *_ = _trees(document["learner"])
+        for tree, threshold in zip(trees, thresholds, strict=True):
+            leaf = np.array(tree["left_children"]) < 0
+            # Values of leaves are in the same field.
+            conditions = np.where(leaf, tree["split_conditions"], _next_float(threshold))
             tree["split_conditions"] = conditions.tolist()
         # XGBoost does not read escapes.
         names, text = booster.feature_names, json.dumps(document, ensure_ascii=False)
@@ -148,7 +155,7 @@ class BoosterMixin(NoCategoriesMixin, TreeMixin):
         from fhe_estimators.core.frontends.trees import TreeArrays
 
         link, base = self._link_and_base()
-        learner = json.loads(self.get_booster().save_raw("json"))["learner"]
+        learner = self._document()["learner"]
         arrays = []
         for tree, weight, output in zip(*_trees(learner), strict=True):
             feature, threshold = _nodes(tree)
