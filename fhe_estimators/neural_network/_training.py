@@ -18,10 +18,8 @@ from torch import Tensor, nn
 
 __all__ = [
     "Batches",
-    "NeuronPruning",
-    "OneCycle",
-    "PatientStopping",
     "WeightedLoss",
+    "callbacks_for",
     "check_callbacks",
     "check_sizes",
     "dataset_of",
@@ -325,3 +323,22 @@ class PatientStopping(EarlyStopping):
         self.epochs_ += 1
         if self.epochs_ >= _PRUNING[1] * net.max_epochs:
             super().on_epoch_end(net, **kwargs)
+
+
+def callbacks_for(sparsity: float, patience: int | None) -> list[tuple[str, Callback]]:
+    """Return the callbacks that train a net until it is fitted, with their names.
+
+    Parameters
+    ----------
+    sparsity : float
+        Part of the hidden neurons that is removed.
+    patience : int or None
+        Epochs without improvement until training stops; None never stops early.
+    """
+    callbacks: list[tuple[str, Callback]] = [("one_cycle", OneCycle())]
+    if sparsity:
+        callbacks.append(("neuron_pruning", NeuronPruning(sparsity)))
+    if patience is not None:
+        stopping = PatientStopping(patience=patience, load_best=True)
+        callbacks.append(("early_stopping", stopping))
+    return callbacks

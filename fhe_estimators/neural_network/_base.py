@@ -1,21 +1,38 @@
-"""scikit-learn estimators that hold a skorch net, in clear.
+"""What estimators that hold a net of skorch share, in clear and encrypted.
 
-They are what the encrypted estimators mirror: these inherit everything from here, and
-compute the outputs of the network on quantized integers.
+Each mirrors a class that predicts in clear: it inherits everything from that and computes
+the outputs of the network on quantized integers.
 """
 
 from __future__ import annotations
 
+import copy
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_is_fitted,
+    validate_data,
+)
 from torch import Tensor
 
-__all__ = ["NetClassifier", "NetEstimator", "NetRegressor", "to_tensor"]
+from fhe_estimators.base import FHE_CONSTRAINTS, FHEMixin, Tags, parent_of
+from fhe_estimators.core.graph import as_tuple
+from fhe_estimators.core.lowering import to_quantized_module
+from fhe_estimators.core.quantized_module import ROUNDINGS, RoundingOptions
+
+__all__ = [
+    "EncryptedNetMixin",
+    "NetClassifier",
+    "NetEstimator",
+    "NetRegressor",
+    "to_tensor",
+]
 
 
 class NetEstimator(BaseEstimator):
@@ -93,11 +110,14 @@ class NetClassifier(ClassifierMixin, NetEstimator):
 
     classes_: np.ndarray
 
-    def _targets(self, y: Any, *, reset: bool) -> np.ndarray:
-        """Return the place of each row's class; with `reset`, set the classes."""
+    def _targets(self, y: Any, *, reset: bool, classes: Any = None) -> np.ndarray:
+        """Return the place of each row's class; with `reset`, set the classes.
+
+        They are `classes` if these are given, else those of `y`.
+        """
         check_classification_targets(y)
         if reset:
-            self.classes_ = np.unique(y)
+            self.classes_ = np.unique(y if classes is None else classes)
             if len(self.classes_) < 2:
                 raise ValueError(
                     f"{type(self).__name__} needs rows of at least two classes; got one "
@@ -150,3 +170,81 @@ class NetRegressor(RegressorMixin, NetEstimator):
         """Return predictions, of shape (n_samples,) or (n_samples, n_outputs)."""
         outputs = self._outputs(X)
         return outputs[:, 0] if self._flat else outputs
+
+
+class EncryptedNetMixin(FHEMixin):
+    """Outputs come from the integer graph; stands left of the class in clear."""
+
+    _fhe_constraints: ClassVar[dict[str, list[Any]]] = {
+        "p_error": FHE_CONSTRAINTS["p_error"],
+        "rounding": [StrOptions(set(ROUNDINGS)), None],
+    }
+    #: How ranges of results of tables are chosen.
+    _calibration: ClassVar[str] = "minmax"
+    #: What `from_sklearn_model` takes, in words.
+    _taken: ClassVar[str] = ""
+
+    net_: Any
+    rounding: Any
+    rounding_bits: Any
+
+    def _outputs(self, X: Any) -> np.ndarray:
+        scores = self._scores(X, super()._outputs)  # type: ignore[misc]
+        # Only the first of several outputs is predicted from, as in skorch.
+        first = self.quantized_module_.clear_module.outputs(*as_tuple(scores))[0]
+        return first.reshape(len(first), -1)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.fhe_tags.exact = self.rounding != "approximate"
+        return tags
+
+    def _check_fhe_parameters(self) -> None:
+        super()._check_fhe_parameters()
+        self._rounding()
+
+    def _rounding(self) -> RoundingOptions:
+        """Return how accumulators are rounded in front of tables."""
+        return RoundingOptions(self.rounding, self.rounding_bits)
+
+    def _lower(
+        self, X: Any, sample_weight: Any = None, *, incremental: bool = False
+    ) -> None:
+        X = self._validated(X)
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
+        self.onnx_model_ = self._to_onnx()
+        self.quantized_module_ = to_quantized_module(
+            self.onnx_model_,
+            [X],
+            self._bit_widths(),
+            sample_weight=sample_weight,
+            calibration_method=self._calibration,
+            rounding=self._rounding(),
+            p_error=self.p_error,
+        )
+        self._remember()
+
+    def _state(self) -> list[Any]:
+        """Return the kinds of layers, and all tensors."""
+        module = self.net_.module_
+        tensors = module.state_dict().values()
+        return [
+            *(type(layer).__qualname__ for layer in module.modules()),
+            *(tensor.detach().cpu().numpy() for tensor in tensors),
+        ]
+
+    @classmethod
+    def _holder(cls, model: Any) -> Any:
+        mirrored = parent_of(cls)
+        if not isinstance(model, mirrored):
+            kind = type(model)
+            raise TypeError(
+                f"{cls.__name__}.from_sklearn_model takes a fitted "
+                f"{cls._taken or f'{cls.__name__} of fhe_estimators'}; got a "
+                f"{kind.__name__} of {kind.__module__.partition('.')[0]}."
+            )
+        check_is_fitted(model)
+        twin = cls.__new__(cls)
+        vars(twin).update(vars(copy.deepcopy(model)))
+        return twin
