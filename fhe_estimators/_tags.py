@@ -20,10 +20,14 @@ class FHETags:
         the probability `p_error`.
     levelled : bool, default=False
         Whether the circuit needs no bootstrap.
+    faithful_twin : bool, default=False
+        Whether `from_sklearn_model` without `n_bits` gives an estimator that predicts as
+        the given model does. Else it predicts as if it were fitted itself.
     """
 
     exact: bool = True
     levelled: bool = False
+    faithful_twin: bool = False
 
 
 @dataclass(slots=True)

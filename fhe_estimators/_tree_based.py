@@ -20,6 +20,7 @@ from fhe_estimators.base import (
     FHEClassifierMixin,
     FHEMixin,
     FHERegressorMixin,
+    Tags,
 )
 from fhe_estimators.core.lowering import to_quantized_module
 from fhe_estimators.core.trees import BINNINGS, Grid, TreeOptions
@@ -70,6 +71,12 @@ class TreeMixin(FHEMixin):
     #: What stands for the values in each bin, while the parent is fitted: training values.
     _representatives: list[np.ndarray]
     _base: np.ndarray
+
+    def __sklearn_tags__(self) -> Tags:
+        """Return tags that say that a twin keeps the thresholds of its model."""
+        tags = super().__sklearn_tags__()
+        tags.fhe_tags.faithful_twin = True
+        return tags
 
     # Fitting -------------------------------------------------------------------------
 

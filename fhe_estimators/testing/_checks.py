@@ -1,7 +1,7 @@
 """Checks that every estimator of the package passes, beside scikit-learn's own.
 
 They are derived from tags, as scikit-learn's are: which data to fit, whether the circuit
-may have bootstraps, whether encrypted results are exact.
+may have bootstraps, whether encrypted results are exact, whom a twin predicts as.
 """
 
 from __future__ import annotations
@@ -14,159 +14,34 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import clone, is_classifier
-from sklearn.datasets import make_blobs, make_regression
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from fhe_estimators._config import config_context
-from fhe_estimators._tree_based import TreeMixin
-from fhe_estimators.base import FHEMixin, parent_of
+from fhe_estimators.base import FHEMixin
 from fhe_estimators.exceptions import NotCompiledError
-
-Check = Callable[[str, Any], None]
-
-#: scikit-learn's checks that the parent class fails too: classes, check, reason.
-_EXPECTED_FAILURES = (
-    (
-        ("Ridge", "RidgeClassifier"),
-        "check_non_transformer_estimators_n_iter",
-        "n_iter_ is None for solvers that do not iterate",
-    ),
-    (
-        (
-            "IsolationForest",
-            "LinearSVC",
-            "LinearSVR",
-            "RandomForestClassifier",
-            "RandomForestRegressor",
-            "SGDClassifier",
-            "SGDRegressor",
-        ),
-        "check_sample_weight_equivalence_on_dense_data",
-        "rows are drawn: weights are not the same as repeated rows",
-    ),
-    (
-        (
-            "GradientBoostingRegressor",
-            "HistGradientBoostingClassifier",
-            "HistGradientBoostingRegressor",
-        ),
-        "check_sample_weight_equivalence_on_dense_data",
-        "splits as good as others depend on sums, and leaves on how many rows there are",
-    ),
-    (
-        ("XGBClassifier",),
-        "check_sample_weight_equivalence_on_dense_data",
-        "XGBoost sums gradients in single precision, and splits depend on the sums",
-    ),
-    (
-        ("LGBMClassifier", "LGBMRegressor"),
-        "check_sample_weight_equivalence_on_dense_data",
-        "min_child_samples counts rows, whatever their weight",
-    ),
+from fhe_estimators.testing._tools import (
+    data_for,
+    far_out,
+    fitted,
+    methods_of,
+    mirrored,
+    most_bits,
+    raises,
 )
 
-
-def expected_failed_checks(estimator: Any) -> dict[str, str]:
-    """Return scikit-learn's checks that an estimator fails as its parent does.
-
-    Parameters
-    ----------
-    estimator : estimator
-
-    Returns
-    -------
-    reasons : dict of str to str
-        Reason by name of the check, as `parametrize_with_checks` takes it.
-    """
-    name = type(estimator).__name__
-    return {check: reason for names, check, reason in _EXPECTED_FAILURES if name in names}
-
-
-def _data(estimator: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Return 60 rows of 4 features in different units, and a target."""
-    tags = get_tags(estimator)
-    if is_classifier(estimator):
-        X, y = make_blobs(60, n_features=4, centers=3, cluster_std=2, random_state=0)
-    else:
-        X, y = make_regression(60, n_features=4, noise=1, random_state=0)
-        y = y / np.std(y)
-        if tags.target_tags.positive_only:
-            y = np.exp(y)
-    return X * [1.0, 0.1, 1.0, 5.0] + [0, 3, 0, -10], y
-
-
-def _fitted(estimator: Any, **parameters: Any) -> tuple[Any, np.ndarray, np.ndarray]:
-    X, y = _data(estimator)
-    model = clone(estimator).set_params(**parameters)
-    if "random_state" in model.get_params():
-        model.set_params(random_state=0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # solvers that did not converge
-        model.fit(X, y)
-    return model, X, y
-
-
-def _most_bits(estimator: Any) -> tuple[dict[str, Any], float]:
-    """Return parameters with which an estimator is precise, and how much it is."""
-    parameters = estimator.get_params()
-    if "n_bits" not in parameters:
-        # The integers are those of training.
-        return {}, 1e-3
-    if "rounding" in parameters:
-        # Tables read whole sums, which are as wide as all bits together.
-        return {"n_bits": 6, "rounding": None}, 0.1
-    return {"n_bits": {"op_inputs": 16, "op_weights": 16}}, 1e-3
-
-
-def _methods(model: Any) -> list[str]:
-    names = (
-        "predict",
-        "decision_function",
-        "score_samples",
-        "predict_proba",
-        "predict_log_proba",
-    )
-    return [name for name in names if hasattr(model, name)]
-
-
-def _parent(model: Any) -> Any:
-    """Return the mirrored class with the same fitted attributes."""
-    mirrored: Any = parent_of(type(model))
-    parent = mirrored.__new__(mirrored)
-    parent.__dict__.update(vars(model))
-    return parent
-
-
-def _far_out(estimator: Any, X: np.ndarray) -> np.ndarray:
-    """Return rows inside, at and far beyond the range of `X`."""
-    largest = min(1e100, float(np.finfo(estimator._feature_dtype).max))
-    return np.concatenate(
-        [X[:3], X[:2] * 1e3, -X[:2] * 1e9, np.full((1, X.shape[1]), largest)]
-    )
-
-
-def _raises(error: type[Exception], words: Iterable[str], call: Callable[[], Any]) -> None:
-    """Check that a call raises an error that contains all words."""
-    try:
-        call()
-    except error as raised:
-        missing = [word for word in words if word not in str(raised)]
-        assert not missing, f"{missing} should be named in: {raised}"
-    else:
-        raise AssertionError(f"{error.__name__} was not raised")
-
+Check = Callable[[str, Any], None]
 
 # Clear ---------------------------------------------------------------------------------
 
 
 def check_close_to_parent(name: str, estimator: Any) -> None:
     """With many bits, or those that it was trained with, results are the parent's."""
-    parameters, error = _most_bits(estimator)
-    model, X, _ = _fitted(estimator, **parameters)
-    parent = _parent(model)
-    for method in _methods(parent):
+    parameters, error = most_bits(estimator)
+    model, X, _ = fitted(estimator, **parameters)
+    parent = mirrored(model)
+    for method in methods_of(parent):
         if method == "predict_log_proba":
             continue
         expected = getattr(parent, method)(X)
@@ -181,8 +56,8 @@ def check_close_to_parent(name: str, estimator: Any) -> None:
 
 def check_same_methods_as_parent(name: str, estimator: Any) -> None:
     """A method is there if and only if the parent has it."""
-    model, _, _ = _fitted(estimator)
-    assert _methods(model) == _methods(_parent(model))
+    model, _, _ = fitted(estimator)
+    assert methods_of(model) == methods_of(mirrored(model))
 
 
 def check_n_bits(name: str, estimator: Any) -> None:
@@ -203,10 +78,10 @@ def check_n_bits(name: str, estimator: Any) -> None:
         if isinstance(wrong, dict):
             shown = "0" if 0 in wrong.values() else "op_inputs"
         words = ["n_bits", shown]
-        _raises((ValueError, TypeError), words, partial(_fitted, estimator, n_bits=wrong))  # type: ignore[arg-type]
+        raises((ValueError, TypeError), words, partial(fitted, estimator, n_bits=wrong))  # type: ignore[arg-type]
     bits = {"op_inputs": np.int32(5), "op_weights": 6}
     for right in (np.int64(5), np.uint8(5), {"op_inputs": 5}, bits):
-        model, X, _ = _fitted(estimator, n_bits=right)
+        model, X, _ = fitted(estimator, n_bits=right)
         assert model.get_params()["n_bits"] is right
         q_X = model.quantize_input(X)
         assert q_X.dtype == np.int64
@@ -219,16 +94,16 @@ def check_p_error(name: str, estimator: Any) -> None:
     """A p_error that is no probability is refused."""
     for wrong in (0, 1, -0.5, 2, "small"):
         words = ["p_error", str(wrong)]
-        _raises(ValueError, words, partial(_fitted, estimator, p_error=wrong))
-    model, _, _ = _fitted(estimator)
-    _raises(ValueError, ["p_error"], partial(model.compile, p_error=1.5))
+        raises(ValueError, words, partial(fitted, estimator, p_error=wrong))
+    model, _, _ = fitted(estimator)
+    raises(ValueError, ["p_error"], partial(model.compile, p_error=1.5))
 
 
 def check_wrong_input(name: str, estimator: Any) -> None:
     """Rows that cannot be encrypted are refused, the cure is named."""
     from scipy.sparse import csr_matrix
 
-    model, X, y = _fitted(estimator)
+    model, X, y = fitted(estimator)
     nan, inf = X.copy(), X.copy()
     nan[0, 0], inf[0, 0] = np.nan, np.inf
     cases: list[tuple[Any, list[str]]] = [
@@ -240,28 +115,28 @@ def check_wrong_input(name: str, estimator: Any) -> None:
         (X[0], ["1D array", "reshape"]),
         (X[:, :2], ["2 features", "4 features"]),
     ]
-    for method in (*_methods(model), "quantize_input", "compile"):
+    for method in (*methods_of(model), "quantize_input", "compile"):
         for wrong, words in cases:
             call = partial(getattr(model, method), wrong)
-            _raises((ValueError, TypeError), words, call)  # type: ignore[arg-type]
+            raises((ValueError, TypeError), words, call)  # type: ignore[arg-type]
     for wrong, words in cases[:-1]:
         fit = partial(clone(estimator).fit, wrong, y[: np.shape(wrong)[0]])
-        _raises((ValueError, TypeError), words, fit)  # type: ignore[arg-type]
+        raises((ValueError, TypeError), words, fit)  # type: ignore[arg-type]
 
 
 def check_unknown_mode(name: str, estimator: Any) -> None:
     """A mode that does not exist is refused, the ones that do are named."""
-    model, X, _ = _fitted(estimator)
+    model, X, _ = fitted(estimator)
     words = ["fhe", "'encrypted'", "'disable'", "'simulate'", "'execute'"]
-    for method in _methods(model):
-        _raises(ValueError, words, partial(getattr(model, method), X, fhe="encrypted"))
-    _raises(ValueError, words, lambda: config_context(fhe="encrypted").__enter__())
+    for method in methods_of(model):
+        raises(ValueError, words, partial(getattr(model, method), X, fhe="encrypted"))
+    raises(ValueError, words, lambda: config_context(fhe="encrypted").__enter__())
 
 
 def check_unfitted(name: str, estimator: Any) -> None:
     """Before fit everything raises NotFittedError; dir() and HTML work all the same."""
     model = clone(estimator)
-    X, _ = _data(estimator)
+    X, _ = data_for(estimator)
     for call in (
         lambda: model.predict(X),
         lambda: model.predict(X, fhe="execute"),
@@ -271,19 +146,19 @@ def check_unfitted(name: str, estimator: Any) -> None:
         lambda: model.onnx_model,
         lambda: model.quantized_module,
         lambda: model.fhe_circuit,
-        lambda: type(model).from_sklearn_model(_parent(model), X),
+        lambda: type(model).from_sklearn_model(mirrored(model), X),
     ):
-        _raises(NotFittedError, [], call)
+        raises(NotFittedError, [], call)
     assert "predict" in dir(model)
     assert name in model._repr_html_()
-    _raises(TypeError, [name], lambda: type(model).from_sklearn_model(object(), X))
+    raises(TypeError, [name], lambda: type(model).from_sklearn_model(object(), X))
 
 
 def check_string_labels(name: str, estimator: Any) -> None:
     """Labels of any type come back."""
     if not is_classifier(estimator):
         return
-    X, y = _data(estimator)
+    X, y = data_for(estimator)
     model = clone(estimator).fit(X, np.array(["no", "perhaps", "yes"])[y])
     assert set(model.predict(X)) <= {"no", "perhaps", "yes"}
 
@@ -291,13 +166,14 @@ def check_string_labels(name: str, estimator: Any) -> None:
 def check_from_sklearn_model(name: str, estimator: Any) -> None:
     """The twin of a fitted parent predicts as the estimator fitted itself.
 
-    A twin made of trees keeps their thresholds: it predicts as the parent.
+    A faithful one predicts as the parent.
     """
-    model, X, _ = _fitted(estimator)
-    parent = _parent(model)
+    model, X, _ = fitted(estimator)
+    parent = mirrored(model)
     twin = type(model).from_sklearn_model(parent, X)
-    expected = (parent if isinstance(model, TreeMixin) else model).predict(X)
-    if isinstance(model, TreeMixin) and expected.dtype.kind == "f":
+    is_faithful = get_tags(estimator).fhe_tags.faithful_twin
+    expected = (parent if is_faithful else model).predict(X)
+    if is_faithful and expected.dtype.kind == "f":
         tolerance = 1e-3 * np.std(expected)
         np.testing.assert_allclose(twin.predict(X), expected, atol=tolerance, rtol=0)
     else:
@@ -309,8 +185,8 @@ def check_onnx_model(name: str, estimator: Any) -> None:
     """The ONNX model is legal and computes what the clear end of the module does."""
     from fhe_estimators.core.numpy_module import NumpyModule
 
-    parameters, error = _most_bits(estimator)
-    model, X, _ = _fitted(estimator, **parameters)
+    parameters, error = most_bits(estimator)
+    model, X, _ = fitted(estimator, **parameters)
     outputs = NumpyModule(model.onnx_model)(X)
     assert np.abs(outputs - model.quantized_module(X)).max() < 10 * error * max(
         1, np.abs(outputs).max()
@@ -322,15 +198,15 @@ def check_onnx_model(name: str, estimator: Any) -> None:
 
 def check_not_compiled(name: str, estimator: Any) -> None:
     """There is no circuit before compile, after a refit, or in a clone."""
-    model, X, y = _fitted(estimator)
-    _raises(NotCompiledError, ["compile"], lambda: model.fhe_circuit)
+    model, X, y = fitted(estimator)
+    raises(NotCompiledError, ["compile"], lambda: model.fhe_circuit)
     assert not hasattr(model, "fhe_circuit_")
     circuit = model.compile(X)
     assert model.fhe_circuit is circuit
     assert model.fhe_circuit_ is circuit
     assert not hasattr(clone(model), "fhe_circuit_")
-    _raises(NotFittedError, [], lambda: check_is_fitted(clone(model)))
-    assert not hasattr(_fitted(model)[0], "fhe_circuit_")
+    raises(NotFittedError, [], lambda: check_is_fitted(clone(model)))
+    assert not hasattr(fitted(model)[0], "fhe_circuit_")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         assert not hasattr(model.fit(X, y), "fhe_circuit_")
@@ -338,7 +214,7 @@ def check_not_compiled(name: str, estimator: Any) -> None:
 
 def check_circuit(name: str, estimator: Any) -> None:
     """Widths stay in what the scheme offers; a levelled circuit has no bootstrap."""
-    model, _, _ = _fitted(estimator)
+    model, _, _ = fitted(estimator)
     circuit = model.compile()
     tags = get_tags(estimator).fhe_tags
     assert 1 <= circuit.maximum_bit_width <= 62
@@ -354,9 +230,9 @@ def check_simulate_is_clear(name: str, estimator: Any) -> None:
     """Simulation gives the clear integers, far outside of the training range too."""
     if not get_tags(estimator).fhe_tags.exact:
         return
-    model, X, _ = _fitted(estimator)
-    rows = _far_out(model, X)
-    for method in _methods(model):
+    model, X, _ = fitted(estimator)
+    rows = far_out(model, X)
+    for method in methods_of(model):
         # A forest may be certain: the logarithm of no probability at all is infinite.
         with np.errstate(over="ignore", divide="ignore"):
             clear = getattr(model, method)(rows)
@@ -372,13 +248,13 @@ def check_simulate_is_clear(name: str, estimator: Any) -> None:
 
 def check_execute_is_clear(name: str, estimator: Any) -> None:
     """Encrypted results are the clear ones, for one row and for many, at any distance."""
-    model, X, y = _fitted(estimator)
-    rows = _far_out(model, X)
+    model, X, y = fitted(estimator)
+    rows = far_out(model, X)
     with np.errstate(over="ignore"):
         clear = model.predict(rows)
         np.testing.assert_array_equal(model.predict(rows, fhe="execute"), clear)
         np.testing.assert_array_equal(model.predict(rows[:1], fhe="execute"), clear[:1])
-    for method in _methods(model)[1:]:
+    for method in methods_of(model)[1:]:
         with np.errstate(over="ignore", divide="ignore"):
             np.testing.assert_array_equal(
                 getattr(model, method)(rows[:2], fhe="execute"),
@@ -390,7 +266,7 @@ def check_execute_is_clear(name: str, estimator: Any) -> None:
 
 def check_pickle_after_compile(name: str, estimator: Any) -> None:
     """A compiled model is pickled with its circuits and without its keys."""
-    model, X, _ = _fitted(estimator)
+    model, X, _ = fitted(estimator)
     model.compile()
     expected = model.predict(X[:3], fhe="execute")
     before = dict(vars(model))

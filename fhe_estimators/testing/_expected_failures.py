@@ -1,0 +1,62 @@
+"""scikit-learn's checks that estimators fail as their parents do, with the reasons."""
+
+from __future__ import annotations
+
+from typing import Any
+
+#: scikit-learn's checks that the parent class fails too: classes, check, reason.
+_EXPECTED_FAILURES = (
+    (
+        ("Ridge", "RidgeClassifier"),
+        "check_non_transformer_estimators_n_iter",
+        "n_iter_ is None for solvers that do not iterate",
+    ),
+    (
+        (
+            "IsolationForest",
+            "LinearSVC",
+            "LinearSVR",
+            "RandomForestClassifier",
+            "RandomForestRegressor",
+            "SGDClassifier",
+            "SGDRegressor",
+        ),
+        "check_sample_weight_equivalence_on_dense_data",
+        "rows are drawn: weights are not the same as repeated rows",
+    ),
+    (
+        (
+            "GradientBoostingRegressor",
+            "HistGradientBoostingClassifier",
+            "HistGradientBoostingRegressor",
+        ),
+        "check_sample_weight_equivalence_on_dense_data",
+        "splits as good as others depend on sums, and leaves on how many rows there are",
+    ),
+    (
+        ("XGBClassifier",),
+        "check_sample_weight_equivalence_on_dense_data",
+        "XGBoost sums gradients in single precision, and splits depend on the sums",
+    ),
+    (
+        ("LGBMClassifier", "LGBMRegressor"),
+        "check_sample_weight_equivalence_on_dense_data",
+        "min_child_samples counts rows, whatever their weight",
+    ),
+)
+
+
+def expected_failed_checks(estimator: Any) -> dict[str, str]:
+    """Return scikit-learn's checks that an estimator fails as its parent does.
+
+    Parameters
+    ----------
+    estimator : estimator
+
+    Returns
+    -------
+    reasons : dict of str to str
+        Reason by name of the check, as `parametrize_with_checks` takes it.
+    """
+    name = type(estimator).__name__
+    return {check: reason for names, check, reason in _EXPECTED_FAILURES if name in names}
