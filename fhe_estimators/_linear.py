@@ -98,7 +98,7 @@ class LinearMixin(FHEMixin):
         return math.ceil(math.log2(1 + 2 * float(self.range_margin)))
 
     def _linear_map(self) -> tuple[np.ndarray, np.ndarray, str]:
-        """Return coefficients, intercepts and the name of the link.
+        """Return coefficients, intercepts and the name of the link (hook).
 
         Returns
         -------
@@ -113,6 +113,7 @@ class LinearMixin(FHEMixin):
         return coef, intercept, self._link()
 
     def _link(self) -> str:
+        """Return the link, a key of `fhe_estimators.core.frontends.torch.LINKS` (hook)."""
         return "identity"
 
     def _to_onnx(self) -> ModelProto:
@@ -134,7 +135,7 @@ class LinearMixin(FHEMixin):
         return [np.asarray(coef, np.float64), np.asarray(intercept, np.float64)]
 
     def _rows_like_fitted(self) -> np.ndarray:
-        """Return rows that take the place of those of `fit`."""
+        """Return rows that take the place of those of `fit` (hook)."""
         return within(self._input_range.low, self._input_range.high)
 
     def _lower_again(self) -> None:
