@@ -73,3 +73,10 @@ def wine():
 def diabetes():
     """X of shape (442, 10), unscaled; y real."""
     return _read_only(*load_diabetes(return_X_y=True, scaled=False))
+
+
+@pytest.fixture(scope="session")
+def fractions(diabetes):
+    """Rows and a target in (0, 1), which every objective takes."""
+    X, y = diabetes
+    return _read_only(X[::3], y[::3] / 400)

@@ -1,251 +1,33 @@
-"""XGBoost and LightGBM: trees, links and parameters, against their own predictions."""
+"""XGBoost and LightGBM alike: twins, parameters, searches, imports."""
 
-import pickle
 import subprocess
 import sys
 
 import lightgbm
 import numpy as np
-import pandas as pd
 import pytest
 import xgboost
-from sklearn.model_selection import GridSearchCV, train_test_split
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_checks
-from threadpoolctl import threadpool_limits
 
 import fhe_estimators
-from fhe_estimators import LGBMClassifier, LGBMRegressor, XGBClassifier, XGBRegressor
+from fhe_estimators import LGBMClassifier, LGBMRegressor, XGBRegressor
 from fhe_estimators._config import fitting
 from fhe_estimators.base import parent_of
 from fhe_estimators.testing import expected_failed_checks
-from fhe_estimators.xgboost._booster import _next_float
-
-#: Fine leaves: what is left of an error is not rounding.
-FINE = {"op_inputs": 4, "op_weights": 16}
-
-CLASSIFIERS = [XGBClassifier, LGBMClassifier]
-REGRESSORS = [XGBRegressor, LGBMRegressor]
-
-
-@pytest.fixture(autouse=True)
-def one_thread(monkeypatch):
-    """Threads wait for each other by spinning: on a busy machine that takes seconds."""
-    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")  # where LightGBM looks
-    with threadpool_limits(1, user_api="openmp"):
-        yield
-
-
-def library_of(model):
-    """Return the mirrored class with the same booster."""
-    parent = parent_of(type(model))
-    own = parent.__new__(parent)
-    own.__dict__.update(vars(model))
-    return own
-
-
-def assert_same(found, expected):
-    assert found.shape == expected.shape
-    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3 * np.std(expected))
-
-
-def split(data):
-    return train_test_split(*data, random_state=0)
-
-
-@pytest.fixture(scope="module")
-def fractions(diabetes):
-    """Rows and a target in (0, 1), which every objective takes."""
-    X, y = diabetes
-    return X[::3], y[::3] / 400
-
-
-# Objectives ------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("objective", "options"),
-    [
-        ("reg:squarederror", {}),
-        ("reg:logistic", {}),
-        ("reg:pseudohubererror", {"huber_slope": 0.5}),
-        ("count:poisson", {}),
-        ("reg:gamma", {}),
-        ("reg:tweedie", {"tweedie_variance_power": 1.2}),
-        ("reg:absoluteerror", {}),
-        ("reg:quantileerror", {"quantile_alpha": 0.8}),
-        ("reg:quantileerror", {"quantile_alpha": [0.2, 0.8]}),
-        ("reg:squaredlogerror", {}),
-        ("count:poisson", {"base_score": 0.3}),
-        ("reg:logistic", {"base_score": 0.3}),
-        (None, {"base_score": 0.3}),
-    ],
+from tests.boosters import (
+    CLASSIFIERS,
+    FINE,
+    REGRESSORS,
+    assert_same,
+    library_of,
+    one_thread,
+    split,
 )
-def test_xgboost_regression_objectives(fractions, objective, options):
-    X, y = fractions
-    model = XGBRegressor(objective=objective, n_estimators=4, n_bits=FINE, **options)
-    own = library_of(model.fit(X, y))
-    assert_same(model.predict(X), own.predict(X))
-    margins = own.predict(X, output_margin=True)
-    assert_same(model.predict(X, output_margin=True), margins)
 
-
-@pytest.mark.parametrize(
-    ("objective", "n_classes"),
-    [
-        ("binary:logistic", 2),
-        ("binary:logistic", 3),
-        ("binary:logitraw", 2),
-        ("multi:softprob", 3),
-        ("multi:softmax", 3),
-    ],
-)
-def test_xgboost_classification_objectives(wine, objective, n_classes):
-    X, y = wine
-    y = np.minimum(y, n_classes - 1)
-    model = XGBClassifier(objective=objective, n_estimators=4, n_bits=FINE)
-    own = library_of(model.fit(X, y))
-    assert model.objective == objective
-    np.testing.assert_array_equal(model.predict(X), own.predict(X))
-    assert_same(model.predict_proba(X), own.predict_proba(X))
-    margins = own.predict(X, output_margin=True)
-    assert_same(model.predict(X, output_margin=True), margins)
-
-
-@pytest.mark.parametrize(
-    "objective",
-    [
-        "regression",
-        "regression_l1",
-        "huber",
-        "fair",
-        "poisson",
-        "quantile",
-        "mape",
-        "gamma",
-        "tweedie",
-        "cross_entropy",
-        "mse",
-        None,
-    ],
-)
-def test_lightgbm_regression_objectives(fractions, objective):
-    X, y = fractions
-    model = LGBMRegressor(objective=objective, n_estimators=4, n_bits=FINE)
-    own = library_of(model.fit(X, y))
-    assert_same(model.predict(X), own.predict(X))
-    scores = own.predict(X, raw_score=True)
-    assert_same(model.predict(X, raw_score=True), scores)
-
-
-@pytest.mark.parametrize(
-    ("n_classes", "options"),
-    [
-        (2, {}),
-        (2, {"scale_pos_weight": 3.0}),
-        (2, {"class_weight": "balanced"}),
-        (3, {}),
-        (3, {"objective": "multiclassova", "class_weight": {0: 2, 1: 1, 2: 3}}),
-    ],
-)
-def test_lightgbm_classification_objectives(wine, n_classes, options):
-    X, y = wine
-    model = LGBMClassifier(n_estimators=4, n_bits=FINE, **options)
-    own = library_of(model.fit(X, np.minimum(y, n_classes - 1)))
-    np.testing.assert_array_equal(model.predict(X), own.predict(X))
-    assert_same(model.predict_proba(X), own.predict_proba(X))
-    assert_same(model.decision_function(X), own.predict(X, raw_score=True))
-    assert_same(model.predict_proba(X, raw_score=True), own.predict(X, raw_score=True))
-
-
-def test_xgboost_several_outputs(fractions):
-    X, y = fractions
-    model = XGBRegressor(n_estimators=5, n_bits=FINE).fit(X, np.stack([y, -y], 1))
-    assert_same(model.predict(X), library_of(model).predict(X))
-    labels = np.stack([y > 0.3, y > 0.4, y < 0.5], 1).astype(int)
-    model = XGBClassifier(n_estimators=5, n_bits=FINE).fit(X, labels)
-    np.testing.assert_array_equal(model.predict(X), library_of(model).predict(X))
-    assert_same(model.predict_proba(X), library_of(model).predict_proba(X))
-
-
-# Boosters --------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"booster": "dart", "rate_drop": 0.5, "one_drop": 1},
-        {"num_parallel_tree": 3, "subsample": 0.5},
-        {"tree_method": "exact", "max_depth": 1},
-        {"grow_policy": "lossguide", "max_leaves": 4, "max_depth": 0},
-    ],
-)
-def test_xgboost_boosters(wine, options):
-    X, y = wine
-    model = XGBClassifier(n_estimators=5, n_bits=FINE, **options).fit(X, y)
-    assert_same(model.predict_proba(X), library_of(model).predict_proba(X))
-
-
-@pytest.mark.parametrize("boosting_type", ["dart", "rf"])
-def test_lightgbm_boosters(wine, boosting_type):
-    X, y = wine
-    options = {"boosting_type": boosting_type, "subsample": 0.5, "subsample_freq": 1}
-    model = LGBMClassifier(n_estimators=5, n_bits=FINE, random_state=0, **options)
-    model.fit(X, y)
-    assert_same(model.predict_proba(X), library_of(model).predict_proba(X))
-    # Those of random forests are sums, though probabilities come from means.
-    raw = library_of(model).predict(X, raw_score=True)
-    assert_same(model.predict(X, raw_score=True), raw)
-    assert_same(model.decision_function(X), raw)
-
-
-def log_loss(model, X, y):
-    return -np.log(model.predict_proba(X)[np.arange(len(y)), y]).mean()
-
-
-def test_xgboost_early_stopping(wine):
-    """Rounds are chosen by the loss of the model that is left, on its grid."""
-    X, X_test, y, y_test = split(wine)
-    model = XGBClassifier(early_stopping_rounds=2, learning_rate=1, n_bits=FINE)
-    model.fit(X, y, eval_set=[(X_test, y_test)], verbose=False)
-    assert model.best_iteration + 1 < model.get_booster().num_boosted_rounds()
-    found = model.evals_result()["validation_0"]["mlogloss"][model.best_iteration]
-    assert log_loss(model, X_test, y_test) == pytest.approx(found, rel=1e-3)
-    for same in (library_of(model), pickle.loads(pickle.dumps(model))):
-        assert_same(model.predict_proba(X_test), same.predict_proba(X_test))
-
-
-@pytest.mark.parametrize("as_tuple", [False, True])
-def test_lightgbm_early_stopping(wine, as_tuple):
-    X, X_test, y, y_test = split(wine)
-    eval_X, eval_y = ((X_test,), (y_test,)) if as_tuple else (X_test, y_test)
-    model = LGBMClassifier(learning_rate=1.0, min_child_samples=5, n_bits=FINE)
-    stop = lightgbm.early_stopping(2, verbose=False)
-    model.fit(X, y, eval_X=eval_X, eval_y=eval_y, callbacks=[stop])
-    assert 0 < model.best_iteration_ < 50
-    (found,) = (losses["multi_logloss"] for losses in model.evals_result_.values())
-    assert log_loss(model, X_test, y_test) == pytest.approx(
-        found[model.best_iteration_ - 1], rel=1e-3
-    )
-    for same in (library_of(model), pickle.loads(pickle.dumps(model))):
-        assert_same(model.predict_proba(X_test), same.predict_proba(X_test))
-
-
-def test_floats_are_compared_as_edges():
-    """``x < _next_float(e)`` is ``x <= e`` for every float: edges beside floats, too."""
-    floats = np.float32([-3e38, -1.5, -1e-45, 0, 1e-45, 0.1, 1, 16777216, 3e38])
-    neighbours = np.concatenate(
-        [np.nextafter(floats, np.float32(s)) for s in (-3.4e38, 3.4e38)]
-    )
-    rows = np.concatenate([floats, neighbours])[:, np.newaxis]
-    edges = np.concatenate([floats, neighbours, [0.1, -0.1, 1 + 1e-12]]).astype(np.float64)
-    edges = np.concatenate(
-        [edges, np.nextafter(edges, -np.inf), np.nextafter(edges, np.inf)]
-    )
-    edges = edges[np.abs(edges) < np.finfo(np.float32).max]
-    np.testing.assert_array_equal(rows < _next_float(edges), rows <= edges)
-
+__all__ = ["one_thread"]  # a fixture
 
 # Models that the libraries fitted --------------------------------------------------------
 
@@ -275,20 +57,6 @@ def test_twins_predict_the_same_numbers(diabetes, cls):
     twin = cls.from_sklearn_model(own, X)
     expected = own.predict(X_test)
     np.testing.assert_allclose(twin.predict(X_test), expected, atol=2e-3 * expected.std())
-
-
-def test_names_with_blanks():
-    """LightGBM replaces blanks; frames with them are the frames that it was fitted on."""
-    random = np.random.default_rng(0)
-    X = pd.DataFrame(random.normal(size=(80, 2)), columns=["the first", "second"])
-    y = (X["second"] > 0).to_numpy()
-    model = LGBMClassifier(n_estimators=3).fit(X, y)
-    assert list(model.feature_names_in_) == ["the_first", "second"]
-    assert model.score(X, y) > 0.9
-    own = lightgbm.LGBMClassifier(n_estimators=3, verbosity=-1).fit(X, y)
-    twin = LGBMClassifier.from_sklearn_model(own, X)
-    np.testing.assert_array_equal(twin.predict(X), own.predict(X))
-    assert list(X.columns) == ["the first", "second"]
 
 
 # Parameters ------------------------------------------------------------------------------
@@ -358,17 +126,6 @@ def test_arguments_of_predict(fractions):
     ):
         with pytest.raises(ValueError, match=f"'{name}'"):
             model.predict(X, **{name: value})
-
-
-def test_labels_of_any_type(wine):
-    X, X_test, y, y_test = split(wine)
-    names = np.array(["c", "a", "b"])
-    model = XGBClassifier(n_estimators=5, early_stopping_rounds=2)
-    model.fit(X, names[y], eval_set=[(X_test, names[y_test])], verbose=False)
-    assert list(model.classes_) == ["a", "b", "c"]
-    assert model.score(X_test, names[y_test]) > 0.9
-    # The labels of an earlier fit are forgotten.
-    assert model.set_params(early_stopping_rounds=None).fit(X, y + 5).score(X, y + 5) > 0.9
 
 
 @pytest.mark.parametrize("cls", CLASSIFIERS)

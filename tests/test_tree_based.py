@@ -1,96 +1,28 @@
 """Trees and ensembles against the parents fitted on the same grid, on real data."""
 
-import inspect
 import pickle
 
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn.base import is_classifier
 from sklearn.datasets import load_digits
-from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import train_test_split
 
 import fhe_estimators as fe
 from fhe_estimators._config import fitting
 from fhe_estimators.base import parent_of
-
-CLASSIFIERS = (
-    "DecisionTreeClassifier",
-    "ExtraTreesClassifier",
-    "GradientBoostingClassifier",
-    "HistGradientBoostingClassifier",
-    "RandomForestClassifier",
+from tests.ensembles import (
+    ALL,
+    CLASSIFIERS,
+    assert_same,
+    data_of,
+    each_classifier,
+    each_regressor,
+    few,
+    on_grid,
+    pair,
+    raw,
 )
-REGRESSORS = tuple(name.replace("Classifier", "Regressor") for name in CLASSIFIERS)
-ALL = (*CLASSIFIERS, *REGRESSORS, "IsolationForest")
-
-each_classifier = pytest.mark.parametrize("name", CLASSIFIERS)
-each_regressor = pytest.mark.parametrize("name", REGRESSORS)
-
-
-def few(name, n_trees=20):
-    """Return the parameters of an ensemble of few trees that is always the same."""
-    names = inspect.signature(getattr(fe, name)).parameters
-    few = {"n_estimators": n_trees, "max_iter": n_trees, "random_state": 0}
-    return {name: few[name] for name in few.keys() & names}
-
-
-def on_grid(model, X):
-    """Return the rows that stand for those of `X` on the grid of a fitted model."""
-    X = np.asarray(X, model._feature_dtype)
-    return model._grid.snapped(X, model.representatives)
-
-
-def fitted(model, X, y, **fit):
-    """Fit a model and note what stood for the values in its bins, which it forgets."""
-    model.fit(X, y, **fit)
-    counted = np.asarray(X, model._feature_dtype)
-    if "sample_weight" in fit:
-        counted = counted[fit["sample_weight"] > 0]
-    model.representatives = model._grid.representatives(counted)
-    return model
-
-
-def pair(name, X, y, fit=None, n_trees=20, **parameters):
-    """Return our estimator and its parent, which is fitted on the rows on the grid."""
-    fit = fit or {}
-    cls = getattr(fe, name)
-    ours = fitted(cls(**{**few(name, n_trees), **parameters}), X, y, **fit)
-    theirs = parent_of(cls)()
-    shared = ours.get_params().keys() & theirs.get_params().keys()
-    theirs.set_params(**{name: ours.get_params()[name] for name in shared})
-    return ours, theirs.fit(on_grid(ours, X), y, **fit)
-
-
-def raw(model, X):
-    """Return the scores that are computed encrypted, or what comes nearest to them."""
-    for method in ("decision_function", "predict_proba", "predict"):
-        if hasattr(model, method):
-            scores = getattr(model, method)(X)
-            break
-    if getattr(model, "loss", None) in ("poisson", "gamma"):
-        scores = np.log(scores)
-    return np.stack(scores, axis=1) if isinstance(scores, list) else scores
-
-
-def assert_same(ours, theirs, X):
-    """Scores differ by a percent of their deviation; those of one tree do not."""
-    found, expected = raw(ours, X), raw(theirs, on_grid(ours, X))
-    assert found.shape == expected.shape
-    if hasattr(ours, "tree_"):
-        np.testing.assert_array_equal(found, expected)
-    error = np.sqrt(np.mean((found - expected) ** 2))
-    deviation = np.sqrt(np.mean(expected.var(axis=0)))
-    assert error <= 0.01 * deviation
-
-
-def data_of(request, name):
-    if "Regressor" in name:
-        return request.getfixturevalue("diabetes")
-    return request.getfixturevalue("breast_cancer")
-
 
 # Against the parent --------------------------------------------------------------------
 
@@ -310,95 +242,6 @@ def test_out_of_bag_score(request, name):
     assert ours.oob_score_ == theirs.oob_score_
 
 
-def test_validation_rows_are_put_on_the_grid(breast_cancer):
-    X, y = breast_cancer
-    X, X_val, y, y_val = train_test_split(X, y, random_state=0)
-    model = fe.HistGradientBoostingClassifier(early_stopping=True, random_state=0)
-    fitted(model, X, y, X_val=X_val, y_val=y_val)
-    parent = parent_of(type(model))(early_stopping=True, random_state=0, max_leaf_nodes=8)
-    parent.fit(on_grid(model, X), y, X_val=on_grid(model, X_val), y_val=y_val)
-    np.testing.assert_array_equal(model.validation_score_, parent.validation_score_)
-
-
-@pytest.mark.parametrize("kind", ["Classifier", "Regressor"])
-def test_initial_estimator_is_refused(wine, kind):
-    init = {"Classifier": DummyClassifier, "Regressor": DummyRegressor}[kind]()
-    cls = getattr(fe, f"GradientBoosting{kind}")
-    with pytest.raises(ValueError, match="'init' parameter"):
-        cls(init=init).fit(*wine)
-    model = parent_of(cls)(init=init, n_estimators=2).fit(*wine)
-    with pytest.raises(ValueError, match="'init' parameter"):
-        cls.from_sklearn_model(model, wine[0])
-
-
-@pytest.mark.parametrize("kind", ["Classifier", "Regressor"])
-def test_categories_are_refused(wine, kind):
-    X, y = wine
-    cls = getattr(fe, f"HistGradientBoosting{kind}")
-    frame = pd.DataFrame({"a": X[:, 0], "b": pd.Categorical(np.array(list("xyz"))[y])})
-    for model, rows in (
-        (cls(), frame),
-        (cls(categorical_features=["b"]), frame),
-        (cls(categorical_features=[1]), np.stack([X[:, 0], y], axis=1)),
-    ):
-        with pytest.raises(ValueError, match=r"categorical.*OneHotEncoder"):
-            model.fit(rows, y)
-    model = parent_of(cls)(categorical_features=[1], max_iter=2)
-    model.fit(np.stack([X[:, 0], y], axis=1), y)
-    with pytest.raises(ValueError, match=r"categorical.*OneHotEncoder"):
-        cls.from_sklearn_model(model, np.stack([X[:, 0], y], axis=1))
-
-
-# Isolation forests ---------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {},
-        {"max_samples": "auto", "n_estimators": 10},
-        {"max_features": 0.2},
-        {"max_features": 1, "bootstrap": True},
-        {"contamination": 0.1},
-        {"max_samples": 1},
-    ],
-    ids=str,
-)
-def test_isolation_forest(breast_cancer, options):
-    X, y = breast_cancer
-    ours, theirs = pair("IsolationForest", X, y, **options)
-    rows = on_grid(ours, X)
-    expected = theirs.score_samples(rows)
-    if options.get("max_samples") == 1:
-        np.testing.assert_array_equal(ours.score_samples(X), expected)
-        return
-    error = np.sqrt(np.mean((ours.score_samples(X) - expected) ** 2))
-    assert error <= 0.01 * np.std(expected)
-    assert np.mean(ours.predict(X) == theirs.predict(rows)) >= 0.99
-    assert ours.offset_ == theirs.offset_
-
-
-def test_isolation_forest_finds_outliers(breast_cancer):
-    """As well as scikit-learn's, which takes eight times as many rows for a tree."""
-    X, y = breast_cancer
-    X, outlier = np.concatenate([X[y == 1], X[y == 0][:20]]), np.arange(377) >= 357
-    for cls in (fe.IsolationForest, parent_of(fe.IsolationForest)):
-        model = cls(random_state=0).fit(X)
-        assert roc_auc_score(outlier, -model.score_samples(X)) > 0.9
-
-
-@pytest.mark.simulate
-def test_isolation_forest_takes_the_mode(breast_cancer):
-    X, _ = breast_cancer
-    model = fe.IsolationForest(n_estimators=5, random_state=0)
-    clear = model.fit_predict(X[:100])
-    np.testing.assert_array_equal(model.fit_predict(X[:100], fhe="simulate"), clear)
-    assert model.quantized_module_.is_compiled
-    for method in ("predict", "decision_function", "score_samples"):
-        call = getattr(model, method)
-        np.testing.assert_array_equal(call(X, fhe="simulate"), call(X))
-
-
 @pytest.mark.parametrize("name", ALL)
 def test_onnx_model_in_onnxruntime(request, name):
     """Another runtime computes what the parent predicts from the exported model."""
@@ -424,14 +267,6 @@ def test_simulation_is_clear(breast_cancer, name):
     model = getattr(fe, name)(**few(name, 5)).fit(X, y)
     found = model.predict_proba(X[:50], fhe="simulate")
     np.testing.assert_array_equal(found, model.predict_proba(X[:50]))
-
-
-@pytest.mark.simulate
-def test_stumps_need_no_bootstrap(breast_cancer):
-    X, y = breast_cancer
-    model = fe.GradientBoostingClassifier(max_depth=1, n_estimators=100).fit(X, y)
-    assert model.compile().programmable_bootstrap_count == 0
-    assert model.score(X, y) > 0.97
 
 
 @pytest.mark.fhe

@@ -83,3 +83,19 @@ def check_ranges(module, seed):
     (expected,) = run_clear(graph, [q])
     for fhe in ("simulate", "execute"):
         np.testing.assert_array_equal(module.quantized_forward(q, fhe=fhe), expected)
+
+
+def images(seed, *shape):
+    """Return rows whose channels have ranges of their own."""
+    generator = np.random.default_rng(seed)
+    rows = generator.normal(size=(20, *shape)) + generator.normal(size=shape)
+    return rows * np.arange(1, shape[0] + 1).reshape(-1, *[1] * (len(shape) - 1))
+
+
+#: Bits of weights that make their rounding small beside everything else.
+FINE = 14
+
+
+def assert_close(result, expected, relative):
+    """Compare with the largest number of an output."""
+    assert np.abs(result - expected).max() <= relative * np.abs(expected).max() + 1e-9

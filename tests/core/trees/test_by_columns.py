@@ -15,13 +15,7 @@ from fhe_estimators.core.engine import run_clear
 from fhe_estimators.core.trees import Bits, Grid, Leaf, TableSum, mapped, simplified
 from fhe_estimators.core.trees.by_columns import ColumnProgram
 from fhe_estimators.core.trees.encoders import BinEncoder, ThermometerEncoder
-from tests.core.trees.test_table_sum import (
-    ENCODINGS,
-    N_EDGES,
-    N_FEATURES,
-    ROOMS,
-    ensembles,
-)
+from tests.core.trees.random_trees import ENCODINGS, N_EDGES, N_FEATURES, ROOMS, ensembles
 
 
 def rows_of(random, edges, dtype):

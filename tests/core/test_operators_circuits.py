@@ -8,7 +8,7 @@ from fhe_estimators.core.engine import ConcreteEngine
 from fhe_estimators.core.graph import Node
 from fhe_estimators.core.operators import supported
 from tests.core.integers.test_arithmetic import SPLIT
-from tests.core.operators.test_pieces import STEPS
+from tests.core.operators.test_slicing import STEPS
 from tests.core.operators.tools import float_graph, whole
 
 

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fhe_estimators.core.engine import run_clear
 from fhe_estimators.core.graph import Node, Value
 from fhe_estimators.core.numpy_module import NumpyModule
 from fhe_estimators.core.operators import registry
@@ -193,59 +192,6 @@ def test_truth_values_cast_to_numbers_are_numbers():
     graph = float_graph(nodes, {"zero": np.zeros(1)}, (4,))
     rows = draw("Add", 0, 40)
     assert set(np.unique(quantized(graph, rows, 4).scores(rows))) == {0, 2}
-
-
-PRODUCTS = [
-    Node("MatMul", ("x", "w"), ("y",)),
-    Node("Gemm", ("x", "w", "b"), ("y",), {"alpha": 0.5, "beta": -2.0}),
-    Node("Gemm", ("x", "t"), ("y",), {"transB": 1}),
-]
-
-
-@pytest.mark.parametrize("node", PRODUCTS, ids=lambda node: f"{node.op}-{node.inputs[1:]}")
-@given(n_bits=bits, seed=seeds)
-@examples
-def test_product(node, n_bits, seed):
-    """Rounding inputs and weights separately bounds the error, and fitting beats that."""
-    generator = np.random.default_rng(seed)
-    weights = generator.normal(size=(4, 2))
-    constants = {"w": weights, "t": weights.T, "b": ROW[0, :2]}
-    graph = float_graph([node], {name: constants[name] for name in node.inputs[1:]}, (4,))
-    rows = generator.normal(size=(60, 4)) * [0.1, 1, 3, 50] + [0, 5, 0, -100]
-    module = quantized(graph, rows, n_bits)
-    assert [node.op for node in module.graph] == ["MatMul"]
-    q = module.quantize_input(rows)
-    step, unit = module.input_quantizers[0].scale, module.output_quantizers[0].scale
-    slopes = np.abs(weights) * node.attributes.get("alpha", 1.0)
-    bound = (
-        step / 2 @ slopes + np.abs(q - q.mean(axis=0)).sum(axis=1, keepdims=True) * unit / 2
-    )
-    error = module.scores(rows) - NumpyModule(graph)(rows)
-    assert np.all(np.sqrt(np.mean(error**2, axis=0)) <= np.sqrt(np.mean(bound**2, axis=0)))
-    # The mean is exact.
-    np.testing.assert_allclose(error.mean(axis=0), 0, atol=1e-9 * np.abs(rows).max())
-    check_ranges(module, seed)
-
-
-@given(n_bits=bits, seed=seeds)
-@examples
-def test_range_of_a_product_is_attained(n_bits, seed):
-    """The declared range is that of the corners of the box of inputs, and no wider."""
-    generator = np.random.default_rng(seed)
-    graph = float_graph(
-        [PRODUCTS[0]], {"w": generator.normal(size=(4, 2)) * [1, 100]}, (4,)
-    )
-    module = quantized(graph, generator.normal(size=(30, 4)), n_bits)
-    (weights,) = module.graph.constants.values()
-    source, result = module.graph.inputs[0], module.graph.outputs[0]
-    corners = np.concatenate(
-        [
-            np.where(positive, source.high, source.low)
-            for positive in (weights.T > 0, weights.T < 0)
-        ]
-    )
-    (q,) = run_clear(module.graph, [corners])
-    assert (q.min(), q.max()) == (result.low, result.high)
 
 
 def gemm(source, result, weights="w"):

@@ -1,4 +1,4 @@
-"""Pools and reductions of integers: sums need no table, extremes one for each pair."""
+"""Pools of integers: sums need no table, extremes one for each pair."""
 
 import numpy as np
 import pytest
@@ -14,16 +14,10 @@ from tests.core.operators.tools import (
     count_tables,
     examples,
     float_graph,
+    images,
     seeds,
     whole,
 )
-
-
-def images(seed, *shape):
-    """Return rows whose channels have ranges of their own."""
-    generator = np.random.default_rng(seed)
-    rows = generator.normal(size=(20, *shape)) + generator.normal(size=shape)
-    return rows * np.arange(1, shape[0] + 1).reshape(-1, *[1] * (len(shape) - 1))
 
 
 @given(geometries(pool="AveragePool"), bits, seeds)
@@ -62,36 +56,6 @@ def test_tables_of_a_max_pool():
     module = whole(graph, images(0, 1, 4, 6), 4)
     looked_up = [n.outputs[0] for n in module.graph if n.op == "TableLookup"]
     assert sum(module.graph.value(name).row_size for name in looked_up) == 3 * 6
-
-
-REDUCTIONS = ["Mean", "Sum", "Max", "Min"]
-
-
-@pytest.mark.parametrize("kind", REDUCTIONS)
-@given(
-    n_bits=bits,
-    seed=seeds,
-    axes=st.sets(st.sampled_from([1, -2, 3]), min_size=1),
-    keepdims=st.integers(0, 1),
-)
-@examples
-def test_reduction(kind, n_bits, seed, axes, keepdims):
-    names, attributes = ["x"], {"keepdims": keepdims}
-    constants = {}
-    if kind == "Sum":
-        constants["axes"] = np.array(sorted(axes))
-        names.append("axes")
-    else:
-        attributes["axes"] = sorted(axes)
-    graph = float_graph(
-        [Node(f"Reduce{kind}", tuple(names), ("y",), attributes)], constants, (3, 2, 5)
-    )
-    module = whole(graph, images(seed, 3, 2, 5), n_bits)
-    result, expected = compared(module, graph, images(seed + 1, 3, 2, 5))
-    np.testing.assert_allclose(result, expected, atol=1e-9)
-    if kind in ("Mean", "Sum"):
-        assert count_tables(module) == 0
-    check_ranges(module, seed)
 
 
 @pytest.mark.parametrize("op", ["GlobalAveragePool", "GlobalMaxPool"])

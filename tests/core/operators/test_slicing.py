@@ -147,49 +147,25 @@ def test_equal_parts(n_bits, seed):
     check_ranges(module, seed)
 
 
-@given(seed=seeds)
-@examples
-def test_one_hot(seed):
-    nodes = [
-        Node("Mul", ("x", "three"), ("scaled",)),
-        Node("Floor", ("scaled",), ("index",)),
-        Node("OneHot", ("index", "depth", "values"), ("y",), {"axis": 1}),
-    ]
+@pytest.mark.simulate
+@pytest.mark.parametrize("indices", [[0, 0], [2, 0, 0], [-1, 0, 0], [2, 1, 0], [1]])
+@pytest.mark.parametrize("n_bits", [4, 7])
+def test_repeated_elements_of_wide_sums(indices, n_bits):
+    random = np.random.default_rng(0)
     constants = {
-        "three": np.array(3.0),
-        "depth": np.array(3),
-        "values": np.array([-1.0, 2.0]),
+        "w": random.normal(size=(4, 3)),
+        "i": np.array(indices),
+        "v": random.normal(size=(len(indices), 2)),
     }
-    graph = float_graph(nodes, constants, (4,))
-    rows = np.random.default_rng(seed).uniform(-1, 1.3, (40, 4))
-    module = whole(graph, rows, 5)
-    result, expected = compared(module, graph, rows)
-    assert result.shape == (40, 3, 4)
-    np.testing.assert_allclose(result, expected, atol=0.05)
-    assert count_tables(module) == 1
-    check_ranges(module, seed)
-
-
-@given(n_bits=bits, seed=seeds)
-@examples
-def test_batch_normalization(n_bits, seed):
-    """It costs nothing, whatever the sign of its factors."""
-    names = ["scale", "shift", "mean", "variance"]
-    arrays = np.random.default_rng(seed).normal(size=(4, 3))
-    arrays[3] = arrays[3] ** 2 + 0.1
-    node = Node("BatchNormalization", ("x", *names), ("y",), {"epsilon": 0.01})
-    graph = float_graph([node], dict(zip(names, arrays, strict=True)), SHAPE)
-    module = whole(graph, rows_of(seed), n_bits)
-    assert module.graph.nodes == ()
-    result, expected = compared(module, graph, rows_of(seed + 1))
-    np.testing.assert_allclose(result, expected, atol=1e-6)
-
-
-def test_batch_normalization_by_zero():
-    names = ["scale", "shift", "mean", "variance"]
-    arrays = np.array([[0.0, 1, 2], [1, 2, 3], [0, 0, 0], [1, 1, 1]])
-    node = Node("BatchNormalization", ("x", *names), ("y",))
-    graph = float_graph([node], dict(zip(names, arrays, strict=True)), SHAPE)
-    rows = rows_of(0)
-    result, expected = compared(whole(graph, rows, 8), graph, rows)
-    assert np.abs(result - expected).max() <= np.ptp(expected) / 255
+    nodes = [
+        Node("MatMul", ("x", "w"), ("a",)),
+        Node("Gather", ("a", "i"), ("g",), {"axis": 1}),
+        Node("Relu", ("g",), ("r",)),
+        Node("MatMul", ("r", "v"), ("y",)),
+    ]
+    rows = random.normal(size=(60, 4))
+    module = whole(float_graph(nodes, constants, (4,)), rows, n_bits)
+    module.compile(p_error=2**-40)
+    q = module.quantize_input(rows[:10])
+    clear = module.quantized_forward(q)
+    np.testing.assert_array_equal(module.quantized_forward(q, fhe="simulate"), clear)

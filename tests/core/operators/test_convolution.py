@@ -1,32 +1,25 @@
-"""Convolutions and products of matrices, in all the forms that they are served in."""
+"""Convolutions in all the forms that they are served in."""
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fhe_estimators.core.graph import Node
 from fhe_estimators.core.numpy_module import NumpyModule
-from tests.core.operators.test_pools import images
 from tests.core.operators.test_windows import geometries
 from tests.core.operators.tools import (
+    FINE,
+    assert_close,
     bits,
     check_ranges,
     compared,
     count_tables,
     examples,
     float_graph,
+    images,
     seeds,
     whole,
 )
-
-#: Bits of weights that make their rounding small beside everything else.
-FINE = 14
-
-
-def assert_close(result, expected, relative):
-    """Compare with the largest number of an output."""
-    assert np.abs(result - expected).max() <= relative * np.abs(expected).max() + 1e-9
 
 
 @given(geometries(pool=""), st.integers(1, 2), bits, seeds)
@@ -100,58 +93,3 @@ def test_channels_have_units_of_their_own():
     module = whole(graph, rows, 8)
     result, expected = compared(module, graph, rows)
     assert_close(result, expected, 0.02)
-
-
-#: Shape of a row, shape of the weights, whether these are on the right.
-MATRICES = [
-    ((4,), (4, 3), True),
-    ((4,), (4,), True),
-    ((3, 4), (4,), True),
-    ((3, 4), (4, 2), True),
-    ((2, 3, 4), (4, 2), True),
-    ((2, 3, 4), (2, 4, 5), True),
-    ((2, 3, 4), (1, 2, 4, 5), True),
-    ((1, 3, 4), (2, 4, 5), True),
-    ((2, 3, 4), (1, 4, 5), True),
-    ((3, 4), (2, 3), False),
-    ((2, 3, 4), (5, 3), False),
-    ((2, 3, 4), (2, 5, 3), False),
-]
-
-
-@pytest.mark.parametrize(("row", "shape", "right"), MATRICES)
-@given(n_bits=bits, seed=seeds)
-@examples
-def test_matrices(row, shape, right, n_bits, seed):
-    generator = np.random.default_rng(seed)
-    names = ("x", "w") if right else ("w", "x")
-    constants = {"w": generator.normal(size=shape)}
-    graph = float_graph([Node("MatMul", names, ("y",))], constants, row)
-    rows = generator.normal(size=(60, *row))
-    module = whole(graph, rows, n_bits, FINE)
-    result, expected = compared(module, graph, rows)
-    meant = np.abs(expected - NumpyModule(graph)(rows)).max()
-    assert_close(result, expected, 0.01 + 2 * meant / np.abs(expected).max())
-    assert count_tables(module) == 0
-    check_ranges(module, seed)
-
-
-@given(n_bits=st.integers(5, 8), seed=seeds)
-@examples
-def test_both_sides_encrypted(n_bits, seed):
-    """Scores of attention: queries times keys."""
-    nodes = [
-        Node("Split", ("x", "sizes"), ("queries", "keys"), {"axis": 2}),
-        Node("Transpose", ("keys",), ("turned",), {"perm": [0, 1, 3, 2]}),
-        Node("MatMul", ("queries", "turned"), ("y",)),
-    ]
-    graph = float_graph(nodes, {"sizes": np.array([2, 3])}, (1, 5, 2))
-    generator = np.random.default_rng(seed)
-    rows = generator.normal(size=(40, 1, 5, 2))
-    module = whole(graph, rows, n_bits)
-    result, expected = compared(module, graph, rows)
-    # Two products, a step each: that of the quarter of the square of the largest sum.
-    largest = np.abs(rows).max()
-    assert np.abs(result - expected).max() <= 2 * 1.3 * largest**2 / (2**n_bits - 1)
-    assert count_tables(module) == 2
-    check_ranges(module, seed)

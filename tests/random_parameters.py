@@ -1,0 +1,166 @@
+"""Values of hyper-parameters that random fits draw from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+#: Values of hyper-parameters, for estimators that have them and are not listed below.
+PARAMETERS: dict[str, tuple[Any, ...]] = {
+    "C": (1e-3, 1.0, 1e3),
+    "alpha": (1e-6, 0.01, 1.0, 100.0),
+    "average": (False, True),
+    "binning": ("quantile", "uniform"),
+    "bootstrap": (False, True),
+    "ccp_alpha": (0.0, 0.01),
+    "class_weight": (None, "balanced"),
+    "early_stopping": (False, True),
+    "epsilon": (0.0, 0.1),
+    "fit_intercept": (True, False),
+    "input_encoding": ("thermometer", "thermometer", "integer"),
+    "l1_ratio": (0.0, 0.5, 1.0),
+    "learning_rate": (0.1, 1.0),
+    "max_depth": (1, 2, 3, 4),
+    "max_features": (0.5, 1.0),
+    "max_leaf_nodes": (None, 3, 5),
+    "min_samples_leaf": (1, 3),
+    "min_weight_fraction_leaf": (0.0, 0.1),
+    "p_error": (2**-64, 2**-40, 2**-17),
+    "positive": (False, True),
+    "range_margin": ("auto", "auto", 0, 0.5, 3),
+    "splitter": ("best", "random"),
+    "subsample": (1.0, 0.7),
+    "warm_start": (False, True),
+}
+_FOREST = {"n_estimators": (1, 2, 4)}
+_NET = {
+    "n_layers": (1, 2, 3),
+    "hidden_layer_sizes": (None, (2,), (3, 2)),
+    "n_w_bits": (2, 3, 4),
+    "n_a_bits": (2, 3, 4),
+    "n_in_bits": (None, 2, 6),
+    "n_accum_bits": (4, 6, 9),
+    "activation": ("ReLU", "Tanh", "Sigmoid", "SiLU"),
+    "neuron_sparsity": (0.0, 0.5),
+    "max_epochs": (1, 4),
+    "batch_size": (7, 64),
+    "early_stopping": (False, True),
+    "warm_start": (False,),
+    "rounding": (None, "exact", "approximate"),
+}
+_SKORCH = {
+    "rounding": (None, "exact", "exact", "approximate"),
+    "rounding_bits": ("auto", 4),
+}
+_XGB = {
+    "n_estimators": (1, 2, 4),
+    "tree_method": (None, "exact", "hist"),
+    "booster": (None, "gbtree", "dart"),
+    "base_score": (None, 0.3),
+    "reg_lambda": (0.0, 1.0),
+    "min_child_weight": (0.0, 1.0),
+    "n_jobs": (1,),
+}
+_LGBM = {
+    "n_estimators": (1, 2, 4),
+    "boosting_type": ("gbdt", "gbdt", "dart", "rf"),
+    "num_leaves": (2, 4, 8),
+    "max_depth": (-1, 2),
+    "min_child_samples": (1, 5),
+    "reg_lambda": (0.0, 1.0),
+    "subsample_freq": (0, 1),
+    "n_jobs": (1,),
+}
+_HIST = {
+    "max_iter": (1, 2, 4),
+    "l2_regularization": (0.0, 1.0),
+    "max_bins": (4, 255),
+    "early_stopping": (False, False, True),
+    "interaction_cst": (None, "no_interactions"),
+}
+_SGD = {
+    "penalty": ("l2", "l1", "elasticnet", None),
+    "learning_rate": ("optimal", "invscaling", "constant", "adaptive"),
+    "max_iter": (5, 1000),
+}
+_SVM = {"loss": ("hinge", "squared_hinge"), "dual": (True, "auto"), "max_iter": (50, 1000)}
+#: Values of hyper-parameters of one estimator.
+OWN_PARAMETERS: dict[str, dict[str, tuple[Any, ...]]] = {
+    "BernoulliNB": {
+        "alpha": (0.0, 0.1, 1.0, 10.0),
+        "binarize": (0.0, 0.5, -3.0, None),
+        "fit_prior": (True, False),
+    },
+    "DecisionTreeClassifier": {"criterion": ("gini", "entropy", "log_loss")},
+    "DecisionTreeRegressor": {"criterion": ("squared_error", "absolute_error", "poisson")},
+    "ElasticNet": {"selection": ("cyclic", "random")},
+    "ExtraTreesClassifier": _FOREST,
+    "ExtraTreesRegressor": _FOREST,
+    "GammaRegressor": {"solver": ("lbfgs", "newton-cholesky")},
+    "GaussianNB": {"var_smoothing": (1e-9, 1e-3, 0.0)},
+    "GradientBoostingClassifier": {
+        **_FOREST,
+        "loss": ("log_loss", "exponential"),
+        "init": (None, "zero"),
+    },
+    "GradientBoostingRegressor": {
+        **_FOREST,
+        "loss": ("squared_error", "absolute_error", "huber", "quantile"),
+        "init": (None, "zero"),
+        "alpha": (0.1, 0.9),
+    },
+    "HistGradientBoostingClassifier": _HIST,
+    "HistGradientBoostingRegressor": {
+        **_HIST,
+        "loss": ("squared_error", "absolute_error", "gamma", "poisson", "quantile"),
+        "quantile": (0.2, 0.9),
+    },
+    "IsolationForest": {
+        **_FOREST,
+        "contamination": ("auto", 0.2),
+        "max_samples": (8, 0.5, "auto"),
+    },
+    "LGBMClassifier": _LGBM,
+    "LGBMRegressor": {
+        **_LGBM,
+        "objective": (None, "l1", "poisson", "huber", "quantile"),
+    },
+    "LinearDiscriminantAnalysis": {
+        "solver": ("svd", "lsqr", "eigen"),
+        "shrinkage": (None, "auto", 0.5),
+    },
+    "LinearSVC": {**_SVM, "multi_class": ("ovr", "crammer_singer")},
+    "LinearSVR": {**_SVM, "loss": ("epsilon_insensitive", "squared_epsilon_insensitive")},
+    "LogisticRegression": {
+        "solver": ("lbfgs", "newton-cg", "newton-cholesky", "liblinear", "saga"),
+        "l1_ratio": (0.0,),
+    },
+    "NearestCentroid": {
+        "shrink_threshold": (None, 0.1),
+        "priors": ("uniform", "empirical"),
+    },
+    "NeuralNetClassifier": _NET,
+    "NeuralNetRegressor": _NET,
+    "PoissonRegressor": {"solver": ("lbfgs", "newton-cholesky")},
+    "RandomForestClassifier": _FOREST,
+    "RandomForestRegressor": _FOREST,
+    "Ridge": {"solver": ("auto", "svd", "cholesky", "lsqr", "sag"), "positive": (False,)},
+    "RidgeClassifier": {"solver": ("auto", "svd", "cholesky", "lsqr", "sag")},
+    "SGDClassifier": {
+        **_SGD,
+        "loss": ("hinge", "log_loss", "modified_huber", "perceptron", "squared_error"),
+    },
+    "SGDRegressor": {
+        **_SGD,
+        "loss": ("squared_error", "huber", "epsilon_insensitive"),
+    },
+    "SkorchClassifier": _SKORCH,
+    "SkorchRegressor": _SKORCH,
+    "TweedieRegressor": {"power": (0.0, 1.0, 1.5, 2.0, 3.0), "link": ("auto", "log")},
+    "XGBClassifier": _XGB,
+    "XGBRegressor": {
+        **_XGB,
+        "objective": ("reg:squarederror", "count:poisson", "reg:absoluteerror"),
+    },
+}
+#: One tree is all that stays of them without.
+FEW_TREES = {"n_estimators": 3, "max_iter": 3, "max_depth": 3}
