@@ -76,10 +76,27 @@ IMPORTERS = {
     "xgboost": ("xgboost/",),
 }
 
-#: Lines of code of a file, docstrings and comments not counted; a table of checks or of
-#: tests may be longer.
-MAX_CODE_LINES = {"fhe_estimators": 300, "tests": 400}
-LONG = {"fhe_estimators/testing/_checks.py": 400}
+#: Lines of code of a file, docstrings and comments not counted.
+MAX_CODE_LINES = 300
+
+#: Files of tests that are of no module: what they test, which is in many.
+OF_THE_WHOLE = {
+    "test_architecture": "files, their imports and their tests",
+    "test_boosting_libraries": "what XGBoost and LightGBM have in common",
+    "test_common": "checks of scikit-learn and ours, of every estimator",
+    "test_contributing": "a page for who changes the package",
+    "test_docs": "docstrings of everything public",
+    "test_notebooks": "notebooks",
+    "test_odd_parameters": "odd values of every parameter of ours",
+    "test_parameters": "deprecated parameters of all parents",
+    "test_random_models": "every estimator, drawn at random",
+    "test_random_networks": "networks, drawn at random, from torch to integers",
+    "test_range": "rows beyond those of training, in all families",
+    "test_readme": "the README",
+    "test_sample_weight": "rows of weight zero, in all families",
+    "test_scales": "targets and leaves of several scales, in all families",
+    "test_secrets": "keys and training rows, of every estimator",
+}
 
 
 def files_of(folder):
@@ -217,9 +234,54 @@ def test_importing_the_package_is_light():
 
 @each_file(PACKAGE, ROOT / "tests")
 def test_file_is_short(path):
-    name = path.relative_to(ROOT).as_posix()
-    limit = LONG.get(name, MAX_CODE_LINES[name.partition("/")[0]])
-    assert code_lines(path.read_text(encoding="utf-8")) <= limit
+    assert code_lines(path.read_text(encoding="utf-8")) <= MAX_CODE_LINES
+
+
+def subjects(folder):
+    """Return the names of the modules and packages in a folder of the package.
+
+    Private ones are without their underscore.
+    """
+    if not folder.is_dir():
+        return set()
+    packages = {path.name for path in folder.iterdir() if any(path.glob("*.py"))}
+    return {name.lstrip("_") for name in packages | {p.stem for p in folder.glob("*.py")}}
+
+
+def is_of(test, subject):
+    """Return whether a file of tests is that of a subject, or of a topic of it."""
+    return test == f"test_{subject}" or test.startswith(f"test_{subject}_")
+
+
+TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
+
+
+@pytest.mark.parametrize("path", TESTS, ids=names_of(TESTS))
+def test_tests_are_where_the_package_has_what_they_test(path):
+    place = path.relative_to(ROOT / "tests").parent
+    if str(place) == "." and path.stem in OF_THE_WHOLE:
+        return
+    names = subjects(PACKAGE / place)
+    assert any(is_of(path.stem, name) for name in names), (
+        f"fhe_estimators/{place} has no module that {path.name} is named after"
+    )
+
+
+def test_tests_of_the_whole_exist():
+    assert {path.stem for path in (ROOT / "tests").glob("test_*.py")} >= OF_THE_WHOLE.keys()
+
+
+@pytest.mark.parametrize(
+    ("test", "subject", "expected"),
+    [
+        ("test_linear", "linear", True),
+        ("test_linear_range", "linear", True),
+        ("test_linearity", "linear", False),
+        ("test_linear", "linear_model", False),
+    ],
+)
+def test_files_of_tests_are_named_after_what_they_test(test, subject, expected):
+    assert is_of(test, subject) == expected
 
 
 def code_lines(source):
