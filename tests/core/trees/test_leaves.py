@@ -312,9 +312,9 @@ def test_decoding_is_total(quantized, n_outputs):
         else rounded_leaves(trees, bins, np.ones(len(bins)), 4, 0.01)
     )
     random = np.random.default_rng(0)
-    n_columns = len(found.decoder.columns.scales)
-    wrong = random.integers(-(2**40), 2**40, (100, n_columns)) >> random.integers(
-        0, 38, (100, n_columns)
+    n_sums = len(trees) if quantized else n_outputs
+    wrong = random.integers(-(2**40), 2**40, (100, n_sums)) >> random.integers(
+        0, 38, (100, n_sums)
     )
     values = [np.array([leaf.value for leaf in leaves(tree)]) for tree in trees]
     low = sum(value.min(axis=0) for value in values)
