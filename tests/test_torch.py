@@ -18,7 +18,7 @@ from fhe_estimators import NotCompiledError, UnsupportedOperatorError
 from fhe_estimators.core.frontends.brevitas import export_brevitas
 from fhe_estimators.core.frontends.torch import export_torch
 from fhe_estimators.core.integers import BitWidths
-from fhe_estimators.core.lowering import to_quantized_module
+from fhe_estimators.core.lowering import Calibration, Options, to_quantized_module
 from fhe_estimators.core.numpy_module import NumpyModule
 from fhe_estimators.core.quantized_module import RoundingOptions, deviation
 from fhe_estimators.quantization import QuantizedModule
@@ -79,7 +79,9 @@ def test_more_bits_come_closer():
     model = export_torch(net, [X[:1]])
     errors = [
         deviation(
-            to_quantized_module(model, [X], BitWidths(bits, bits), rounding=UNROUNDED)(X),
+            to_quantized_module(
+                model, Calibration([X]), Options(BitWidths(bits, bits), rounding=UNROUNDED)
+            )(X),
             output_of(net, X),
         )
         for bits in (2, 4, 6)
@@ -101,7 +103,9 @@ def test_compile_torch_model():
 def test_several_inputs_and_outputs():
     net = TwoInputs()
     model = export_torch(net, [X[:1], X[:1, :2]])
-    module = to_quantized_module(model, (X, X[:, :2]), BitWidths(7, 7), rounding=UNROUNDED)
+    module = to_quantized_module(
+        model, Calibration((X, X[:, :2])), Options(BitWidths(7, 7), rounding=UNROUNDED)
+    )
     for found, meant in zip(
         module.forward(X, X[:, :2]), output_of(net, X, X[:, :2]), strict=True
     ):
@@ -121,13 +125,17 @@ def test_bits_of_parts():
     bits = {"op_inputs": 3, "op_weights": 2, "model_inputs": 6, "model_outputs": 5}
     net = nn.Sequential(nn.ReLU(), nn.Sigmoid())
     module = to_quantized_module(
-        export_torch(net, [X[:1]]), [X], BitWidths(**bits), rounding=UNROUNDED
+        export_torch(net, [X[:1]]),
+        Calibration([X]),
+        Options(BitWidths(**bits), rounding=UNROUNDED),
     )
     widths = module.bit_widths()
     assert widths["input"] == 6
     assert module.graph.outputs[0].bits == 5
     module = to_quantized_module(
-        export_torch(mlp(), [X[:1]]), [X], BitWidths(**bits), rounding=UNROUNDED
+        export_torch(mlp(), [X[:1]]),
+        Calibration([X]),
+        Options(BitWidths(**bits), rounding=UNROUNDED),
     )
     assert [layer.output_bits for layer in module.layers if layer.tables] == [3]
 
@@ -171,7 +179,9 @@ def test_wrong_inputset():
 
 
 def test_no_circuit_before_compilation():
-    module = to_quantized_module(export_torch(mlp(), [X[:1]]), [X], BitWidths(3, 3))
+    module = to_quantized_module(
+        export_torch(mlp(), [X[:1]]), Calibration([X]), Options(BitWidths(3, 3))
+    )
     with pytest.raises(NotCompiledError):
         module.fhe_circuit  # noqa: B018
 
@@ -331,7 +341,7 @@ def test_brevitas_is_reproduced(name):
     expected = output_of(net, X)
     model = export_brevitas(net, [X[:1]])
     np.testing.assert_allclose(NumpyModule(model)(X), expected, atol=1e-5)
-    module = to_quantized_module(model, [X[:20]], BitWidths(), rounding=UNROUNDED)
+    module = to_quantized_module(model, Calibration([X[:20]]), Options(rounding=UNROUNDED))
     np.testing.assert_allclose(module(X), expected, atol=1e-5)
     # Beyond what the quantizers were trained on, too.
     np.testing.assert_allclose(module(5 * X), output_of(net, 5 * X), atol=1e-5)
@@ -359,7 +369,9 @@ def test_quantizers_of_inputs(quantizer):
     net.train()(torch.from_numpy(rows))
     expected = output_of(net, rows)
     module = to_quantized_module(
-        export_brevitas(net, [rows]), [rows], BitWidths(4, 4), rounding=UNROUNDED
+        export_brevitas(net, [rows]),
+        Calibration([rows]),
+        Options(BitWidths(4, 4), rounding=UNROUNDED),
     )
     np.testing.assert_allclose(module(rows), expected, atol=1e-5)
     assert sum(layer.operator == "TableLookup" for layer in module.layers) == 1

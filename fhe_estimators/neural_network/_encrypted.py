@@ -16,7 +16,7 @@ from fhe_estimators.base import (
     parent_of,
 )
 from fhe_estimators.core.graph import as_tuple
-from fhe_estimators.core.lowering import to_quantized_module
+from fhe_estimators.core.lowering import Calibration, Options, to_quantized_module
 from fhe_estimators.core.quantized_module import RoundingOptions
 
 __all__ = ["EncryptedClassifierMixin", "EncryptedRegressorMixin"]
@@ -64,12 +64,13 @@ class _EncryptedNetMixin(FHEMixin):
         self.onnx_model_ = self._to_onnx()
         self.quantized_module_ = to_quantized_module(
             self.onnx_model_,
-            [X],
-            self._bit_widths(),
-            sample_weight=sample_weight,
-            calibration_method=self._calibration(),
-            rounding=self._rounding(),
-            p_error=self.p_error,
+            Calibration([X], sample_weight),
+            Options(
+                self._bit_widths(),
+                ranges=self._calibration(),
+                rounding=self._rounding(),
+                p_error=self.p_error,
+            ),
         )
         self._remember()
 

@@ -14,7 +14,10 @@ from fhe_estimators import (
 )
 
 MODELS = [
-    (GradientBoostingRegressor(n_estimators=30, max_depth=3, random_state=0), load_diabetes),
+    (
+        GradientBoostingRegressor(n_estimators=30, max_depth=3, random_state=0),
+        load_diabetes,
+    ),
     (RandomForestClassifier(n_estimators=10, max_depth=3, random_state=0), load_wine),
     (DecisionTreeClassifier(max_depth=3), load_wine),
     (LogisticRegression(solver="newton-cholesky"), load_wine),
@@ -65,6 +68,4 @@ def test_decrypted_results_are_the_outputs_of_the_module():
     expected = module.quantized_forward(q_rows)
     np.testing.assert_array_equal(decrypted, expected[:1])
     np.testing.assert_array_equal(circuit.encrypt_run_decrypt(q_rows), expected)
-    np.testing.assert_array_equal(
-        module.dequantize_output(decrypted), module.scores(X[:1])
-    )
+    np.testing.assert_array_equal(module.dequantize_output(decrypted), module.scores(X[:1]))
