@@ -22,7 +22,7 @@ from fhe_estimators.base import (
     FHERegressorMixin,
     Tags,
 )
-from fhe_estimators.core.lowering import to_quantized_module
+from fhe_estimators.core.lowering import Calibration, Options, to_quantized_module
 from fhe_estimators.core.trees import BINNINGS, Grid, TreeOptions
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class TreeMixin(FHEMixin):
         self.onnx_model_ = self._to_onnx()
         bits = self._bit_widths()
         tolerances = {"tolerance": _FAITHFUL, "wide_tolerance": _FAITHFUL}
-        options = TreeOptions(
+        trees = TreeOptions(
             self._grid,
             bits.op_weights if isinstance(self.n_bits, Mapping) else None,
             encoding=self.input_encoding,
@@ -140,7 +140,7 @@ class TreeMixin(FHEMixin):
             **(tolerances if self._grid is None else {}),
         )
         self.quantized_module_ = to_quantized_module(
-            self.onnx_model_, [X], bits, None, sample_weight, options
+            self.onnx_model_, Calibration([X], sample_weight), Options(bits, trees=trees)
         )
         self._remember()
 

@@ -37,7 +37,7 @@ from fhe_estimators._fit import lowered_after, refuse_sparse
 from fhe_estimators._meta import refuse_other_mode_than_asked
 from fhe_estimators._state import FollowingMixin
 from fhe_estimators._tags import FHETags, Tags
-from fhe_estimators.core.lowering import to_quantized_module
+from fhe_estimators.core.lowering import Calibration, Options, to_quantized_module
 from fhe_estimators.core.quantization import InputRange, resolve_n_bits
 from fhe_estimators.core.validation import P_ERROR, check_p_error
 from fhe_estimators.quantization import QuantizedModule
@@ -180,9 +180,11 @@ class FHEMixin(FollowingMixin):
     def _quantize(self, X: np.ndarray, sample_weight: np.ndarray | None = None) -> None:
         """Lower the fitted model to integers, on the range of its inputs."""
         self.onnx_model_ = self._to_onnx()
-        importance, bits = self._importance(X, sample_weight), self._bit_widths()
+        importance = self._importance(X, sample_weight)
         self.quantized_module_ = to_quantized_module(
-            self.onnx_model_, [X], bits, [self._input_range], importance
+            self.onnx_model_,
+            Calibration([X], importance, [self._input_range]),
+            Options(self._bit_widths()),
         )
         self._remember()
 

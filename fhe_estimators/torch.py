@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fhe_estimators.core.lowering import to_quantized_module
+from fhe_estimators.core.lowering import Calibration, Options, to_quantized_module
 from fhe_estimators.core.numpy_module import NumpyModule
 from fhe_estimators.core.quantization import CALIBRATIONS, resolve_n_bits
 from fhe_estimators.core.quantized_module import RoundingOptions
@@ -251,11 +251,10 @@ def _compiled(
         )
     module = to_quantized_module(
         with_sizes(model, [array.shape for array in inputs]),
-        inputs,
-        resolve_n_bits(n_bits),
-        calibration_method=calibration,
-        rounding=rounding,
-        p_error=p_error,
+        Calibration(inputs),
+        Options(
+            resolve_n_bits(n_bits), ranges=calibration, rounding=rounding, p_error=p_error
+        ),
     )
     module.compile(p_error=p_error, configuration=configuration)
     return module

@@ -12,15 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from fhe_estimators.testing import all_estimators
+
 ROOT = Path(__file__).parents[1]
 
-#: Parameters that estimators add to those of their parents, or have of their own.
-OURS = [
-    *("n_bits", "p_error", "rounding", "rounding_bits", "range_margin", "grid"),
-    *("input_encoding", "table_bits", "leaf_bits", "n_w_bits", "n_a_bits", "n_in_bits"),
-    *("n_accum_bits", "n_out_accum_bits", "neuron_sparsity", "callbacks", "n_layers"),
-    *("hidden_layer_sizes", "activation", "optimizer", "net"),
-]
 #: Errors that tell what is wrong: of ours, of scikit-learn, and of Python for wrong types.
 TYPED = {"ValueError", "TypeError", "NotImplementedError", "CompilationError", "OSError"}
 #: What an error may call the parameter.
@@ -33,19 +28,25 @@ NAMES = {
     "ciphertext": ("ciphertext", "no keys"),
 }
 
-FAMILIES = [
+#: One or two estimators of each family, what compiles networks, and all other estimators,
+#: some at a time.
+SIMULATED = [
     *("LogisticRegression", "Ridge", "DecisionTreeClassifier", "RandomForestRegressor"),
     *("GaussianNB", "NearestCentroid", "NeuralNetClassifier", "SkorchClassifier"),
-    *("context", "compile_torch_model"),
+]
+OTHERS = [name for name, _ in all_estimators() if name not in SIMULATED]
+TRIED = [
+    *([name] for name in (*SIMULATED, "context", "torch", "onnx", "brevitas")),
+    *(OTHERS[start::6] for start in range(6)),
 ]
 
 
 @pytest.mark.simulate
 @pytest.mark.slow
-@pytest.mark.parametrize("family", FAMILIES)
-def test_odd_values(family):
+@pytest.mark.parametrize("names", TRIED, ids=" ".join)
+def test_odd_values(names):
     done = subprocess.run(
-        [sys.executable, "tests/odd_parameters.py", family, json.dumps(OURS)],
+        [sys.executable, "tests/odd_parameters.py", *names],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,

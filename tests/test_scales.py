@@ -88,7 +88,7 @@ def test_wide_functions_of_one_feature_have_parameters(diabetes):
     found = model.predict(X[:20, 2:3], fhe="simulate")
     np.testing.assert_array_equal(found, model.predict(X[:20, 2:3]))
     (decoder,) = model.quantized_module_.output_quantizers
-    assert decoder._highest.max() > 2**16
+    assert decoder.highest.max() > 2**16
 
 
 @pytest.mark.simulate
@@ -224,4 +224,4 @@ def test_predictions_at_a_high_p_error_are_some_that_trees_can_give(name, diabet
     (decoder,) = model.quantized_module_.output_quantizers
     low = model._base + decoder.base
     assert (found >= low - 1e-6).all()
-    assert (found <= low + decoder.scale * decoder._highest + 1e-6).all()
+    assert (found <= low + decoder.scale * decoder.highest + 1e-6).all()

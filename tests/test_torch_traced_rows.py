@@ -9,7 +9,7 @@ from torch import nn
 from fhe_estimators import GraphError
 from fhe_estimators.core.frontends.torch import export_torch
 from fhe_estimators.core.integers import BitWidths
-from fhe_estimators.core.lowering import to_quantized_module
+from fhe_estimators.core.lowering import Calibration, Options, to_quantized_module
 from fhe_estimators.core.quantized_module import RoundingOptions, deviation
 from fhe_estimators.torch import compile_onnx_model, compile_torch_model, to_numpy_module
 
@@ -88,7 +88,9 @@ def test_rows_of_a_trace(name):
     with torch.no_grad():
         expected = net.eval()(torch.from_numpy(PICTURES)).numpy()
     model = export_torch(net, [PICTURES[:1]])
-    module = to_quantized_module(model, [PICTURES], BitWidths(7, 7), rounding=UNROUNDED)
+    module = to_quantized_module(
+        model, Calibration([PICTURES]), Options(BitWidths(7, 7), rounding=UNROUNDED)
+    )
     found = module(PICTURES)
     assert deviation(found, expected) < 0.15
     # A single row gives what it gives among others.

@@ -1,20 +1,34 @@
-"""The page: from a trained model to a quantized module, stage by stage.
+"""The page: from a trained model to a circuit, in five stages.
 
-Each stage is a room of its own, or a module: `fhe_estimators.core.frontends` reads and
-writes models, `numpy_module` holds the float graph, `rewrite` and `trees` change it,
-`quantization` gives integers; the circuit is compiled by `QuantizedModule.compile`.
+========== ================================================================ ===============
+stage      what it gives                                                    where
+========== ================================================================ ===============
+read       the float graph of an ONNX model                                 `numpy_module`
+divide     what the client computes before, what is encrypted, what follows `rewrite`,
+                                                                            `trees`
+calibrate  rows and ranges of what is encrypted                             `quantization`
+quantize   an integer graph between quantizers: a `QuantizedModule`         `quantization`,
+                                                                            `trees`
+compile    a circuit                                                        `circuit`
+========== ================================================================ ===============
+
+`to_quantized_module` runs the first four, `stages` all of them one by one. What each gives
+is logged, at level DEBUG.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from fhe_estimators.core.circuit import Circuit
-from fhe_estimators.core.graph import ENCRYPTED, check
+from fhe_estimators.core.graph import ENCRYPTED, Graph, check, show
 from fhe_estimators.core.integers import BitWidths, Rounding
 from fhe_estimators.core.numpy_module import NumpyModule
 from fhe_estimators.core.operators import supported
@@ -23,8 +37,8 @@ from fhe_estimators.core.quantization import (
     InputRange,
     check_finite_rows,
     image,
-    quantize,
 )
+from fhe_estimators.core.quantization import quantize as quantize_graph
 from fhe_estimators.core.quantized_module import (
     QuantizedModule,
     RoundingOptions,
@@ -32,109 +46,266 @@ from fhe_estimators.core.quantized_module import (
     fewest_bits,
 )
 from fhe_estimators.core.rewrite import clean, cut, split_prologue
-from fhe_estimators.core.trees import TreeGraphs, TreeOptions, recognize
+from fhe_estimators.core.trees import Ensemble, TreeGraphs, TreeOptions, recognize
 from fhe_estimators.core.validation import check_p_error
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
+logger = logging.getLogger(__name__)
 
-def to_quantized_module(
-    model: ModelProto,
-    calibration: Sequence[np.ndarray],
-    bits: BitWidths,
-    input_ranges: Sequence[InputRange] | None = None,
-    sample_weight: np.ndarray | None = None,
-    trees: TreeOptions = TreeOptions(),  # noqa: B008  (it is frozen)
-    *,
-    calibration_method: str = "minmax",
-    rounding: RoundingOptions = RoundingOptions(),  # noqa: B008
-    p_error: float = 2**-64,
-) -> QuantizedModule:
-    """Lower an ONNX model to integers.
+
+class Calibration(NamedTuple):
+    """Rows that ranges of integers come from.
+
+    Parameters
+    ----------
+    inputs : sequence of ndarray of shape (n_samples, ...)
+        Representative rows of each input. Of trees there may be none.
+    sample_weight : ndarray of shape (n_samples,), optional
+        How much each row counts; one of weight zero is as good as absent.
+    ranges : sequence of InputRange, optional
+        Ranges of the inputs, if known otherwise than from the rows.
+    """
+
+    inputs: Sequence[np.ndarray]
+    sample_weight: np.ndarray | None = None
+    ranges: Sequence[InputRange] | None = None
+
+    def __str__(self) -> str:
+        """Return the shapes: rows are not for logs."""
+        shapes = ", ".join(str(np.shape(rows)) for rows in self.inputs)
+        return f"rows of {shapes}, {'no ' if self.ranges is None else ''}ranges given"
+
+    def counting(self) -> Calibration:
+        """Return the rows that count."""
+        if self.sample_weight is None or (self.sample_weight > 0).all():
+            return self
+        counts = self.sample_weight > 0
+        inputs = [rows[counts] for rows in self.inputs]
+        return self._replace(inputs=inputs, sample_weight=self.sample_weight[counts])
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a model is lowered.
+
+    Parameters
+    ----------
+    bits : BitWidths, optional
+        See `fhe_estimators.core.quantization.resolve_n_bits`.
+    ranges : {'minmax', 'least_error'}, default='minmax'
+        How the ranges of results of tables are chosen.
+    rounding : RoundingOptions, optional
+        How accumulators are rounded in front of tables.
+    trees : TreeOptions, optional
+        How a tree ensemble, if the model is one, is quantized.
+    p_error : float, default=2**-64
+        Probability that a table, or a decrypted result, is wrong: costs are compared, and
+        circuits compiled, at it.
+
+    Raises
+    ------
+    ValueError
+        If `p_error` is no probability.
+    """
+
+    bits: BitWidths = BitWidths()
+    ranges: str = "minmax"
+    rounding: RoundingOptions = RoundingOptions()
+    trees: TreeOptions = TreeOptions()
+    p_error: float = 2**-64
+
+    def __post_init__(self) -> None:
+        check_p_error(self.p_error, type(self).__name__)
+
+
+class Parts(NamedTuple):
+    """A model, divided by where it is computed.
+
+    Parameters
+    ----------
+    before : Graph or None
+        What the client computes in clear before it quantizes.
+    encrypted : Graph or Ensemble
+        What is computed on encrypted integers: a float graph, or a sum of trees.
+    after : Graph
+        What follows in clear on the decrypted scores; without nodes if nothing does.
+    """
+
+    before: Graph | None
+    encrypted: Graph | Ensemble
+    after: Graph
+
+    def __str__(self) -> str:
+        shown = [
+            part if part is None or isinstance(part, Ensemble) else show(part)
+            for part in self
+        ]
+        return "before:\n{}\nencrypted:\n{}\nafter:\n{}".format(*shown)
+
+
+def read(model: ModelProto) -> Graph:
+    """Return the float graph of a model, without what needs no computation at all."""
+    return clean(NumpyModule(model).graph)
+
+
+def divide(graph: Graph) -> Parts:
+    """Divide a float graph by where it is computed.
+
+    Raises
+    ------
+    UnsupportedOperatorError
+        If an operator that would be encrypted has no encrypted form.
+    """
+    # A tree ensemble is a sum of table look-ups.
+    found = recognize(graph)
+    if found is not None:
+        return Parts(None, *found)
+    # What follows the last product runs in clear, after decryption.
+    encrypted, after = cut(graph)
+    # What precedes the first product does, too, before encryption.
+    before, encrypted = split_prologue(encrypted)
+    return Parts(before if before.nodes else None, encrypted, after)
+
+
+def calibrate(parts: Parts, calibration: Calibration, options: Options) -> Calibration:
+    """Return rows and ranges of what is encrypted, from those of the inputs.
+
+    Raises
+    ------
+    GraphError
+        If what is encrypted is not finite on a row.
+    """
+    calibration = calibration.counting()
+    if parts.before is None:
+        return calibration
+    before = NumpyModule(parts.before)
+    inputs, sample_weight, ranges = calibration
+    # What is infinite on the way may be finite again; what stays so is an error.
+    with np.errstate(all="ignore"):
+        tensors = before.intermediates(*inputs)
+    encoded = [value.name for value in parts.before.outputs]
+    check_finite_rows(parts.before, tensors, encoded)
+    if ranges is None:
+        bits = options.bits.op_inputs
+        ranges = [InputRange.of(rows, bits, sample_weight) for rows in inputs]
+    ranges = image(before.outputs, inputs, ranges, sample_weight)
+    return Calibration([tensors[name] for name in encoded], sample_weight, ranges)
+
+
+def quantize(parts: Parts, calibration: Calibration, options: Options) -> QuantizedModule:
+    """Return the integer graph of what is encrypted, between quantizers.
+
+    Parameters
+    ----------
+    parts : Parts
+    calibration : Calibration
+        Of what is encrypted.
+    options : Options
+
+    Raises
+    ------
+    UnsupportedOperatorError
+        If an operator that is to be encrypted has no encrypted form.
+    BitWidthError
+        If a table would read too wide an integer.
+    """
+    after = NumpyModule(parts.after)
+    if isinstance(parts.encrypted, Ensemble):
+        (rows,), sample_weight, _ = calibration
+        graphs = TreeGraphs(parts.encrypted, rows, options.trees, sample_weight)
+        graph, decoder = graphs.default()
+        encoders = [graphs.encoder]
+        return QuantizedModule(graph, encoders, [decoder], after, alternatives=graphs)
+    encrypted = check(parts.encrypted, ENCRYPTED, supported(encrypted=True))
+
+    def rounded(how: Rounding) -> QuantizedModule:
+        return QuantizedModule(
+            *quantize_graph(
+                encrypted,
+                calibration.inputs,
+                options.bits,
+                calibration.ranges,
+                calibration.sample_weight,
+                CALIBRATIONS[options.ranges],
+                how,
+            ),
+            after,
+        )
+
+    # Fewer bits in front of the tables, as few as accuracy allows: circuits are compiled
+    # to compare what they cost.
+    exact = functools.cache(lambda: NumpyModule(encrypted)(*calibration.inputs))
+    module = fewest_bits(
+        rounded,
+        options.rounding,
+        lambda module: deviation(module.scores(*calibration.inputs), exact()),
+        lambda module: Circuit(module.graph, p_error=options.p_error).complexity,
+    )
+    if parts.before is None:
+        return module
+    ends = module.input_quantizers, module.output_quantizers, after
+    return QuantizedModule(module.graph, *ends, prologue=NumpyModule(parts.before))
+
+
+def stages(
+    model: ModelProto, calibration: Calibration, options: Options = Options()
+) -> Iterator[tuple[str, Any]]:
+    """Lower an ONNX model to a circuit, one stage at a time.
 
     Parameters
     ----------
     model : onnx.ModelProto
-    calibration : sequence of ndarray of shape (n_samples, ...)
-        Representative rows of each input.
-    bits : BitWidths
-        See `fhe_estimators.core.quantization.resolve_n_bits`.
-    input_ranges : sequence of InputRange, optional
-        Ranges of the inputs, if known otherwise than from `calibration`.
-    sample_weight : ndarray of shape (n_samples,), optional
-        How much each row counts; one of weight zero is as good as absent.
-    trees : TreeOptions, optional
-        How a tree ensemble, if the model is one, is quantized.
-    calibration_method : {'minmax', 'least_error'}, default='minmax'
-        How the ranges of results of tables are chosen.
-    rounding : RoundingOptions, optional
-        How accumulators are rounded in front of tables.
-    p_error : float, default=2**-64
-        At which costs are compared.
+    calibration : Calibration
+    options : Options, optional
+
+    Yields
+    ------
+    name : {'read', 'divide', 'calibrate', 'quantize', 'compile'}
+    result : Graph, Parts, Calibration, QuantizedModule or Circuit
+        What the stage gives; computed when it is asked for.
+    """
+    graph = read(model)
+    yield _logged("read", graph)
+    parts = divide(graph)
+    yield _logged("divide", parts)
+    calibration = calibrate(parts, calibration, options)
+    yield _logged("calibrate", calibration)
+    module = quantize(parts, calibration, options)
+    yield _logged("quantize", module)
+    yield _logged("compile", module.compile(p_error=options.p_error))
+
+
+def to_quantized_module(
+    model: ModelProto, calibration: Calibration, options: Options = Options()
+) -> QuantizedModule:
+    """Lower an ONNX model to integers: all stages but the last.
+
+    Parameters
+    ----------
+    model : onnx.ModelProto
+    calibration : Calibration
+    options : Options, optional
 
     Returns
     -------
     module : QuantizedModule
+
+    Raises
+    ------
+    GraphError
+        If what is encrypted is not finite on a row.
+    UnsupportedOperatorError
+        If an operator that is to be encrypted has no encrypted form.
+    BitWidthError
+        If a table would read too wide an integer.
     """
-    p_error = check_p_error(p_error, "to_quantized_module")
-    if sample_weight is not None:
-        counts = sample_weight > 0
-        if not counts.all():
-            calibration = [rows[counts] for rows in calibration]
-            sample_weight = sample_weight[counts]
-    # The model as a float graph, without what needs no computation at all.
-    graph = clean(NumpyModule(model).graph)
-    # A tree ensemble is a sum of table look-ups.
-    found = recognize(graph)
-    if found is not None:
-        ensemble, clear = found
-        graphs = TreeGraphs(ensemble, calibration[0], trees, sample_weight)
-        integers, decoder = graphs.default()
-        end = NumpyModule(clear)
-        return QuantizedModule(
-            integers, [graphs.encoder], [decoder], end, alternatives=graphs
-        )
-    # What follows the last product runs in clear, after decryption.
-    encrypted, clear = cut(graph)
-    # What precedes the first product runs in clear, too, before encryption.
-    prologue, encrypted = split_prologue(encrypted)
-    start = NumpyModule(prologue) if prologue.nodes else None
-    given = calibration
-    if start is not None:
-        # What is infinite on the way may be finite again; what stays so is an error.
-        with np.errstate(all="ignore"):
-            tensors = start.intermediates(*calibration)
-        encoded = [value.name for value in start.graph.outputs]
-        check_finite_rows(start.graph, tensors, encoded)
-        if input_ranges is None:
-            input_ranges = [
-                InputRange.of(rows, bits.op_inputs, sample_weight) for rows in calibration
-            ]
-        input_ranges = image(start.outputs, calibration, input_ranges, sample_weight)
-        calibration = [tensors[name] for name in encoded]
-    # Only operators with an encrypted form may be left.
-    check(encrypted, ENCRYPTED, supported(encrypted=True))
-    # Integers, with ranges that hold for any input.
-    end = NumpyModule(clear)
+    *_, (_, module) = islice(stages(model, calibration, options), 4)
+    assert isinstance(module, QuantizedModule)
+    return module
 
-    def quantized(how: Rounding) -> QuantizedModule:
-        parts = quantize(
-            encrypted,
-            calibration,
-            bits,
-            input_ranges,
-            sample_weight,
-            CALIBRATIONS[calibration_method],
-            how,
-        )
-        return QuantizedModule(*parts, end, prologue=start)
 
-    # Fewer bits in front of the tables, as few as accuracy allows.
-    exact = functools.cache(lambda: NumpyModule(encrypted)(*calibration))
-    return fewest_bits(
-        quantized,
-        rounding,
-        lambda module: deviation(module.scores(*given), exact()),
-        lambda module: Circuit(module.graph, p_error=p_error).complexity,
-    )
+def _logged(stage: str, result: Any) -> tuple[str, Any]:
+    logger.debug("%s:\n%s", stage, result)
+    return stage, result

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from fhe_estimators.base import FHE_CONSTRAINTS, FHEMixin, Tags, parent_of
 from fhe_estimators.core.graph import as_tuple
-from fhe_estimators.core.lowering import to_quantized_module
+from fhe_estimators.core.lowering import Calibration, Options, to_quantized_module
 from fhe_estimators.core.quantized_module import ROUNDINGS, RoundingOptions
 
 __all__ = [
@@ -216,12 +216,13 @@ class EncryptedNetMixin(FHEMixin):
         self.onnx_model_ = self._to_onnx()
         self.quantized_module_ = to_quantized_module(
             self.onnx_model_,
-            [X],
-            self._bit_widths(),
-            sample_weight=sample_weight,
-            calibration_method=self._calibration,
-            rounding=self._rounding(),
-            p_error=self.p_error,
+            Calibration([X], sample_weight),
+            Options(
+                self._bit_widths(),
+                ranges=self._calibration,
+                rounding=self._rounding(),
+                p_error=self.p_error,
+            ),
         )
         self._remember()
 

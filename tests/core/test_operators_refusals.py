@@ -7,7 +7,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from fhe_estimators.core.graph import Graph, Node, Value
 from fhe_estimators.core.integers import BitWidths
-from fhe_estimators.core.lowering import to_quantized_module
+from fhe_estimators.core.lowering import Calibration, Options, to_quantized_module
 from fhe_estimators.core.numpy_module import NumpyModule
 from fhe_estimators.core.operators import lookup
 from fhe_estimators.core.quantization import quantize
@@ -44,7 +44,9 @@ def layer(op, inputs, output, name="", **attributes):
 
 def lowered(*nodes, bits=(4, 4), rows=ROWS, constants=None, **options):
     model = model_of(*nodes, constants=constants)
-    return to_quantized_module(model, [rows], BitWidths(*bits), **options)
+    return to_quantized_module(
+        model, Calibration([rows]), Options(BitWidths(*bits), **options)
+    )
 
 
 def test_unsupported_operator():
@@ -302,8 +304,8 @@ def test_constants_that_are_not_finite(bad):
     with pytest.raises(GraphError, match="constant 'w' holds nan or infinity"):
         to_quantized_module(
             model_of(layer("MatMul", ["x", "w"], "y"), constants={"w": weights}),
-            [ROWS],
-            BitWidths(4, 4),
+            Calibration([ROWS]),
+            Options(BitWidths(4, 4)),
         )
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from fhe_estimators.core.frontends.brevitas import export_brevitas
-from fhe_estimators.core.lowering import to_quantized_module
+from fhe_estimators.core.lowering import Calibration, Options, to_quantized_module
 from fhe_estimators.core.numpy_module import NumpyModule
 from fhe_estimators.core.quantization import resolve_n_bits
 from fhe_estimators.core.quantized_module import RoundingOptions
@@ -45,7 +45,9 @@ def scores(net, rows=ROWS):
 def lowered(net):
     model = export_brevitas(net, [ROWS[:1]])
     return to_quantized_module(
-        model, [ROWS], resolve_n_bits(8), rounding=RoundingOptions(None)
+        model,
+        Calibration([ROWS]),
+        Options(resolve_n_bits(8), rounding=RoundingOptions(None)),
     )
 
 

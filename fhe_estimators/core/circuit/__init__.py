@@ -4,5 +4,16 @@ from fhe_estimators.core.circuit._bounds import is_additive
 from fhe_estimators.core.circuit._circuit import Circuit
 from fhe_estimators.core.circuit._cost import Cost, estimated_seconds
 from fhe_estimators.core.circuit._inputs import check_integers
+from fhe_estimators.core.circuit._layers import Layer, LayerReport
+from fhe_estimators.core.circuit._recombination import Recombination
 
-__all__ = ["Circuit", "Cost", "check_integers", "estimated_seconds", "is_additive"]
+__all__ = [
+    "Circuit",
+    "Cost",
+    "Layer",
+    "LayerReport",
+    "Recombination",
+    "check_integers",
+    "estimated_seconds",
+    "is_additive",
+]

@@ -21,7 +21,9 @@ from fhe_estimators.core.circuit._bounds import extremes, is_additive
 from fhe_estimators.core.circuit._ciphertexts import counted, told_of_foreign
 from fhe_estimators.core.circuit._cost import Cost
 from fhe_estimators.core.circuit._inputs import check_integers
+from fhe_estimators.core.circuit._layers import LayerReport
 from fhe_estimators.core.circuit._packing import Packing, candidates
+from fhe_estimators.core.circuit._recombination import Recombination
 from fhe_estimators.core.engine import (
     ConcreteEngine,
     ConcreteProgram,
@@ -85,11 +87,14 @@ class Circuit:
         Passed to the engine.
     engine : object, optional
         What compiles; `ConcreteEngine` by default. Tests use `ClearEngine`.
+    recombination : Recombination, optional
+        What the client makes of the decrypted results of a graph with one output; they are
+        the outputs by default.
 
     Attributes
     ----------
-    graph : Graph
-    p_error : float
+    graph, p_error, recombination
+        As given.
 
     Notes
     -----
@@ -104,7 +109,9 @@ class Circuit:
         p_error: float = 2**-64,
         configuration: Any = None,
         engine: Any = None,
+        recombination: Recombination | None = None,
     ) -> None:
+        self.recombination = recombination
         self.graph = check(graph, INTEGER, supported(integer=True))
         self.p_error = check_p_error(p_error, type(self).__name__)
         self._engine = engine or ConcreteEngine(configuration)
@@ -145,6 +152,11 @@ class Circuit:
     def ciphertext_bytes(self, ciphertexts: Any) -> int:
         """Return the bytes that encrypted inputs or results take on the wire."""
         return self._programs[self._single].ciphertext_bytes(ciphertexts)
+
+    @property
+    def layers(self) -> LayerReport:
+        """What is computed encrypted, node by node, with its bits; prints as a table."""
+        return LayerReport.of(self.graph)
 
     def __str__(self) -> str:
         return show(self.graph)
@@ -191,7 +203,7 @@ class Circuit:
         """
         with told_of_foreign("run"):
             results = counted(ciphertexts, len(self.graph.outputs), "run")
-            return self._programs[self._single].decrypt(results)
+            return self._outputs(self._programs[self._single].decrypt(results))
 
     def encrypt_run_decrypt(
         self, *inputs: np.ndarray, progress: bool = False
@@ -214,7 +226,7 @@ class Circuit:
         program = self._program(plan)
         program.keygen()
         steps = program.encrypt, program.run, program.decrypt
-        return _only(interruptible(self._map, plan, arrays, steps, progress))
+        return _only(self._outputs(interruptible(self._map, plan, arrays, steps, progress)))
 
     def simulate(
         self, *inputs: np.ndarray, progress: bool = False
@@ -224,7 +236,7 @@ class Circuit:
         plan = self._plan(len(arrays[0]))
         program = self._simulator(plan)
         steps = program.simulate, _same, _same
-        return _only(self._map(plan, arrays, steps, progress))
+        return _only(self._outputs(self._map(plan, arrays, steps, progress)))
 
     def _map(
         self,
@@ -276,6 +288,12 @@ class Circuit:
                 for value in self.graph.outputs
             )
         return tuple(np.concatenate(parts) for parts in zip(*outputs, strict=True))
+
+    def _outputs(self, results: Integers) -> Integers:
+        """Return what the client makes of decrypted results."""
+        if self.recombination is None:
+            return results
+        return tuple(map(self.recombination, results))
 
     def _checked(self, inputs: Sequence[np.ndarray], rows: int | None = None) -> Integers:
         """Return the inputs as integers, or say what is wrong with them."""

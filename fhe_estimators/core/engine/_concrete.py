@@ -12,13 +12,9 @@ import atexit
 import importlib
 import inspect
 import logging
-import os
 import re
-import shutil
 import tempfile
 import warnings
-import weakref
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -28,6 +24,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from fhe_estimators.core.engine._folders import remove_with
 from fhe_estimators.core.engine._forks import check_not_forked
 from fhe_estimators.core.engine._memory import kept_memory
 from fhe_estimators.core.engine._program import Facts, Integers
@@ -81,7 +78,6 @@ def _concrete() -> Any:
         warnings.simplefilter("ignore")
         from concrete import compiler, fhe
     atexit.unregister(compiler._terminate_df_parallelization)
-    weakref.finalize(_left_behind, _remove_folders)  # the first one is called last, at exit
     return fhe
 
 
@@ -264,20 +260,6 @@ def _facts(compiled: Any) -> Facts:
     )
 
 
-#: Folders that the engine left behind, and the processes that they belong to. Python calls
-#: a finalizer at any moment, and drops what is raised in it, a KeyboardInterrupt too:
-#: finalizers do no more than append here.
-_left_behind: deque[tuple[str, int]] = deque()
-
-
-def _remove_folders() -> None:
-    """Remove the folders of programs that are gone; a forked child leaves its parent's."""
-    while _left_behind:
-        folder, owner = _left_behind.popleft()
-        if owner == os.getpid():
-            shutil.rmtree(folder, ignore_errors=True)
-
-
 class ConcreteProgram:
     """A program of `ConcreteEngine`, with the client's keys once they are generated.
 
@@ -301,9 +283,8 @@ class ConcreteProgram:
         #: Those that no call is using: each serves one at a time.
         self._evaluators: list[Any] = []
         self._lock = Lock()
-        _remove_folders()
-        folder = server._library.get_output_dir_path()
-        weakref.finalize(self, _left_behind.append, (folder, os.getpid()))
+        # The engine leaves its temporary folder behind.
+        remove_with(self, server._library.get_output_dir_path())
 
     @property
     def can_simulate(self) -> bool:

@@ -113,7 +113,7 @@ class IntegerBuilder:
         compute: Callable[..., np.ndarray],
         readers: Mapping[str, int] | None = None,
         range_of: RangeOf | None = None,
-        rounding: Rounding = Rounding(),  # noqa: B008  (it is frozen)
+        rounding: Rounding = Rounding(),
         summed_with: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self.bits = bits

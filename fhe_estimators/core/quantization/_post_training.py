@@ -37,7 +37,7 @@ def quantize(
     input_ranges: Sequence[InputRange] | None = None,
     sample_weight: np.ndarray | None = None,
     range_of: RangeOf | None = None,
-    rounding: Rounding = Rounding(),  # noqa: B008  (it is frozen)
+    rounding: Rounding = Rounding(),
 ) -> tuple[Graph, tuple[UniformQuantizer, ...], tuple[UniformQuantizer, ...]]:
     """Quantize a float graph.
 

@@ -1,6 +1,5 @@
 """QuantizedModule: the integer graph of a model between quantizers, and its circuit."""
 
-from fhe_estimators.core.quantized_module.layers import Layer, LayerReport
 from fhe_estimators.core.quantized_module.module import QuantizedModule
 from fhe_estimators.core.quantized_module.rounding import (
     ROUNDINGS,
@@ -11,8 +10,6 @@ from fhe_estimators.core.quantized_module.rounding import (
 
 __all__ = [
     "ROUNDINGS",
-    "Layer",
-    "LayerReport",
     "QuantizedModule",
     "RoundingOptions",
     "deviation",

@@ -12,13 +12,12 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from fhe_estimators._config import check_fhe_mode
-from fhe_estimators.core.circuit import Circuit, check_integers
+from fhe_estimators.core.circuit import Circuit, LayerReport, check_integers
 from fhe_estimators.core.engine import Integers, run_clear
 from fhe_estimators.core.graph import INTEGER, Graph, Value, as_tuple, check, show
 from fhe_estimators.core.numpy_module import NumpyModule
 from fhe_estimators.core.operators import supported
 from fhe_estimators.core.quantization._uniform import UniformQuantizer
-from fhe_estimators.core.quantized_module.layers import LayerReport
 from fhe_estimators.core.quantized_module.rows import check_rows
 from fhe_estimators.core.trees.by_columns import ColumnProgram
 from fhe_estimators.core.trees.encoders import BinEncoder
@@ -66,7 +65,8 @@ class QuantizedModule:
     prologue : NumpyModule, optional
         What the client computes in clear before it quantizes; nothing by default.
     alternatives : TreeGraphs, optional
-        Gives `graph` and others that compute the same; the cheapest one is compiled.
+        Gives `graph` and others whose recombined results are the same; the cheapest one is
+        compiled.
 
     Attributes
     ----------
@@ -86,14 +86,14 @@ class QuantizedModule:
     ) -> None:
         self.graph = check(graph, INTEGER, supported(integer=True))
         self.input_quantizers = tuple(input_quantizers)
-        self.output_quantizers: tuple[Dequantizer, ...] = tuple(output_quantizers)
+        self.output_quantizers = tuple(output_quantizers)
         self.clear_module = clear_module
         self.prologue = prologue
         self.alternatives = alternatives
         # Integers of up to 52 bits are exact as floats, and BLAS is fast.
         self._exact_as_floats = max(self.bit_widths().values()) <= 52
         self._circuit: Circuit | None = None
-        self._columns: ColumnProgram | None = None
+        self._by_columns: ColumnProgram | None = None
         self._has_warned = False
         self._lock = RLock()
 
@@ -110,7 +110,9 @@ class QuantizedModule:
         Returns
         -------
         q_inputs : ndarray of int64 of shape (n_samples, ...), or a tuple of them
-            Each in ``[-2**(n_bits-1), 2**(n_bits-1) - 1]``, C-contiguous.
+            Each in ``[-2**(n_bits-1), 2**(n_bits-1) - 1]``, C-contiguous. Of trees: the
+            comparisons of each feature with its edges, 0 or 1, or the numbers of the bins,
+            see `ThermometerEncoder` and `BinEncoder`.
         """
         arrays = self._quantized(self._prepare(inputs))
         return arrays[0] if len(arrays) == 1 else arrays
@@ -269,7 +271,7 @@ class QuantizedModule:
             q_outputs = self.quantized_forward(*self._quantized(prepared), fhe=fhe)
             return self.dequantize_output(*as_tuple(q_outputs))
         if self.alternatives is not None:
-            return self.dequantize_output(self._by_columns(prepared[0]))
+            return self.dequantize_output(self._sum_of_tables()(prepared[0]))
         n_rows = len(prepared[0])
         # Some rows at a time, so that the steps in between stay in the cache.
         step = max(1, _BLOCK * n_rows // max(1, sum(map(np.size, prepared))))
@@ -282,14 +284,13 @@ class QuantizedModule:
         outputs = tuple(np.concatenate(parts) for parts in zip(*blocks, strict=True))
         return outputs[0] if len(outputs) == 1 else outputs
 
-    def _by_columns(self, X: np.ndarray) -> np.ndarray:
-        """Return the results of a sum of tables."""
-        columns = self._columns
-        if columns is None or columns.graph is not self.graph:
+    def _sum_of_tables(self) -> ColumnProgram:
+        """Return what computes the outputs of trees in clear, fast."""
+        if self._by_columns is None:
             encoder = self.input_quantizers[0]
             assert isinstance(encoder, BinEncoder)
-            columns = self._columns = ColumnProgram(self.graph, encoder)
-        return columns(X)
+            self._by_columns = ColumnProgram(self.graph, encoder)
+        return self._by_columns
 
     def _clear_scores(self, *prepared: np.ndarray) -> np.ndarray | Integers:
         dtype = np.float64 if self._exact_as_floats else np.int64
@@ -325,7 +326,9 @@ class QuantizedModule:
     def compile(
         self, *, p_error: float = 2**-64, configuration: Any = None, engine: Any = None
     ) -> Circuit:
-        """Compile the integer graph and return its circuit.
+        """Compile the integer graph, or an alternative to it, and return the circuit.
+
+        The module stays what it is, and the circuit gives its results, for any input.
 
         Parameters
         ----------
@@ -351,8 +354,9 @@ class QuantizedModule:
             if self.alternatives is None:
                 self._circuit = build(self.graph)
             else:
-                self._circuit, decoder = self.alternatives.cheapest(build)
-                self.graph, self.output_quantizers = self._circuit.graph, (decoder,)
+                self._circuit = self.alternatives.cheapest(
+                    lambda graph, recombination: build(graph, recombination=recombination)
+                )
             return self._circuit
 
     @property
@@ -387,7 +391,10 @@ class QuantizedModule:
 
     @property
     def layers(self) -> LayerReport:
-        """What is computed encrypted, node by node, with its bits; prints as a table."""
+        """What `graph` computes, node by node, with its bits; prints as a table.
+
+        The circuit has `layers` of its own: of trees, those of the cheapest alternative.
+        """
         return LayerReport.of(self.graph)
 
     def __str__(self) -> str:
@@ -398,7 +405,7 @@ class QuantizedModule:
         return f"QuantizedModule({len(self.graph.nodes)} integer nodes, {state})"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_lock": None, "_columns": None}
+        return {**self.__dict__, "_lock": None, "_by_columns": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

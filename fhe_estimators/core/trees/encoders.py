@@ -151,31 +151,6 @@ def _turned(values: np.ndarray, features: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False)
-class Columns:
-    """Integer sums from columns, which hold parts of them: ``results @ scales + offset``.
-
-    Parameters
-    ----------
-    scales : ndarray of int64 of shape (n_columns, n_outputs)
-        How often each column counts in each sum.
-    offset : ndarray of int64 of shape (n_outputs,)
-        What the columns lack.
-    """
-
-    scales: np.ndarray
-    offset: np.ndarray
-
-    @classmethod
-    def whole(cls, n_outputs: int) -> Columns:
-        """Return what reads one column for each sum that lacks nothing."""
-        return cls(np.eye(n_outputs, dtype=np.int64), np.zeros(n_outputs, np.int64))
-
-    def added(self, q: ArrayLike) -> np.ndarray:
-        """Return the sums of results of shape (n_samples, n_columns)."""
-        sums: np.ndarray = np.asarray(q) @ self.scales + self.offset
-        return sums
-
-
 class SumDecoder:
     """Real scores from sums of trees.
 
@@ -187,26 +162,20 @@ class SumDecoder:
         The score of a sum of zero.
     total : float or None
         If given, one more output follows: `total` less the sum of the others.
-    columns : Columns
-        What the results of the circuit have to do with the sums.
     highest : ndarray of shape (n_outputs,)
         The largest sums; the least are zero.
     rounding_errors : ndarray of float64 of shape (n_outputs,)
         What rounding the leaves changes in a sum at most, over all rows that there can be.
+    offset : ndarray of int64 of shape (n_outputs,), or int, default=0
+        What integers lack that are decoded.
     """
 
-    def __init__(
-        self,
-        scale: np.ndarray,
-        base: np.ndarray,
-        total: float | None,
-        columns: Columns,
-        *,
-        highest: np.ndarray,
-        rounding_errors: np.ndarray,
-    ) -> None:
-        self.scale, self.base, self.total, self.columns = scale, base, total, columns
-        self._highest, self._rounding_errors = highest, rounding_errors
+    scale: np.ndarray
+    base: np.ndarray
+    total: float | None
+    highest: np.ndarray
+    rounding_errors: np.ndarray
+    offset: np.ndarray | int = 0
 
     @property
     def rounding_error_bound(self) -> np.ndarray:
@@ -215,26 +184,15 @@ class SumDecoder:
         It is the sum over trees of the largest rounding error of a leaf. The thresholds of
         a model, and its scores as floats, have nothing to do with it.
         """
-        errors = self._rounding_errors
+        errors = self.rounding_errors
         return errors if self.total is None else np.append(errors, errors.sum())
-
-    def reading(self, columns: Columns) -> SumDecoder:
-        """Return the decoder of the same sums, divided among other columns."""
-        return SumDecoder(
-            self.scale,
-            self.base,
-            self.total,
-            columns,
-            highest=self._highest,
-            rounding_errors=self._rounding_errors,
-        )
 
     def dequant(self, q: ArrayLike) -> np.ndarray:
         """Return real scores.
 
         Parameters
         ----------
-        q : array-like of int of shape (n_samples, n_columns)
+        q : array-like of int of shape (n_samples, n_outputs)
             Sums that trees cannot have, decrypted wrongly, count as the nearest ones that
             they can.
 
@@ -242,7 +200,7 @@ class SumDecoder:
         -------
         scores : ndarray of float64 of shape (n_samples, n_outputs)
         """
-        sums = np.clip(self.columns.added(q).astype(np.float64), 0, self._highest)
+        sums = np.clip(np.asarray(q) + self.offset, 0, self.highest).astype(np.float64)
         scores: np.ndarray = self.scale * sums + self.base
         if self.total is None:
             return scores
@@ -254,6 +212,7 @@ class SumDecoder:
         return f"SumDecoder(scale=[{scales}], n_outputs={len(self.base)})"
 
 
+@dataclass(frozen=True, eq=False)
 class LeafDecoder:
     """The sum of the values of the leaves of trees, from the numbers of these values.
 
@@ -261,13 +220,12 @@ class LeafDecoder:
     ----------
     values : sequence of ndarray of float64 of shape (n_values, n_outputs)
         Of each tree.
-    columns : Columns
-        What the results of the circuit have to do with the numbers, one for each tree.
+    offset : ndarray of int64 of shape (n_trees,), or int, default=0
+        What integers lack that are decoded.
     """
 
-    def __init__(self, values: Sequence[np.ndarray], columns: Columns) -> None:
-        self.values, self.columns = values, columns
-        self._last = np.array([len(found) - 1 for found in values])
+    values: Sequence[np.ndarray]
+    offset: np.ndarray | int = 0
 
     @property
     def _has_ties(self) -> bool:
@@ -283,16 +241,12 @@ class LeafDecoder:
         largest: np.ndarray = np.sum([np.abs(v).max(axis=0) for v in self.values], axis=0)
         return largest * 10.0 ** (1 - _DIGITS) if self._has_ties else np.zeros_like(largest)
 
-    def reading(self, columns: Columns) -> LeafDecoder:
-        """Return the decoder of the same numbers, divided among other columns."""
-        return LeafDecoder(self.values, columns)
-
     def dequant(self, q: ArrayLike) -> np.ndarray:
         """Return sums of values of leaves.
 
         Parameters
         ----------
-        q : array-like of int of shape (n_samples, n_columns)
+        q : array-like of int of shape (n_samples, n_trees)
             Numbers that no leaf has, decrypted wrongly, count as the nearest ones.
 
         Returns
@@ -301,7 +255,8 @@ class LeafDecoder:
             The very values of a single tree, the sums in the order of the trees of one
             output, and those of several outputs to 12 digits.
         """
-        numbers = np.clip(self.columns.added(q), 0, self._last).astype(np.int64)
+        last = [len(found) - 1 for found in self.values]
+        numbers = np.clip(np.asarray(q) + self.offset, 0, last).astype(np.int64)
         found = [
             values[number] for values, number in zip(self.values, numbers.T, strict=True)
         ]

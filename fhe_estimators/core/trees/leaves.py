@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fhe_estimators.core.trees.binning import Grid
-from fhe_estimators.core.trees.encoders import Columns, LeafDecoder, SumDecoder
+from fhe_estimators.core.trees.encoders import LeafDecoder, SumDecoder
 from fhe_estimators.core.trees.recognize import Ensemble
 from fhe_estimators.core.trees.tree import (
     Leaf,
@@ -38,10 +38,7 @@ _MOST = 8
 
 
 class IntegerTrees(NamedTuple):
-    """Simplified trees with integer leaves, and how to read their sum.
-
-    The decoder is for sums that lack nothing.
-    """
+    """Simplified trees with integer leaves, and the decoder of their sum."""
 
     trees: list[Tree]
     decoder: SumDecoder | LeafDecoder
@@ -122,7 +119,7 @@ def numbered_leaves(trees: list[Tree]) -> IntegerTrees:
         rows[:, output] = numbers.ravel()
         values.append(different)
         numbered.append(simplified(_with_leaves(tree, rows)))
-    return IntegerTrees(numbered, LeafDecoder(values, Columns.whole(len(trees))))
+    return IntegerTrees(numbered, LeafDecoder(values))
 
 
 def rounded_leaves(
@@ -195,7 +192,6 @@ def rounded_leaves(
         unit,
         base,
         total,
-        Columns.whole(n_outputs),
         highest=np.sum([number.max(axis=0) for number in numbers], axis=0),
         rounding_errors=np.sum(errors, axis=0),
     )

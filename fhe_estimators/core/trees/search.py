@@ -5,19 +5,17 @@ from __future__ import annotations
 import warnings
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 import numpy as np
 
-from fhe_estimators.core.circuit import Cost, estimated_seconds
+from fhe_estimators.core.circuit import Cost, Recombination, estimated_seconds
 from fhe_estimators.core.graph import Graph
 from fhe_estimators.core.trees.binning import Grid
-from fhe_estimators.core.trees.columns import Column
 from fhe_estimators.core.trees.comparisons import Bits
 from fhe_estimators.core.trees.encoders import (
     BinEncoder,
-    Columns,
     LeafDecoder,
     SumDecoder,
     ThermometerEncoder,
@@ -30,7 +28,7 @@ from fhe_estimators.core.trees.leaves import (
     rows_of_leaves,
 )
 from fhe_estimators.core.trees.recognize import Ensemble
-from fhe_estimators.core.trees.table_sum import TableSum
+from fhe_estimators.core.trees.table_sum import Lowered, TableSum
 from fhe_estimators.core.trees.tree import Tree, leaves, splits
 from fhe_estimators.exceptions import CompilationError, CostWarning
 
@@ -107,6 +105,7 @@ class _HasCost(Protocol):
 
 
 _Built = TypeVar("_Built", bound=_HasCost)
+_Build = Callable[[Graph, Recombination], _Built]
 
 
 class TreeGraphs:
@@ -169,10 +168,15 @@ class TreeGraphs:
 
     def default(self) -> tuple[Graph, Decoder]:
         """Return a graph for clear integers, found at once, not the cheapest one."""
-        sums = TableSum.unmerged(self.trees, self._bits, _STATES_IN_CLEAR)
-        return self._graph(sums, self._encodings[0])
+        graph, offset, _ = self._default()
+        return graph, replace(self._decoder, offset=offset)
 
-    def cheapest(self, build: Callable[[Graph], _Built]) -> tuple[_Built, Decoder]:
+    def _default(self) -> Lowered:
+        sums = TableSum.unmerged(self.trees, self._bits, _STATES_IN_CLEAR)
+        columns = sorted(sums.columns(), key=lambda column: column.output)
+        return sums.lowered(columns, self._encodings[0])
+
+    def cheapest(self, build: _Build[_Built]) -> _Built:
         """Build the graph that is cheapest for server and client.
 
         Sizes of tables are tried from the one of the lowest estimate on, as long as the
@@ -183,11 +187,13 @@ class TreeGraphs:
         Parameters
         ----------
         build : callable
-            Compiles a graph; the result has a `cost`.
+            Compiles a graph, whose recombined results are those of `default`; what it
+            returns has a `cost`.
 
         Returns
         -------
-        built, decoder
+        built : object
+            What `build` has returned.
 
         Raises
         ------
@@ -211,27 +217,21 @@ class TreeGraphs:
                 break
         ranked = sorted(estimates, key=lambda bits: estimates[bits])
         self._check_cost(sums[ranked[0]])
-        priced: list[tuple[float, _Built, Decoder]] = []
+        offset = self._default().offset
+        priced: list[tuple[float, _Built]] = []
         failure = None
         for bits in ranked:
-            if priced and estimates[bits] >= min(price for price, *_ in priced):
+            if priced and estimates[bits] >= min(price for price, _ in priced):
                 break
             for encoding in self._encodings:
                 try:
-                    priced += self._with_columns(sums[bits], encoding, build)
+                    priced += _priced(sums[bits], encoding, offset, build)
                 except CompilationError as error:
                     failure = error
         if not priced:
             assert failure is not None
             raise failure
-        _, built, decoder = min(priced, key=lambda entry: entry[0])
-        return built, decoder
-
-    def _graph(
-        self, sums: TableSum, encoding: str, columns: Sequence[Column] | None = None
-    ) -> tuple[Graph, Decoder]:
-        graph, offset, scales = sums.lowered(columns, encoding)
-        return graph, self._decoder.reading(Columns(scales, offset))
+        return min(priced, key=lambda entry: entry[0])[1]
 
     def _check_cost(self, sums: TableSum) -> None:
         seconds = estimated_seconds(_work(sums))
@@ -247,38 +247,45 @@ class TreeGraphs:
             raise CompilationError(message)
         warnings.warn(message, CostWarning, stacklevel=2)
 
-    def _with_columns(
-        self, sums: TableSum, encoding: str, build: Callable[[Graph], _Built]
-    ) -> list[tuple[float, _Built, Decoder]]:
-        """Return the price of what is built with several numbers of columns, and it."""
-        found: dict[int, tuple[float, _Built, Decoder]] = {}
-        prices: dict[int, float] = {}
-        failures: list[CompilationError] = []
 
-        def price(room: float) -> float:
-            """Return what parameters cost if columns take so much room."""
-            columns = sums.columns(room)
-            number = len(columns)
-            if number not in prices:
-                graph, decoder = self._graph(sums, encoding, columns)
-                try:
-                    built = build(graph)
-                except CompilationError as failure:
-                    failures.append(failure)
-                    prices[number] = np.inf
-                else:
-                    cost = built.cost
-                    prices[number] = cost.complexity + _PER_KEY_BYTE * cost.key_bytes
-                    found[number] = prices[number] + _PER_COLUMN * number, built, decoder
-            return prices[number]
+def _priced(
+    sums: TableSum, encoding: str, offset: np.ndarray, build: _Build[_Built]
+) -> list[tuple[float, _Built]]:
+    """Return circuits with several numbers of columns, and the price of each.
 
-        # Functions of one feature are linear: one column of all is cheapest.
-        if sums.n_tables or price(_ROOMS[-1]) == np.inf:
-            good = price(_ROOMS[0]) * _AS_GOOD
-            if good == np.inf:
-                raise failures[-1]
-            bisect_left(_ROOMS, True, key=lambda room: price(room) > good)
-        return list(found.values())
+    Parameters
+    ----------
+    offset : ndarray of int64 of shape (n_outputs,)
+        What the outputs lack.
+    """
+    found: dict[int, tuple[float, _Built]] = {}
+    prices: dict[int, float] = {}
+    failures: list[CompilationError] = []
+
+    def price(room: float) -> float:
+        """Return what parameters cost if columns take so much room."""
+        columns = sums.columns(room)
+        number = len(columns)
+        if number not in prices:
+            graph, lacking, scales = sums.lowered(columns, encoding)
+            try:
+                built = build(graph, Recombination(scales, lacking - offset))
+            except CompilationError as failure:
+                failures.append(failure)
+                prices[number] = np.inf
+            else:
+                cost = built.cost
+                prices[number] = cost.complexity + _PER_KEY_BYTE * cost.key_bytes
+                found[number] = prices[number] + _PER_COLUMN * number, built
+        return prices[number]
+
+    # Functions of one feature are linear: one column of all is cheapest.
+    if sums.n_tables or price(_ROOMS[-1]) == np.inf:
+        good = price(_ROOMS[0]) * _AS_GOOD
+        if good == np.inf:
+            raise failures[-1]
+        bisect_left(_ROOMS, True, key=lambda room: price(room) > good)
+    return list(found.values())
 
 
 def _estimate(sums: TableSum) -> float:

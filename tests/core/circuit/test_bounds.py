@@ -13,7 +13,7 @@ from fhe_estimators.core.engine import ClearEngine, run_clear
 from fhe_estimators.core.frontends.torch import export_linear
 from fhe_estimators.core.graph import Graph, Node, Value
 from fhe_estimators.core.integers import BitWidths
-from fhe_estimators.core.lowering import to_quantized_module
+from fhe_estimators.core.lowering import Calibration, Options, to_quantized_module
 
 finite = st.floats(allow_nan=False, allow_infinity=False, width=64)
 
@@ -27,7 +27,9 @@ def models(draw):
     intercept = draw(arrays(np.float64, (n_outputs,), elements=unit))
     rows = draw(arrays(np.float64, (draw(st.integers(1, 8)), n_features), elements=unit))
     bits = BitWidths(draw(st.integers(1, 16)), draw(st.integers(1, 16)))
-    return to_quantized_module(export_linear(coef, intercept, "identity"), [rows], bits)
+    return to_quantized_module(
+        export_linear(coef, intercept, "identity"), Calibration([rows]), Options(bits)
+    )
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -9,7 +9,7 @@ from torch import nn
 
 from fhe_estimators.core.frontends.torch import export_torch
 from fhe_estimators.core.integers import BitWidths
-from fhe_estimators.core.lowering import to_quantized_module
+from fhe_estimators.core.lowering import Calibration, Options, to_quantized_module
 from fhe_estimators.core.quantized_module import RoundingOptions, deviation
 from fhe_estimators.linear_model import LinearRegression
 
@@ -20,7 +20,9 @@ IMAGES = np.random.default_rng(0).normal(size=(100, 2, 4, 4)).astype(np.float32)
 def quantized(net, rows, bits=6):
     model = export_torch(net, [rows[:2]])
     return to_quantized_module(
-        model, [rows], BitWidths(bits, bits), rounding=RoundingOptions(None)
+        model,
+        Calibration([rows]),
+        Options(BitWidths(bits, bits), rounding=RoundingOptions(None)),
     )
 
 

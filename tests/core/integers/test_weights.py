@@ -7,7 +7,7 @@ from torch import nn
 
 from fhe_estimators.core.frontends.torch import export_torch
 from fhe_estimators.core.integers import BitWidths
-from fhe_estimators.core.lowering import to_quantized_module
+from fhe_estimators.core.lowering import Calibration, Options, to_quantized_module
 from fhe_estimators.core.quantized_module import RoundingOptions, deviation
 
 NETS = {
@@ -40,7 +40,9 @@ def test_layers_without_a_table_between_them_have_weights_at_any_bits(kind):
     errors = [
         deviation(
             to_quantized_module(
-                model, [X], BitWidths(b, b), rounding=RoundingOptions(None)
+                model,
+                Calibration([X]),
+                Options(BitWidths(b, b), rounding=RoundingOptions(None)),
             )(X),
             meant,
         )
@@ -60,8 +62,7 @@ def test_a_product_that_was_computed_before_is_no_obstacle():
     for bits in (10, 14):
         module = to_quantized_module(
             export_torch(net, [X[:2]]),
-            [X],
-            BitWidths(bits, bits),
-            rounding=RoundingOptions(None),
+            Calibration([X]),
+            Options(BitWidths(bits, bits), rounding=RoundingOptions(None)),
         )
         assert deviation(module(X), meant) < 0.01

@@ -38,7 +38,7 @@ def quantized(graph, rows, n_bits, weight_bits=None):
     return QuantizedModule(*module, NumpyModule(clear))
 
 
-def whole(graph, rows, n_bits, weight_bits=None, rounding=Rounding()):  # noqa: B008
+def whole(graph, rows, n_bits, weight_bits=None, rounding=Rounding()):
     """Return all of a graph as a quantized module: nothing stays with the client."""
     bit_widths = BitWidths(n_bits, weight_bits or n_bits)
     integers = quantize(graph, [rows], bit_widths, rounding=rounding)

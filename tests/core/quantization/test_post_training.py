@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from fhe_estimators.core.engine import ClearEngine
 from fhe_estimators.core.frontends.torch import export_torch
 from fhe_estimators.core.integers import BitWidths
-from fhe_estimators.core.lowering import to_quantized_module
+from fhe_estimators.core.lowering import Calibration, Options, to_quantized_module
 from fhe_estimators.core.numpy_module import NumpyModule
 from fhe_estimators.core.quantization import InputRange, quantize
 from fhe_estimators.core.quantized_module import RoundingOptions
@@ -39,7 +39,9 @@ def scores_of(net, rows=ROWS):
 def lowered(net, input_bits, weight_bits, rows=ROWS):
     model = export_torch(net, [rows[:2]])
     return to_quantized_module(
-        model, [rows], BitWidths(input_bits, weight_bits), rounding=RoundingOptions(None)
+        model,
+        Calibration([rows]),
+        Options(BitWidths(input_bits, weight_bits), rounding=RoundingOptions(None)),
     )
 
 
@@ -170,7 +172,9 @@ def valley():
     rows = np.linspace(-10, 10, 41, dtype=np.float32)[:, np.newaxis]
     model = export_torch(torch.nn.Sequential(hidden, torch.nn.ReLU(), output), [rows])
     ends = InputRange(np.array([-10.0]), np.array([10.0]))
-    module = to_quantized_module(model, [rows], BitWidths(4, 2), [ends])
+    module = to_quantized_module(
+        model, Calibration([rows], ranges=[ends]), Options(BitWidths(4, 2))
+    )
     assert module.quantized_forward(np.array([[-8], [7]])).min() == 0
     module.compile()
     return module, np.arange(-8, 8)[:, np.newaxis]
@@ -206,7 +210,7 @@ def test_model_converted_by_hummingbird(breast_cancer):
     np.testing.assert_array_equal(classes, model.predict(X))
     np.testing.assert_allclose(probabilities, model.predict_proba(X), atol=1e-5)
 
-    module = to_quantized_module(exported, [X], BitWidths(8, 8))
+    module = to_quantized_module(exported, Calibration([X]), Options(BitWidths(8, 8)))
     assert [node.op for node in module.graph] == ["MatMul"]
     expected = model.decision_function(X)[:, np.newaxis]
     scores = module.scores(X)

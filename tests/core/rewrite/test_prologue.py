@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from fhe_estimators.core.frontends.torch import export_torch
 from fhe_estimators.core.graph import FLOAT, Graph, Node, Value, check
 from fhe_estimators.core.integers import BitWidths
-from fhe_estimators.core.lowering import to_quantized_module
+from fhe_estimators.core.lowering import Calibration, Options, to_quantized_module
 from fhe_estimators.core.numpy_module import NumpyModule
 from fhe_estimators.core.operators import supported
 from fhe_estimators.core.quantization import InputRange, quantize
@@ -176,7 +176,7 @@ class Squares(torch.nn.Module):
 @pytest.fixture(scope="module")
 def module():
     model = export_torch(Squares(), [ROWS[:2]])
-    return to_quantized_module(model, [ROWS], BitWidths(8, 8))
+    return to_quantized_module(model, Calibration([ROWS]), Options(BitWidths(8, 8)))
 
 
 def test_client_computes_before_it_encrypts(module):
@@ -215,7 +215,7 @@ def test_ranges_are_those_of_the_raw_inputs():
     ends = InputRange(np.full(3, -10.0), np.full(3, 4.0))
     model = export_torch(Squares(), [ROWS[:2]])
     (quantizer,) = to_quantized_module(
-        model, [ROWS], BitWidths(16, 8), [ends]
+        model, Calibration([ROWS], ranges=[ends]), Options(BitWidths(16, 8))
     ).input_quantizers
     low, high = quantizer.dequant([[quantizer.low]]), quantizer.dequant([[quantizer.high]])
     np.testing.assert_allclose(low[0, :6], [-10] * 3 + [0] * 3, atol=0.01)

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from fhe_estimators.core.frontends.onnx import OPSETS, read_onnx, with_sizes
 from fhe_estimators.core.integers import BitWidths
-from fhe_estimators.core.lowering import to_quantized_module
+from fhe_estimators.core.lowering import Calibration, Options, to_quantized_module
 from fhe_estimators.core.numpy_module import NumpyModule
 from fhe_estimators.core.quantized_module import RoundingOptions
 from fhe_estimators.core.rewrite import clean
@@ -117,7 +117,9 @@ def check_any_number_of_rows(net, model, rows):
         np.testing.assert_allclose(module(rows[:n_rows]), expected[:n_rows], atol=1e-5)
     options = RoundingOptions(None)
     lowered = to_quantized_module(
-        with_sizes(model, [rows.shape]), [rows], BitWidths(7, 7), rounding=options
+        with_sizes(model, [rows.shape]),
+        Calibration([rows]),
+        Options(BitWidths(7, 7), rounding=options),
     )
     found = lowered(rows)
     assert np.sqrt(np.mean((found - expected) ** 2)) < 0.1 * np.std(expected)
@@ -159,7 +161,7 @@ def test_model_for_one_row(function, message):
     net = nn.Sequential(Lambda(function), nn.Linear(32, 3))
     model = exported(net, IMAGES[:1], 17)
     with pytest.raises(GraphError, match=f"exported with 1 row, .*{message}") as error:
-        to_quantized_module(model, [IMAGES], BitWidths(4, 4))
+        to_quantized_module(model, Calibration([IMAGES]), Options(BitWidths(4, 4)))
     assert "dynamic_axes={'input': {0: 'n_samples'}}" in str(error.value)
 
 
@@ -177,7 +179,7 @@ def test_batch_that_is_mixed():
     net = nn.Sequential(Lambda(lambda x: x + torch.arange(5.0)[:, None]), nn.Linear(6, 2))
     model = exported(net, ROWS[:5, 0], 17)
     with pytest.raises(GraphError, match="exported with 5 rows, and it cannot"):
-        to_quantized_module(model, [ROWS[:, 0]], BitWidths(4, 4))
+        to_quantized_module(model, Calibration([ROWS[:, 0]]), Options(BitWidths(4, 4)))
 
 
 def test_rows_that_are_left_out():
@@ -187,7 +189,7 @@ def test_rows_that_are_left_out():
     )
     model = exported(net, ROWS[:7, 0], 17, (0,))
     with pytest.raises(UnsupportedOperatorError, match="moves the axis of the rows"):
-        to_quantized_module(model, [ROWS[:, 0]], BitWidths(4, 4))
+        to_quantized_module(model, Calibration([ROWS[:, 0]]), Options(BitWidths(4, 4)))
 
 
 def test_different_numbers_of_rows():

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from fhe_estimators.core.frontends.torch import export_torch
 from fhe_estimators.core.graph import Graph, Node, Value
 from fhe_estimators.core.integers import BitWidths
-from fhe_estimators.core.lowering import to_quantized_module
+from fhe_estimators.core.lowering import Calibration, Options, to_quantized_module
 from fhe_estimators.core.numpy_module import NumpyModule
 from fhe_estimators.core.operators import registry
 from fhe_estimators.core.operators.univariate import Univariate
@@ -102,7 +102,9 @@ def test_function_between_layers(name):
     with torch.no_grad():
         expected = meant(torch.from_numpy(rows)).numpy()
     module = to_quantized_module(
-        export_torch(net, [rows]), [rows], BitWidths(8, 7), rounding=RoundingOptions(None)
+        export_torch(net, [rows]),
+        Calibration([rows]),
+        Options(BitWidths(8, 7), rounding=RoundingOptions(None)),
     )
     error = np.sqrt(np.mean((module(rows) - expected) ** 2))
     # What is nearly a step takes more bits than a table reads.
@@ -166,7 +168,7 @@ def test_error_names_node_and_row():
     rows[[17, 30], 1] = 0, -3
     model = export_torch(net, [POSITIVE])
     with pytest.raises(GraphError) as error:
-        to_quantized_module(model, [rows], BitWidths(6, 6))
+        to_quantized_module(model, Calibration([rows]), Options(BitWidths(6, 6)))
     message = str(error.value)
     assert "Node Log '/1/Log'" in message
     assert "gives -inf for row 17 of the calibration data" in message
@@ -179,7 +181,9 @@ def test_error_in_what_the_client_computes():
     rows = POSITIVE.copy()
     rows[5, 0] = -1
     with pytest.raises(GraphError, match=r"Node Log .* gives nan for row 5 of the calibr"):
-        to_quantized_module(export_torch(net, [POSITIVE]), [rows], BitWidths(6, 6))
+        to_quantized_module(
+            export_torch(net, [POSITIVE]), Calibration([rows]), Options(BitWidths(6, 6))
+        )
 
 
 def test_rules_leave_other_functions_alone():

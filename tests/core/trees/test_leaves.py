@@ -7,8 +7,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 from fhe_estimators.core.frontends.torch import export_trees
 from fhe_estimators.core.frontends.trees import TreeArrays
-from fhe_estimators.core.integers import BitWidths
-from fhe_estimators.core.lowering import to_quantized_module
+from fhe_estimators.core.lowering import Calibration, Options, to_quantized_module
 from fhe_estimators.core.trees import (
     Ensemble,
     Grid,
@@ -190,7 +189,9 @@ def wine_forest(max_depth):
 def test_probabilities_add_up_to_one():
     """Those of stumps, which need no tables, are summed encrypted."""
     _, exported, X = wine_forest(max_depth=1)
-    module = to_quantized_module(exported, [X], BitWidths(), trees=TreeOptions(leaf_bits=3))
+    module = to_quantized_module(
+        exported, Calibration([X]), Options(trees=TreeOptions(leaf_bits=3))
+    )
     # The last class is left to the client.
     assert module.graph.outputs[0].shape == (None, 2)
     np.testing.assert_allclose(module(X).sum(axis=1), 1)
@@ -199,7 +200,7 @@ def test_probabilities_add_up_to_one():
 def test_probabilities_of_deep_trees_are_exact():
     """A table for each class would cost more than the number of the leaf of each tree."""
     model, exported, X = wine_forest(max_depth=3)
-    module = to_quantized_module(exported, [X], BitWidths())
+    module = to_quantized_module(exported, Calibration([X]))
     assert module.graph.outputs[0].shape == (None, len(model.estimators_))
     np.testing.assert_allclose(module(X), model.predict_proba(X), rtol=0, atol=1e-11)
 
@@ -215,7 +216,7 @@ def test_rows_without_weight_do_not_count():
     exported = export_trees(arrays, X.shape[1], np.zeros(3))
     weights = (np.arange(len(X)) < 200).astype(float)
     one, other = (
-        to_quantized_module(exported, [rows], BitWidths(), sample_weight=weight)
+        to_quantized_module(exported, Calibration([rows], sample_weight=weight))
         for rows, weight in ((X, weights), (X[:200], None))
     )
     np.testing.assert_array_equal(one(X), other(X))
@@ -312,9 +313,9 @@ def test_decoding_is_total(quantized, n_outputs):
         else rounded_leaves(trees, bins, np.ones(len(bins)), 4, 0.01)
     )
     random = np.random.default_rng(0)
-    n_columns = len(found.decoder.columns.scales)
-    wrong = random.integers(-(2**40), 2**40, (100, n_columns)) >> random.integers(
-        0, 38, (100, n_columns)
+    n_sums = len(trees) if quantized else n_outputs
+    wrong = random.integers(-(2**40), 2**40, (100, n_sums)) >> random.integers(
+        0, 38, (100, n_sums)
     )
     values = [np.array([leaf.value for leaf in leaves(tree)]) for tree in trees]
     low = sum(value.min(axis=0) for value in values)

@@ -10,8 +10,7 @@ from sklearn.datasets import load_iris
 
 from fhe_estimators.core.frontends.torch import export_linear, export_torch, export_trees
 from fhe_estimators.core.frontends.trees import TreeArrays, matrices
-from fhe_estimators.core.integers import BitWidths
-from fhe_estimators.core.lowering import to_quantized_module
+from fhe_estimators.core.lowering import Calibration, Options, to_quantized_module
 from fhe_estimators.core.numpy_module import NumpyModule
 from fhe_estimators.core.rewrite import clean
 from fhe_estimators.core.trees import TreeOptions, evaluate_tree, leaves, recognize
@@ -62,7 +61,9 @@ def test_graphs_of_hummingbird(name):
 def test_imported_ensemble_is_served():
     """An ONNX graph of that form becomes tables, with its own thresholds as grid."""
     model = exported(MODELS["random forest"])
-    module = to_quantized_module(model, [X], BitWidths(), trees=TreeOptions(tolerance=1e-3))
+    module = to_quantized_module(
+        model, Calibration([X]), Options(trees=TreeOptions(tolerance=1e-3))
+    )
     assert any(node.op == "TableLookup" for node in module.graph)
     labels, probabilities = NumpyModule(model)(X)
     found_labels, found = module(X)

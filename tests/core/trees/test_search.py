@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from fhe_estimators import CompilationError, CostWarning
+from fhe_estimators.core.engine import run_clear
 from fhe_estimators.core.trees import (
     Bits,
     Ensemble,
@@ -64,7 +65,7 @@ def builder(price):
     """Return a compiler for which a graph costs `price` of it, and what it compiled."""
     compiled = []
 
-    def build(graph):
+    def build(graph, recombination):
         compiled.append(graph)
         cost = SimpleNamespace(complexity=price(graph), key_bytes=0)
         return SimpleNamespace(cost=cost, graph=graph)
@@ -79,7 +80,7 @@ def test_fewest_columns_that_are_as_good():
     assert len(numbers) > 2
     for step in numbers:
         build, _ = builder(lambda graph, n=step: 1e12 if n_columns(graph) >= n else 2e12)
-        built, _ = found.cheapest(build)
+        built = found.cheapest(build)
         assert n_columns(built.graph) == step
 
 
@@ -88,20 +89,20 @@ def test_keys_and_columns_have_a_price(monkeypatch):
     fewest = min(numbers_of_columns(graphs()))
     for work, pays in ((1e6, False), (1e9, True)):
         build, _ = builder(lambda graph, w=work: 1e9 + w * (n_columns(graph) == fewest))
-        built, _ = graphs().cheapest(build)
+        built = graphs().cheapest(build)
         assert (n_columns(built.graph) > fewest) is pays
 
     for least in ("_OPERATIONS", "_KEY_BYTES"):
         monkeypatch.setattr(trees_module, least, dict.fromkeys(range(8), 0.0))
 
-    def build(graph):
+    def build(graph, recombination):
         small = table_bits(graph) == 3
         cost = SimpleNamespace(
             complexity=1.1e9 if small else 1e9, key_bytes=20e6 if small else 50e6
         )
         return SimpleNamespace(cost=cost, graph=graph)
 
-    assert table_bits(graphs().cheapest(build)[0].graph) == 3
+    assert table_bits(graphs().cheapest(build).graph) == 3
 
 
 @pytest.mark.parametrize("best", [3, 4, 5])
@@ -109,7 +110,7 @@ def test_cheapest_size_of_tables(best, monkeypatch):
     for least in ("_OPERATIONS", "_KEY_BYTES"):
         monkeypatch.setattr(trees_module, least, dict.fromkeys(range(8), 0.0))
     build, _ = builder(lambda graph: 1.0 if table_bits(graph) == best else 2.0)
-    built, _ = graphs().cheapest(build)
+    built = graphs().cheapest(build)
     assert table_bits(built.graph) == best
 
 
@@ -131,7 +132,7 @@ def test_a_graph_without_parameters_is_passed_over():
         return 1e12
 
     build, _ = builder(price)
-    built, _ = graphs().cheapest(build)
+    built = graphs().cheapest(build)
     assert table_bits(built.graph) > 3
     assert n_columns(built.graph) >= 4
 
@@ -157,6 +158,30 @@ def test_too_large_an_ensemble(limit, expected, monkeypatch):
     else:
         with pytest.raises(CompilationError, match=message):
             graphs().cheapest(build)
+
+
+@pytest.mark.parametrize("encoding", ["thermometer", "integer"])
+@pytest.mark.parametrize("n_trees", [1, 12])
+def test_all_that_are_compiled_give_the_same(encoding, n_trees):
+    """The client makes the outputs of the default graph of the results of any other."""
+    trees, X = ensemble(n_trees=n_trees, n_edges=40)
+    found = TreeGraphs(trees, X, TreeOptions(encoding=encoding))
+    default, decoder = found.default()
+    q_X = found.encoder.quant(X)
+    (expected,) = run_clear(default, [q_X])
+    n_results = []
+
+    def build(graph, recombination):
+        (results,) = run_clear(graph, [q_X])
+        np.testing.assert_array_equal(recombination(results), expected)
+        n_results.append(results.shape[1])
+        cost = SimpleNamespace(complexity=1e12 - len(n_results), key_bytes=0)
+        return SimpleNamespace(cost=cost)
+
+    found.cheapest(build)
+    assert len(n_results) > 1 or n_trees == 1
+    scores = decoder.dequant(expected)
+    assert scores.shape == (len(X), 1)
 
 
 def test_sums_that_were_compared_are_not_kept():
@@ -205,6 +230,6 @@ def test_digits_are_compared_where_bins_are_many():
     trees, X = ensemble(n_edges=40)
     found = TreeGraphs(trees, X, TreeOptions(encoding="integer"))
     build, compiled = builder(lambda graph: 1e12 - len(graph.nodes))
-    built, _ = found.cheapest(build)
+    built = found.cheapest(build)
     assert any(node.op == "ExtractBits" for node in built.graph)
     assert any(node.op != "ExtractBits" for graph in compiled for node in graph)
