@@ -1,7 +1,13 @@
 """Ensembles of trees on encrypted data."""
 
-from fhe_estimators.ensemble._extra_trees import ExtraTreesClassifier, ExtraTreesRegressor
-from fhe_estimators.ensemble._forest import RandomForestClassifier, RandomForestRegressor
+from fhe_estimators.ensemble._extra_trees import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+)
+from fhe_estimators.ensemble._forest import (
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
 from fhe_estimators.ensemble._gradient_boosting import (
     GradientBoostingClassifier,
     GradientBoostingRegressor,
