@@ -36,6 +36,7 @@ __all__ = [
     "LinearMixin",
     "LinearRegressorMixin",
     "LogisticMixin",
+    "PathMixin",
 ]
 
 #: Constraints of the parameters that linear models add to their parents'.
@@ -190,6 +191,30 @@ class BayesianRegressorMixin(LinearRegressorMixin):
                     "may be seen."
                 )
             return self._in_mode("predict", None, X, return_std=return_std)
+
+
+class PathMixin(LinearRegressorMixin):
+    """For regressors whose parent fits along a path of penalties."""
+
+    @classmethod
+    def path(cls, X: Any, y: Any, **params: Any) -> Any:
+        """Compute the coefficients along a path of penalties, in clear.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+        **params : dict
+            Those of the parent's `path`; `fit` passes all of the estimator's on, and ours
+            have no effect.
+
+        Returns
+        -------
+        path : tuple of ndarray
+            As from the scikit-learn class.
+        """
+        known = {name: params[name] for name in params.keys() - cls._fhe_constraints}
+        return super().path(X, y, **known)  # type: ignore[misc]
 
 
 class GeneralizedLinearMixin(LinearMixin, FHERegressorMixin):

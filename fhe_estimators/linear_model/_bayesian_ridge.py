@@ -94,7 +94,7 @@ class BayesianRidge(BayesianRegressorMixin, linear_model.BayesianRidge):
     >>> from fhe_estimators import BayesianRidge
     >>> X, y = [[0, 0], [1, 0], [0, 1], [2, 2], [1, 2]], [3, 4, 5, 9, 8]
     >>> BayesianRidge(n_bits=12).fit(X, y).predict(X).round(1)
-    X
+    array([3., 4., 5., 9., 8.])
     """
 
     # Written by `make mirror`, and so are Parameters, Attributes and See Also.

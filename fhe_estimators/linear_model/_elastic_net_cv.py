@@ -2,12 +2,12 @@
 
 from sklearn import linear_model
 
-from fhe_estimators._linear import LinearRegressorMixin
+from fhe_estimators._linear import PathMixin
 
 __all__ = ["ElasticNetCV"]
 
 
-class ElasticNetCV(LinearRegressorMixin, linear_model.ElasticNetCV):
+class ElasticNetCV(PathMixin, linear_model.ElasticNetCV):
     """Elastic net with cross-validation that predicts on encrypted data.
 
     Chooses the strength of both penalties along a path, and their ratio if it is a list.
@@ -100,7 +100,7 @@ class ElasticNetCV(LinearRegressorMixin, linear_model.ElasticNetCV):
     >>> from fhe_estimators import ElasticNetCV
     >>> X, y = [[0, 0], [1, 0], [0, 1], [2, 2], [1, 2]], [3, 4, 5, 9, 8]
     >>> ElasticNetCV(cv=2, n_bits=12).fit(X, y).predict(X).round(1)
-    X
+    array([3., 4., 5., 9., 8.])
     """
 
     # Written by `make mirror`, and so are Parameters, Attributes and See Also.

@@ -85,7 +85,7 @@ class Lars(LinearRegressorMixin, linear_model.Lars):
     >>> from fhe_estimators import Lars
     >>> X, y = [[0, 0], [1, 0], [0, 1], [2, 2], [1, 2]], [3, 4, 5, 9, 8]
     >>> Lars(n_nonzero_coefs=2, n_bits=12).fit(X, y).predict(X).round(1)
-    X
+    array([3., 4., 5., 9., 8.])
     """
 
     # Written by `make mirror`, and so are Parameters, Attributes and See Also.

@@ -2,12 +2,12 @@
 
 from sklearn import linear_model
 
-from fhe_estimators._linear import LinearRegressorMixin
+from fhe_estimators._linear import PathMixin
 
 __all__ = ["LassoCV"]
 
 
-class LassoCV(LinearRegressorMixin, linear_model.LassoCV):
+class LassoCV(PathMixin, linear_model.LassoCV):
     """Lasso with cross-validation that predicts on encrypted data.
 
     Chooses the strength of the L1 penalty along a path.
@@ -95,7 +95,7 @@ class LassoCV(LinearRegressorMixin, linear_model.LassoCV):
     >>> from fhe_estimators import LassoCV
     >>> X, y = [[0, 0], [1, 0], [0, 1], [2, 2], [1, 2]], [3, 4, 5, 9, 8]
     >>> LassoCV(cv=2, n_bits=12).fit(X, y).predict(X).round(1)
-    X
+    array([3., 4., 5., 9., 8.])
     """
 
     # Written by `make mirror`, and so are Parameters, Attributes and See Also.

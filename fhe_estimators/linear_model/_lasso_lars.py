@@ -89,7 +89,7 @@ class LassoLars(LinearRegressorMixin, linear_model.LassoLars):
     >>> from fhe_estimators import LassoLars
     >>> X, y = [[0, 0], [1, 0], [0, 1], [2, 2], [1, 2]], [3, 4, 5, 9, 8]
     >>> LassoLars(alpha=0.1, n_bits=12).fit(X, y).predict(X).round(1)
-    X
+    array([3.2, 4. , 5.1, 8.8, 7.9])
     """
 
     # Written by `make mirror`, and so are Parameters, Attributes and See Also.

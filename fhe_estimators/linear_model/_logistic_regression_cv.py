@@ -121,7 +121,7 @@ class LogisticRegressionCV(LogisticMixin, linear_model.LogisticRegressionCV):
     >>> grid = {"Cs": 3, "l1_ratios": (0,), "scoring": "accuracy"}
     >>> model = LogisticRegressionCV(**grid, cv=2, use_legacy_attributes=False).fit(X, y)
     >>> model.predict(X)
-    X
+    array([0, 0, 1, 1])
     """
 
     # Written by `make mirror`, and so are Parameters, Attributes and See Also.

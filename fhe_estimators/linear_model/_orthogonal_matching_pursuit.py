@@ -73,7 +73,7 @@ class OrthogonalMatchingPursuit(
     >>> X, y = [[0, 0], [1, 0], [0, 1], [2, 2], [1, 2]], [3, 4, 5, 9, 8]
     >>> model = OrthogonalMatchingPursuit(n_nonzero_coefs=2, n_bits=12).fit(X, y)
     >>> model.predict(X).round(1)
-    X
+    array([3., 4., 5., 9., 8.])
     """
 
     # Written by `make mirror`, and so are Parameters, Attributes and See Also.

@@ -97,7 +97,7 @@ class Perceptron(LinearClassifierMixin, linear_model.Perceptron):
     >>> from fhe_estimators import Perceptron
     >>> X, y = [[0, 0], [1, 0], [0, 2], [1, 3]], [0, 0, 1, 1]
     >>> Perceptron().fit(X, y).predict(X)
-    X
+    array([0, 0, 1, 1])
     """
 
     # Written by `make mirror`, and so are Parameters, Attributes and See Also.

@@ -69,7 +69,7 @@ class QuantileRegressor(LinearRegressorMixin, linear_model.QuantileRegressor):
     >>> from fhe_estimators import QuantileRegressor
     >>> X, y = [[0, 0], [1, 0], [0, 1], [2, 2], [1, 2]], [3, 4, 5, 9, 8]
     >>> QuantileRegressor(alpha=0, n_bits=12).fit(X, y).predict(X).round(1)
-    X
+    array([3., 4., 5., 9., 8.])
     """
 
     # Written by `make mirror`, and so are Parameters, Attributes and See Also.

@@ -80,7 +80,7 @@ class RidgeCV(LinearRegressorMixin, linear_model.RidgeCV):
     >>> from fhe_estimators import RidgeCV
     >>> X, y = [[0, 0], [1, 0], [0, 1], [2, 2], [1, 2]], [3, 4, 5, 9, 8]
     >>> RidgeCV(n_bits=12).fit(X, y).predict(X).round(1)
-    X
+    array([3., 4., 5., 9., 8.])
     """
 
     # Written by `make mirror`, and so are Parameters, Attributes and See Also.
