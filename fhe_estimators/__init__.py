@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fhe_estimators.discriminant_analysis import (
         LinearDiscriminantAnalysis as LinearDiscriminantAnalysis,
     )
+    from fhe_estimators.ensemble import AdaBoostClassifier as AdaBoostClassifier
     from fhe_estimators.ensemble import ExtraTreesClassifier as ExtraTreesClassifier
     from fhe_estimators.ensemble import ExtraTreesRegressor as ExtraTreesRegressor
     from fhe_estimators.ensemble import (
@@ -97,6 +98,7 @@ if TYPE_CHECKING:
 
 _MODULE_OF = {
     "LinearDiscriminantAnalysis": "discriminant_analysis",
+    "AdaBoostClassifier": "ensemble",
     "ExtraTreesClassifier": "ensemble",
     "ExtraTreesRegressor": "ensemble",
     "GradientBoostingClassifier": "ensemble",

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import is_classifier, is_regressor
+from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import get_tags
 
 from fhe_estimators.neural_network import SkorchClassifier, SkorchRegressor
@@ -42,6 +43,7 @@ _PARAMETERS: dict[str, tuple[Any, ...]] = {
     "subsample": (1.0, 0.7),
     "warm_start": (False, True),
 }
+_DEEPER = DecisionTreeClassifier(max_depth=2)
 _FOREST = {"n_estimators": (1, 2, 4)}
 _NET = {
     "n_layers": (1, 2, 3),
@@ -97,6 +99,7 @@ _PATH = {"cv": (2, 3), "alphas": (1, 5), "selection": ("cyclic", "random")}
 _SVM = {"loss": ("hinge", "squared_hinge"), "dual": (True, "auto"), "max_iter": (50, 1000)}
 #: Values of hyper-parameters of one estimator.
 _OWN_PARAMETERS: dict[str, dict[str, tuple[Any, ...]]] = {
+    "AdaBoostClassifier": {**_FOREST, "estimator": (None, _DEEPER)},
     "BernoulliNB": {
         "alpha": (0.0, 0.1, 1.0, 10.0),
         "binarize": (0.0, 0.5, -3.0, None),

@@ -1,5 +1,6 @@
 """Ensembles of trees on encrypted data."""
 
+from fhe_estimators.ensemble._ada_boost import AdaBoostClassifier
 from fhe_estimators.ensemble._extra_trees import (
     ExtraTreesClassifier,
     ExtraTreesRegressor,
@@ -19,6 +20,7 @@ from fhe_estimators.ensemble._hist_gradient_boosting import (
 from fhe_estimators.ensemble._isolation_forest import IsolationForest
 
 __all__ = [
+    "AdaBoostClassifier",
     "ExtraTreesClassifier",
     "ExtraTreesRegressor",
     "GradientBoostingClassifier",
