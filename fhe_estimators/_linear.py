@@ -252,6 +252,8 @@ class LinearClassifierMixin(LinearMixin, FHEClassifierMixin):
         else:
             ordered = np.sort(scores, axis=1)
             margin = ordered[:, -1] - ordered[:, -2]
+        # Only ratios count: squares of the largest numbers would overflow.
+        margin = np.ldexp(margin, -np.frexp(margin.max())[1])
         weights = np.ones(len(X)) if sample_weight is None else sample_weight
         near = _NEAR**2 * np.average(margin**2, weights=weights)
         return weights / (1 + margin**2 / near) if near > 0 else weights

@@ -6,9 +6,10 @@ import pytest
 
 import fhe_estimators
 from fhe_estimators import LinearRegression, LogisticRegression, Ridge
-from tools.mirror.__main__ import main
+from tools.mirror.__main__ import differences, main
 from tools.mirror.classes import rewritten
 from tools.mirror.docstrings import MARK
+from tools.mirror.indexes import indexes
 from tools.mirror.sources import ROOT, all_mirrors
 from tools.mirror.texts import Texts
 
@@ -38,6 +39,17 @@ def by_hand(source):
 
 def test_nothing_is_left_to_write(capsys):
     assert main(["--check"]) == 0, capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["Ridge", "LinearSVC", "XGBRegressor"])
+def test_a_list_without_an_estimator_differs(name):
+    """So would one that a new estimator is missing in."""
+    others = [mirror for mirror in MIRRORS if mirror.name != name]
+    found = differences(indexes(others))
+    assert re.search(rf"^-.*`{name}`", found, re.MULTILINE), "README"
+    assert re.search(rf"^-.* import {name} as {name}$", found, re.MULTILINE)
+    assert re.search(rf'^-    "{name}": "\w+",$', found, re.MULTILINE)
+    assert not differences(indexes(MIRRORS))
 
 
 @each_file

@@ -71,8 +71,7 @@ class OrthogonalMatchingPursuit(
     --------
     >>> from fhe_estimators import OrthogonalMatchingPursuit
     >>> X, y = [[0, 0], [1, 0], [0, 1], [2, 2], [1, 2]], [3, 4, 5, 9, 8]
-    >>> model = OrthogonalMatchingPursuit(n_nonzero_coefs=2, n_bits=12).fit(X, y)
-    >>> model.predict(X).round(1)
+    >>> OrthogonalMatchingPursuit(n_nonzero_coefs=2).fit(X, y).predict(X).round(1)
     array([3., 4., 5., 9., 8.])
     """
 
