@@ -12,7 +12,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from fhe_estimators._config import IN_FIT, current_mode
+from fhe_estimators._config import current_mode
 from fhe_estimators._state import within
 from fhe_estimators.base import (
     FHE_CONSTRAINTS,
@@ -184,7 +184,7 @@ class BayesianRegressorMixin(LinearRegressorMixin):
         """
         with self._mode(fhe):
             mode = current_mode()
-            if return_std and mode not in ("disable", IN_FIT):
+            if return_std and mode != "disable":
                 raise ValueError(
                     f"The parameter return_std={return_std!r} needs the rows in clear; got "
                     f"fhe={mode!r}. Set return_std=False, or fhe='disable' where the rows "

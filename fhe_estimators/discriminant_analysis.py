@@ -108,7 +108,7 @@ class LinearDiscriminantAnalysis(
         n_bits=8,
         range_margin="auto",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             solver=solver,
             shrinkage=shrinkage,

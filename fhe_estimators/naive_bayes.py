@@ -147,7 +147,7 @@ class GaussianNB(_NaiveBayesMixin, naive_bayes.GaussianNB):
         var_smoothing=1e-09,
         n_bits=8,
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             priors=priors,
             var_smoothing=var_smoothing,
@@ -293,7 +293,7 @@ class BernoulliNB(_NaiveBayesMixin, naive_bayes.BernoulliNB):
         class_prior=None,
         n_bits=8,
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             alpha=alpha,
             force_alpha=force_alpha,

@@ -103,7 +103,7 @@ class NearestCentroid(LinearMixin, FHEClassifierMixin, neighbors.NearestCentroid
         n_bits=12,
         range_margin="auto",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             metric=metric,
             shrink_threshold=shrink_threshold,

@@ -112,7 +112,7 @@ class LinearSVC(LinearClassifierMixin, svm.LinearSVC):
         n_bits=8,
         range_margin="auto",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             penalty=penalty,
             loss=loss,
@@ -224,7 +224,7 @@ class LinearSVR(LinearRegressorMixin, svm.LinearSVR):
         n_bits=8,
         range_margin="auto",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             epsilon=epsilon,
             tol=tol,

@@ -119,7 +119,7 @@ class DecisionTreeClassifier(ForestClassifierMixin, tree.DecisionTreeClassifier)
         binning="quantile",
         input_encoding="thermometer",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             criterion=criterion,
             splitter=splitter,
@@ -240,7 +240,7 @@ class DecisionTreeRegressor(ForestRegressorMixin, tree.DecisionTreeRegressor):
         binning="quantile",
         input_encoding="thermometer",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             criterion=criterion,
             splitter=splitter,

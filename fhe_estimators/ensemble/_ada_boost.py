@@ -106,7 +106,7 @@ class AdaBoostClassifier(
         binning="quantile",
         input_encoding="thermometer",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             estimator=estimator,
             n_estimators=n_estimators,

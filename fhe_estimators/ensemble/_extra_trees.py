@@ -149,7 +149,7 @@ class ExtraTreesClassifier(ForestClassifierMixin, ensemble.ExtraTreesClassifier)
         binning="quantile",
         input_encoding="thermometer",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             n_estimators=n_estimators,
             criterion=criterion,
@@ -301,7 +301,7 @@ class ExtraTreesRegressor(ForestRegressorMixin, ensemble.ExtraTreesRegressor):
         binning="quantile",
         input_encoding="thermometer",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             n_estimators=n_estimators,
             criterion=criterion,

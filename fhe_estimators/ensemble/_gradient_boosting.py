@@ -157,7 +157,7 @@ class GradientBoostingClassifier(
         binning="quantile",
         input_encoding="thermometer",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             loss=loss,
             learning_rate=learning_rate,
@@ -333,7 +333,7 @@ class GradientBoostingRegressor(
         binning="quantile",
         input_encoding="thermometer",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             loss=loss,
             learning_rate=learning_rate,

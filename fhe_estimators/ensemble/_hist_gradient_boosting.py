@@ -154,7 +154,7 @@ class HistGradientBoostingClassifier(
         binning="quantile",
         input_encoding="thermometer",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             loss=loss,
             learning_rate=learning_rate,
@@ -327,7 +327,7 @@ class HistGradientBoostingRegressor(
         binning="quantile",
         input_encoding="thermometer",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             loss=loss,
             quantile=quantile,

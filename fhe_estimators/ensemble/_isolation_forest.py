@@ -117,7 +117,7 @@ class IsolationForest(SklearnTreesMixin, ensemble.IsolationForest):
         binning="quantile",
         input_encoding="thermometer",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             n_estimators=n_estimators,
             max_samples=max_samples,

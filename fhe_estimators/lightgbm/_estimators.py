@@ -139,7 +139,7 @@ class LGBMClassifier(BoosterClassifierMixin, lightgbm.LGBMClassifier, RawScoreMo
         input_encoding="thermometer",
         p_error=2**-64,
         **kwargs,
-    ):
+    ) -> None:
         super().__init__(
             boosting_type=boosting_type,
             num_leaves=num_leaves,
@@ -292,7 +292,7 @@ class LGBMRegressor(BoosterRegressorMixin, lightgbm.LGBMRegressor, RawScoreModel
         input_encoding="thermometer",
         p_error=2**-64,
         **kwargs,
-    ):
+    ) -> None:
         super().__init__(
             boosting_type=boosting_type,
             num_leaves=num_leaves,

@@ -113,7 +113,7 @@ class ARDRegression(BayesianRegressorMixin, linear_model.ARDRegression):
         n_bits=8,
         range_margin="auto",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             max_iter=max_iter,
             tol=tol,

@@ -116,7 +116,7 @@ class BayesianRidge(BayesianRegressorMixin, linear_model.BayesianRidge):
         n_bits=8,
         range_margin="auto",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             max_iter=max_iter,
             tol=tol,

@@ -109,7 +109,7 @@ class ElasticNet(LinearRegressorMixin, linear_model.ElasticNet):
         n_bits=8,
         range_margin="auto",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             alpha=alpha,
             l1_ratio=l1_ratio,

@@ -124,7 +124,7 @@ class ElasticNetCV(PathMixin, linear_model.ElasticNetCV):
         n_bits=8,
         range_margin="auto",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             l1_ratio=l1_ratio,
             eps=eps,

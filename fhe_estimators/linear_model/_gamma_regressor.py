@@ -93,7 +93,7 @@ class GammaRegressor(GeneralizedLinearMixin, linear_model.GammaRegressor):
         n_bits=8,
         range_margin="auto",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             alpha=alpha,
             fit_intercept=fit_intercept,

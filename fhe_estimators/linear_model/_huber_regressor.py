@@ -91,7 +91,7 @@ class HuberRegressor(LinearRegressorMixin, linear_model.HuberRegressor):
         n_bits=8,
         range_margin="auto",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             epsilon=epsilon,
             max_iter=max_iter,

@@ -104,7 +104,7 @@ class Lars(LinearRegressorMixin, linear_model.Lars):
         n_bits=8,
         range_margin="auto",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             fit_intercept=fit_intercept,
             verbose=verbose,

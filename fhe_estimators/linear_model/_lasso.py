@@ -106,7 +106,7 @@ class Lasso(LinearRegressorMixin, linear_model.Lasso):
         n_bits=8,
         range_margin="auto",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             alpha=alpha,
             fit_intercept=fit_intercept,

@@ -118,7 +118,7 @@ class LassoCV(PathMixin, linear_model.LassoCV):
         n_bits=8,
         range_margin="auto",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             eps=eps,
             alphas=alphas,

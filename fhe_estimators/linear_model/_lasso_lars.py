@@ -110,7 +110,7 @@ class LassoLars(LinearRegressorMixin, linear_model.LassoLars):
         n_bits=8,
         range_margin="auto",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             alpha=alpha,
             fit_intercept=fit_intercept,

@@ -91,7 +91,7 @@ class LinearRegression(LinearRegressorMixin, linear_model.LinearRegression):
         n_bits=8,
         range_margin="auto",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             fit_intercept=fit_intercept,
             copy_X=copy_X,

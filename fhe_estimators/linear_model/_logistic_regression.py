@@ -127,7 +127,7 @@ class LogisticRegression(LogisticMixin, linear_model.LogisticRegression):
         n_bits=8,
         range_margin="auto",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             penalty=penalty,
             C=C,

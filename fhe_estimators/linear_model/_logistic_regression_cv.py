@@ -148,7 +148,7 @@ class LogisticRegressionCV(LogisticMixin, linear_model.LogisticRegressionCV):
         n_bits=8,
         range_margin="auto",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             Cs=Cs,
             l1_ratios=l1_ratios,

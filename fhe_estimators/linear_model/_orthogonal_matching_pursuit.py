@@ -86,7 +86,7 @@ class OrthogonalMatchingPursuit(
         n_bits=8,
         range_margin="auto",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             n_nonzero_coefs=n_nonzero_coefs,
             tol=tol,

@@ -123,7 +123,7 @@ class Perceptron(LinearClassifierMixin, linear_model.Perceptron):
         n_bits=8,
         range_margin="auto",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             penalty=penalty,
             alpha=alpha,

@@ -95,7 +95,7 @@ class PoissonRegressor(GeneralizedLinearMixin, linear_model.PoissonRegressor):
         n_bits=8,
         range_margin="auto",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             alpha=alpha,
             fit_intercept=fit_intercept,

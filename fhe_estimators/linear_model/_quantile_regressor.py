@@ -84,7 +84,7 @@ class QuantileRegressor(LinearRegressorMixin, linear_model.QuantileRegressor):
         n_bits=8,
         range_margin="auto",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             quantile=quantile,
             alpha=alpha,

@@ -100,7 +100,7 @@ class Ridge(LinearRegressorMixin, linear_model.Ridge):
         n_bits=8,
         range_margin="auto",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             alpha=alpha,
             fit_intercept=fit_intercept,

@@ -104,7 +104,7 @@ class RidgeClassifier(LinearClassifierMixin, linear_model.RidgeClassifier):
         n_bits=8,
         range_margin="auto",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             alpha=alpha,
             fit_intercept=fit_intercept,

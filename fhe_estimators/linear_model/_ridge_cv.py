@@ -97,7 +97,7 @@ class RidgeCV(LinearRegressorMixin, linear_model.RidgeCV):
         n_bits=8,
         range_margin="auto",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             alphas=alphas,
             fit_intercept=fit_intercept,

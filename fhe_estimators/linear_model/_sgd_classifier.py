@@ -151,7 +151,7 @@ class SGDClassifier(LinearClassifierMixin, linear_model.SGDClassifier):
         n_bits=8,
         range_margin="auto",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             loss=loss,
             penalty=penalty,

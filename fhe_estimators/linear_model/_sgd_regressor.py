@@ -137,7 +137,7 @@ class SGDRegressor(LinearRegressorMixin, linear_model.SGDRegressor):
         n_bits=8,
         range_margin="auto",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             loss=loss,
             penalty=penalty,

@@ -101,7 +101,7 @@ class TweedieRegressor(GeneralizedLinearMixin, linear_model.TweedieRegressor):
         n_bits=8,
         range_margin="auto",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             power=power,
             alpha=alpha,

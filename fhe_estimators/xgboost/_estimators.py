@@ -206,7 +206,7 @@ class XGBClassifier(  # type: ignore[misc]
         input_encoding="thermometer",
         p_error=2**-64,
         **kwargs,
-    ):
+    ) -> None:
         super().__init__(
             max_depth=max_depth,
             max_leaves=max_leaves,
@@ -441,7 +441,7 @@ class XGBRegressor(BoosterRegressorMixin, xgboost.XGBRegressor, MarginModel):
         input_encoding="thermometer",
         p_error=2**-64,
         **kwargs,
-    ):
+    ) -> None:
         super().__init__(
             max_depth=max_depth,
             max_leaves=max_leaves,

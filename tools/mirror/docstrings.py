@@ -155,7 +155,8 @@ def constructor(cls: type, texts: Texts) -> Sequence[str]:
         "    def __init__(",
         "        self,",
         *(f"        {text}," for text in signature),
-        "    ):",
+        # Without a type, calls of it would be untyped calls.
+        "    ) -> None:",
         "        super().__init__(",
         *(f"            {text}," for text in passed),
         "        )",
