@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test nightly fuzz lint bench notebooks clean
+.PHONY: help demo test nightly fuzz mirror lint bench notebooks clean
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -34,6 +34,9 @@ fuzz: export OMP_NUM_THREADS = 1
 fuzz: $(INSTALLED)  ## Fit SEEDS random models: a number, or 17:18 for one of them
 	$(BIN)/pytest -n $(WORKERS) -m robustness --fuzz $(SEEDS)
 
+mirror: $(INSTALLED)  ## Write what estimators repeat of the classes that they mirror
+	$(BIN)/python -m tools.mirror
+
 lint: $(INSTALLED)  ## Check style, format and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -47,4 +50,4 @@ notebooks: $(INSTALLED)  ## Run the notebooks and store their outputs
 
 clean:  ## Remove what builds and tests leave behind; keep the environment
 	rm -rf build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	find fhe_estimators tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+	find fhe_estimators tests benchmarks tools -name __pycache__ -prune -exec rm -rf {} +

@@ -12,6 +12,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from fhe_estimators._config import current_mode
 from fhe_estimators._state import within
 from fhe_estimators.base import (
     FHE_CONSTRAINTS,
@@ -29,10 +30,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LINEAR_CONSTRAINTS",
+    "BayesianRegressorMixin",
     "GeneralizedLinearMixin",
     "LinearClassifierMixin",
     "LinearMixin",
     "LinearRegressorMixin",
+    "LogisticMixin",
+    "PathMixin",
 ]
 
 #: Constraints of the parameters that linear models add to their parents'.
@@ -152,6 +156,68 @@ class LinearRegressorMixin(LinearMixin, FHERegressorMixin):
         return scores[:, 0] if self.coef_.ndim == 1 and scores.ndim == 2 else scores
 
 
+class BayesianRegressorMixin(LinearRegressorMixin):
+    """For regressors whose parent knows how uncertain a prediction is."""
+
+    def predict(self, X: Any, return_std: bool = False, *, fhe: str | None = None) -> Any:
+        """Predict.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        return_std : bool, default=False
+            Whether to return standard deviations, too. They depend on products of features,
+            and are computed from the rows in clear: with ``fhe="disable"`` only.
+        fhe : {'disable', 'simulate', 'execute'}, optional
+            How raw scores are computed: with quantized integers in clear, with the
+            cryptography simulated, or on encrypted rows. By default the mode of
+            `config_context`, which is ``"disable"`` outside of one.
+
+        Returns
+        -------
+        y_pred : ndarray of shape (n_samples,), or a tuple of two
+            With the standard deviation of each prediction if asked for.
+
+        Raises
+        ------
+        ValueError
+            If standard deviations are asked for in another mode.
+        """
+        with self._mode(fhe):
+            mode = current_mode()
+            if return_std and mode != "disable":
+                raise ValueError(
+                    f"The parameter return_std={return_std!r} needs the rows in clear; got "
+                    f"fhe={mode!r}. Set return_std=False, or fhe='disable' where the rows "
+                    "may be seen."
+                )
+            return self._in_mode("predict", None, X, return_std=return_std)
+
+
+class PathMixin(LinearRegressorMixin):
+    """For regressors whose parent fits along a path of penalties."""
+
+    @classmethod
+    def path(cls, X: Any, y: Any, **params: Any) -> Any:
+        """Compute the coefficients along a path of penalties, in clear.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+        **params : dict
+            Those of the parent's `path`; `fit` passes all of the estimator's on, and ours
+            have no effect.
+
+        Returns
+        -------
+        path : tuple of ndarray
+            As from the scikit-learn class.
+        """
+        known = {name: params[name] for name in params.keys() - cls._fhe_constraints}
+        return super().path(X, y, **known)  # type: ignore[misc]
+
+
 class GeneralizedLinearMixin(LinearMixin, FHERegressorMixin):
     """For regressors whose parent predicts with ``_linear_predictor`` and a link."""
 
@@ -187,6 +253,8 @@ class LinearClassifierMixin(LinearMixin, FHEClassifierMixin):
         else:
             ordered = np.sort(scores, axis=1)
             margin = ordered[:, -1] - ordered[:, -2]
+        # Only ratios count: squares of the largest numbers would overflow.
+        margin = np.ldexp(margin, -np.frexp(margin.max())[1])
         weights = np.ones(len(X)) if sample_weight is None else sample_weight
         near = _NEAR**2 * np.average(margin**2, weights=weights)
         return weights / (1 + margin**2 / near) if near > 0 else weights
@@ -208,3 +276,10 @@ class LinearClassifierMixin(LinearMixin, FHEClassifierMixin):
         with self._mode(fhe):
             scores = self._scores(X, super().decision_function)
         return scores[:, 0] if scores.ndim == 2 and scores.shape[1] == 1 else scores
+
+
+class LogisticMixin(LinearClassifierMixin):
+    """For classifiers whose probabilities are logistic functions, softmax, of scores."""
+
+    def _link(self) -> str:
+        return "sigmoid" if len(self.classes_) == 2 else "softmax"

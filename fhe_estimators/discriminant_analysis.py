@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from sklearn import discriminant_analysis
 
-from fhe_estimators._linear import LinearClassifierMixin
+from fhe_estimators._linear import LogisticMixin
 
-__all__ = [
-    "LinearDiscriminantAnalysis",
-]
+__all__ = ["LinearDiscriminantAnalysis"]
 
 
 class LinearDiscriminantAnalysis(
-    LinearClassifierMixin, discriminant_analysis.LinearDiscriminantAnalysis
+    LogisticMixin, discriminant_analysis.LinearDiscriminantAnalysis
 ):
     """Linear discriminant analysis that predicts on encrypted data.
 
-    Classes as normal distributions of one covariance, fitted as by scikit-learn, in clear.
-    With ``fhe="execute"`` rows are encrypted, the raw score ``X @ coef_.T + intercept_`` is
-    computed on encrypted integers without a bootstrap, and the client decrypts it and takes
-    labels and probabilities in clear. `transform` stays in clear.
+    Classes as normal distributions of one covariance. `transform` stays in clear.
+
+    Fitted by scikit-learn, in clear. With ``fhe="execute"`` rows are encrypted, the raw
+    score ``X @ coef_.T + intercept_`` is computed on encrypted integers without a
+    bootstrap, and the client decrypts it and takes labels and probabilities (the logistic
+    function for two classes, softmax for more) in clear.
 
     Parameters
     ----------
@@ -29,9 +29,9 @@ class LinearDiscriminantAnalysis(
         How far, from 0 to 1, covariances are drawn to a diagonal matrix. ``'auto'``
         estimates it (Ledoit-Wolf).
     priors : array-like of shape (n_classes,) or None, default=None
-        Probability of each class; None takes the frequencies in `y`.
+        Prior probabilities of the classes; None takes the frequencies in `y`.
     n_components : int or None, default=None
-        Dimensions that `transform` keeps; None keeps all.
+        Number of dimensions that `transform` keeps; None keeps all.
     store_covariance : bool, default=False
         Whether ``'svd'`` also computes ``covariance_``; the others always do.
     tol : float, default=1e-4
@@ -53,13 +53,27 @@ class LinearDiscriminantAnalysis(
     Attributes
     ----------
     coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
-        Weights of the features.
+        Coefficients of the features.
     intercept_ : ndarray of shape (1,) or (n_classes,)
         What is added to the weighted sum.
+    covariance_ : ndarray of shape (n_features, n_features)
+        Covariance within classes.
+    explained_variance_ratio_ : ndarray of shape (n_components,)
+        Part of the variance that each dimension of `transform` explains.
+    means_ : ndarray of shape (n_classes, n_features)
+        Mean row of each class.
+    priors_ : ndarray of shape (n_classes,)
+        Prior probability of each class.
+    scalings_ : ndarray of shape (rank, n_classes - 1)
+        Axes that `transform` projects on.
+    xbar_ : ndarray of shape (n_features,)
+        Mean of all rows.
     classes_ : ndarray of shape (n_classes,)
         The labels.
     n_features_in_ : int
         Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if `fit` was given a data frame.
     onnx_model_ : onnx.ModelProto
         The fitted model, in floating point, with the link.
     quantized_module_ : QuantizedModule
@@ -80,6 +94,7 @@ class LinearDiscriminantAnalysis(
     array([0, 0, 0, 1, 1, 1])
     """
 
+    # Written by `make mirror`, and so are Parameters, Attributes and See Also.
     def __init__(
         self,
         solver="svd",
@@ -93,7 +108,7 @@ class LinearDiscriminantAnalysis(
         n_bits=8,
         range_margin="auto",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             solver=solver,
             shrinkage=shrinkage,
@@ -106,6 +121,3 @@ class LinearDiscriminantAnalysis(
         self.n_bits = n_bits
         self.range_margin = range_margin
         self.p_error = p_error
-
-    def _link(self) -> str:
-        return "sigmoid" if len(self.classes_) == 2 else "softmax"

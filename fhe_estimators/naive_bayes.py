@@ -74,16 +74,17 @@ class _NaiveBayesMixin(LinearMixin, FHEClassifierMixin):
 class GaussianNB(_NaiveBayesMixin, naive_bayes.GaussianNB):
     """Gaussian naive Bayes that predicts on encrypted data.
 
-    In each class, features are independent normal variables, fitted as by scikit-learn, in
-    clear. With ``fhe="execute"`` the client squares the features and encrypts them with
-    their squares; the joint log-likelihood, linear in both, is computed on encrypted
-    integers without a bootstrap, and the client decrypts it and takes labels and
-    probabilities in clear.
+    In each class, features are independent normal variables.
+
+    Fitted by scikit-learn, in clear. With ``fhe="execute"`` the client squares the features
+    and encrypts them with their squares; the joint log-likelihood, linear in both, is
+    computed on encrypted integers without a bootstrap, and the client decrypts it and takes
+    labels and probabilities in clear.
 
     Parameters
     ----------
     priors : array-like of shape (n_classes,) or None, default=None
-        Probability of each class; None takes the frequencies in `y`.
+        Prior probabilities of the classes; None takes the frequencies in `y`.
     var_smoothing : float, default=1e-9
         Part of the largest variance of all features that is added to variances.
     n_bits : int or dict, default=8
@@ -94,20 +95,22 @@ class GaussianNB(_NaiveBayesMixin, naive_bayes.GaussianNB):
 
     Attributes
     ----------
-    theta_ : ndarray of shape (n_classes, n_features)
-        Mean of each feature in each class.
-    var_ : ndarray of shape (n_classes, n_features)
-        Variance of each feature in each class.
-    epsilon_ : float
-        What was added to the variances.
     class_count_ : ndarray of shape (n_classes,)
         Weight of the rows of each class.
     class_prior_ : ndarray of shape (n_classes,)
-        Probability of each class.
+        Prior probability of each class.
     classes_ : ndarray of shape (n_classes,)
         The labels.
+    epsilon_ : float
+        What was added to the variances.
     n_features_in_ : int
         Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if `fit` was given a data frame.
+    var_ : ndarray of shape (n_classes, n_features)
+        Variance of each feature in each class.
+    theta_ : ndarray of shape (n_classes, n_features)
+        Mean of each feature in each class.
     onnx_model_ : onnx.ModelProto
         The fitted model, in floating point, with the link.
     quantized_module_ : QuantizedModule
@@ -136,15 +139,19 @@ class GaussianNB(_NaiveBayesMixin, naive_bayes.GaussianNB):
     array([0, 1, 2])
     """
 
+    # Written by `make mirror`, and so are Parameters, Attributes and See Also.
     def __init__(
         self,
         *,
         priors=None,
-        var_smoothing=1e-9,
+        var_smoothing=1e-09,
         n_bits=8,
         p_error=2**-64,
-    ):
-        super().__init__(priors=priors, var_smoothing=var_smoothing)
+    ) -> None:
+        super().__init__(
+            priors=priors,
+            var_smoothing=var_smoothing,
+        )
         self.n_bits = n_bits
         self.p_error = p_error
 
@@ -204,24 +211,27 @@ class GaussianNB(_NaiveBayesMixin, naive_bayes.GaussianNB):
 class BernoulliNB(_NaiveBayesMixin, naive_bayes.BernoulliNB):
     """Naive Bayes for binary features that predicts on encrypted data.
 
-    In each class, features are independent truth values, fitted as by scikit-learn, in
-    clear. With ``fhe="execute"`` the client compares the features with the threshold
-    `binarize` and encrypts the results; the joint log-likelihood, linear in them, is
-    computed on encrypted integers without a bootstrap, and the client decrypts it and takes
-    labels and probabilities in clear.
+    In each class, features are independent truth values.
+
+    Fitted by scikit-learn, in clear. With ``fhe="execute"`` the client compares the
+    features with the threshold `binarize` and encrypts the results; the joint log-
+    likelihood, linear in them, is computed on encrypted integers without a bootstrap, and
+    the client decrypts it and takes labels and probabilities in clear.
 
     Parameters
     ----------
     alpha : float or array-like of shape (n_features,), default=1.0
-        Rows added to each class with the feature true, and as many with it false.
+        Additive smoothing: rows added to each class with the feature true, and as many with
+        it false.
     force_alpha : bool, default=True
         Whether an `alpha` below 1e-10 is taken as it is, instead of 1e-10.
     binarize : float or None, default=0.0
-        A feature is true above it; None takes the features, zeros and ones, as they are.
+        A feature is true above this threshold; None takes the features, zeros and ones, as
+        they are.
     fit_prior : bool, default=True
-        Whether the probabilities of classes are their frequencies in `y`, or all the same.
+        Whether to learn prior probabilities of the classes; False takes the same for all.
     class_prior : array-like of shape (n_classes,) or None, default=None
-        Probability of each class, instead of those of `fit_prior`.
+        Prior probabilities of the classes, instead of those of `fit_prior`.
     n_bits : int or dict, default=8
         Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 7 bits up
         to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
@@ -230,18 +240,20 @@ class BernoulliNB(_NaiveBayesMixin, naive_bayes.BernoulliNB):
 
     Attributes
     ----------
-    feature_log_prob_ : ndarray of shape (n_classes, n_features)
-        Logarithm of the probability that a feature is true, in each class.
-    feature_count_ : ndarray of shape (n_classes, n_features)
-        Weight of the rows of each class in which a feature is true.
     class_count_ : ndarray of shape (n_classes,)
         Weight of the rows of each class.
     class_log_prior_ : ndarray of shape (n_classes,)
-        Logarithm of the probability of each class.
+        Logarithm of the prior probability of each class.
     classes_ : ndarray of shape (n_classes,)
         The labels.
+    feature_count_ : ndarray of shape (n_classes, n_features)
+        Weight of the rows of each class in which a feature is true.
+    feature_log_prob_ : ndarray of shape (n_classes, n_features)
+        Logarithm of the probability that a feature is true, in each class.
     n_features_in_ : int
         Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if `fit` was given a data frame.
     onnx_model_ : onnx.ModelProto
         The fitted model, in floating point, with the link.
     quantized_module_ : QuantizedModule
@@ -270,6 +282,7 @@ class BernoulliNB(_NaiveBayesMixin, naive_bayes.BernoulliNB):
     array([0, 1])
     """
 
+    # Written by `make mirror`, and so are Parameters, Attributes and See Also.
     def __init__(
         self,
         *,
@@ -280,7 +293,7 @@ class BernoulliNB(_NaiveBayesMixin, naive_bayes.BernoulliNB):
         class_prior=None,
         n_bits=8,
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             alpha=alpha,
             force_alpha=force_alpha,

@@ -17,7 +17,7 @@ __all__ = ["NearestCentroid"]
 class NearestCentroid(LinearMixin, FHEClassifierMixin, neighbors.NearestCentroid):
     """Nearest-centroid classification that predicts on encrypted data.
 
-    Fitted as by scikit-learn, in clear. With ``fhe="execute"`` rows are encrypted, scores
+    Fitted by scikit-learn, in clear. With ``fhe="execute"`` rows are encrypted, scores
     linear in the row that order the centroids by distance are computed on encrypted
     integers without a bootstrap, and the client decrypts them and takes the label in clear.
 
@@ -28,8 +28,9 @@ class NearestCentroid(LinearMixin, FHEClassifierMixin, neighbors.NearestCentroid
     shrink_threshold : float or None, default=None
         Standard errors by which centroids are drawn to the mean of all rows; a feature in
         which all get there plays no part.
-    priors : {'uniform', 'empirical'} or array-like of shape (n_classes,), default='uniform'
-        Probability of each class: all the same, the frequencies in `y`, or given.
+    priors : {'uniform', 'empirical'} or array-like of shape (n_classes,), \
+        default='uniform'
+        Prior probabilities of the classes: all the same, the frequencies in `y`, or given.
     n_bits : int or dict, default=12
         Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 7 bits up
         to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
@@ -45,13 +46,19 @@ class NearestCentroid(LinearMixin, FHEClassifierMixin, neighbors.NearestCentroid
     Attributes
     ----------
     centroids_ : ndarray of shape (n_classes, n_features)
-        The mean row of each class.
-    class_prior_ : ndarray of shape (n_classes,)
-        Probability of each class.
+        Mean row of each class.
     classes_ : ndarray of shape (n_classes,)
         The labels.
     n_features_in_ : int
         Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if `fit` was given a data frame.
+    deviations_ : ndarray of shape (n_classes, n_features)
+        Differences of the centroids, shrunk, to the mean of all rows.
+    within_class_std_dev_ : ndarray of shape (n_features,)
+        Standard deviation of each feature within classes.
+    class_prior_ : ndarray of shape (n_classes,)
+        Prior probability of each class.
     onnx_model_ : onnx.ModelProto
         The fitted model, in floating point, with the link.
     quantized_module_ : QuantizedModule
@@ -86,6 +93,7 @@ class NearestCentroid(LinearMixin, FHEClassifierMixin, neighbors.NearestCentroid
         **LINEAR_CONSTRAINTS,
     }
 
+    # Written by `make mirror`, and so are Parameters, Attributes and See Also.
     def __init__(
         self,
         metric="euclidean",
@@ -95,7 +103,7 @@ class NearestCentroid(LinearMixin, FHEClassifierMixin, neighbors.NearestCentroid
         n_bits=12,
         range_margin="auto",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             metric=metric,
             shrink_threshold=shrink_threshold,

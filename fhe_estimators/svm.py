@@ -9,31 +9,28 @@ from fhe_estimators._linear import (
     LinearRegressorMixin,
 )
 
-__all__ = [
-    "LinearSVC",
-    "LinearSVR",
-]
+__all__ = ["LinearSVC", "LinearSVR"]
 
 
 class LinearSVC(LinearClassifierMixin, svm.LinearSVC):
     """Linear support vector classification that predicts on encrypted data.
 
-    Fitted as by scikit-learn, in clear. With ``fhe="execute"`` rows are encrypted, the raw
+    Fitted by scikit-learn, in clear. With ``fhe="execute"`` rows are encrypted, the raw
     score ``X @ coef_.T + intercept_`` is computed on encrypted integers without a
     bootstrap, and the client decrypts it and takes the label in clear.
 
     Parameters
     ----------
     penalty : {'l1', 'l2'}, default='l2'
-        What holds coefficients small: their magnitudes or their squares.
+        Norm of the coefficients that is penalized.
     loss : {'hinge', 'squared_hinge'}, default='squared_hinge'
         Loss of a row on the wrong side of the margin: its distance, or the square.
     dual : 'auto' or bool, default='auto'
         Whether to solve the dual problem; ``'auto'`` chooses by the shape of the data.
     tol : float, default=1e-4
-        Precision at which the solver stops.
+        Tolerance at which the solver stops.
     C : float, default=1.0
-        How much errors count against large coefficients.
+        Inverse of the strength of the penalty.
     multi_class : {'ovr', 'crammer_singer'}, default='ovr'
         Each class against the rest, or all classes at once.
     fit_intercept : bool, default=True
@@ -42,14 +39,14 @@ class LinearSVC(LinearClassifierMixin, svm.LinearSVC):
         Constant feature by which the intercept is fitted: the larger, the less the penalty
         shrinks it.
     class_weight : dict, 'balanced' or None, default=None
-        How much an error on each class counts. ``'balanced'`` makes all classes count the
-        same however rare, None makes all rows do.
+        Weights of the classes. ``'balanced'`` makes all classes count the same however
+        rare, None makes all rows count the same.
     verbose : int, default=0
-        How much `fit` prints; zero is nothing.
+        Verbosity of `fit`; zero is silent.
     random_state : int, RandomState instance or None, default=None
         Seed of the order of rows in the dual problem.
     max_iter : int, default=1000
-        Most iterations of the solver.
+        Maximum number of iterations.
     n_bits : int or dict, default=8
         Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 7 bits up
         to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
@@ -65,13 +62,17 @@ class LinearSVC(LinearClassifierMixin, svm.LinearSVC):
     Attributes
     ----------
     coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
-        Weights of the features.
+        Coefficients of the features.
     intercept_ : ndarray of shape (1,) or (n_classes,)
         What is added to the weighted sum.
     classes_ : ndarray of shape (n_classes,)
         The labels.
     n_features_in_ : int
         Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if `fit` was given a data frame.
+    n_iter_ : int
+        Number of iterations.
     onnx_model_ : onnx.ModelProto
         The fitted model, in floating point, with the link.
     quantized_module_ : QuantizedModule
@@ -92,6 +93,7 @@ class LinearSVC(LinearClassifierMixin, svm.LinearSVC):
     array([0, 0, 1, 1])
     """
 
+    # Written by `make mirror`, and so are Parameters, Attributes and See Also.
     def __init__(
         self,
         penalty="l2",
@@ -110,7 +112,7 @@ class LinearSVC(LinearClassifierMixin, svm.LinearSVC):
         n_bits=8,
         range_margin="auto",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             penalty=penalty,
             loss=loss,
@@ -133,18 +135,18 @@ class LinearSVC(LinearClassifierMixin, svm.LinearSVC):
 class LinearSVR(LinearRegressorMixin, svm.LinearSVR):
     """Linear support vector regression that predicts on encrypted data.
 
-    Fitted as by scikit-learn, in clear. With ``fhe="execute"`` rows are encrypted, the raw
+    Fitted by scikit-learn, in clear. With ``fhe="execute"`` rows are encrypted, the raw
     score ``X @ coef_.T + intercept_`` is computed on encrypted integers without a
     bootstrap, and what the client decrypts is the prediction.
 
     Parameters
     ----------
     epsilon : float, default=0.0
-        Error that costs nothing, in units of `y`.
+        Error up to which the loss is zero, in units of `y`.
     tol : float, default=1e-4
-        Precision at which the solver stops.
+        Tolerance at which the solver stops.
     C : float, default=1.0
-        How much errors count against large coefficients.
+        Inverse of the strength of the penalty.
     loss : {'epsilon_insensitive', 'squared_epsilon_insensitive'}, \
         default='epsilon_insensitive'
         Loss of an error beyond `epsilon`: its size, or the square.
@@ -156,11 +158,11 @@ class LinearSVR(LinearRegressorMixin, svm.LinearSVR):
     dual : 'auto' or bool, default='auto'
         Whether to solve the dual problem; ``'auto'`` chooses by the shape of the data.
     verbose : int, default=0
-        How much `fit` prints; zero is nothing.
+        Verbosity of `fit`; zero is silent.
     random_state : int, RandomState instance or None, default=None
         Seed of the order of rows in the dual problem.
     max_iter : int, default=1000
-        Most iterations of the solver.
+        Maximum number of iterations.
     n_bits : int or dict, default=8
         Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 7 bits up
         to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
@@ -176,11 +178,15 @@ class LinearSVR(LinearRegressorMixin, svm.LinearSVR):
     Attributes
     ----------
     coef_ : ndarray of shape (n_features,)
-        Weights of the features.
+        Coefficients of the features.
     intercept_ : float or ndarray of shape (1,)
         What is added to the weighted sum.
     n_features_in_ : int
         Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if `fit` was given a data frame.
+    n_iter_ : int
+        Number of iterations.
     onnx_model_ : onnx.ModelProto
         The fitted model, in floating point, with the link.
     quantized_module_ : QuantizedModule
@@ -201,6 +207,7 @@ class LinearSVR(LinearRegressorMixin, svm.LinearSVR):
     array([3., 4., 5., 9.])
     """
 
+    # Written by `make mirror`, and so are Parameters, Attributes and See Also.
     def __init__(
         self,
         *,
@@ -217,7 +224,7 @@ class LinearSVR(LinearRegressorMixin, svm.LinearSVR):
         n_bits=8,
         range_margin="auto",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             epsilon=epsilon,
             tol=tol,

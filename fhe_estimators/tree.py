@@ -15,40 +15,39 @@ __all__ = ["DecisionTreeClassifier", "DecisionTreeRegressor"]
 class DecisionTreeClassifier(ForestClassifierMixin, tree.DecisionTreeClassifier):
     """A decision tree that classifies encrypted data.
 
-    Fitted by scikit-learn, in clear, on a grid of values. With ``fhe="execute"`` the
-    client encrypts which edges of the grid a row lies below; the server looks the leaf
-    up in encrypted tables, and the client reads the probabilities of that leaf. They are
-    exact.
+    Fitted by scikit-learn, in clear, on a grid of values. With ``fhe="execute"`` the client
+    encrypts which edges of the grid a row lies below; the server looks the leaf up in
+    encrypted tables, and the client reads the value of that leaf. It is exact.
 
     Parameters
     ----------
     criterion : {'gini', 'entropy', 'log_loss'}, default='gini'
-        What a split is to reduce.
+        Function that measures the quality of a split.
     splitter : {'best', 'random'}, default='best'
         Whether the best split of a feature is taken or the best of random ones.
     max_depth : int or None, default=None
-        Comparisons between the root and any leaf at most. Every second leaf or so costs a
-        table, some milliseconds.
+        Maximum depth of the tree. Every second leaf or so costs a table, some milliseconds.
     min_samples_split : int or float, default=2
-        Rows that a node needs to be split; as a fraction of all if a float.
+        Minimum number of rows for a split; as a fraction of all if a float.
     min_samples_leaf : int or float, default=1
-        Rows that a leaf needs; as a fraction of all if a float.
+        Minimum number of rows in a leaf; as a fraction of all if a float.
     min_weight_fraction_leaf : float, default=0.0
-        Part of the weight of all rows that a leaf needs.
+        Minimum fraction of the weight of all rows in a leaf.
     max_features : {'sqrt', 'log2'}, int, float or None, default=None
-        Features that are tried for a split.
+        Features that are tried for a split; as a fraction of all if a float.
     random_state : int, RandomState instance or None, default=None
         Seed of the order in which features are tried.
     max_leaf_nodes : int or None, default=None
-        Leaves at most; the best splits are made first.
+        Maximum number of leaves of a tree; the best splits are made first.
     min_impurity_decrease : float, default=0.0
-        What a split has to reduce the criterion by.
+        Minimum reduction of the impurity for a split.
     class_weight : dict, list of dict, 'balanced' or None, default=None
-        Weight of each class.
+        Weights of the classes. ``'balanced'`` makes all classes count the same however
+        rare, None makes all rows count the same.
     ccp_alpha : float, default=0.0
-        Price of a leaf in minimal cost-complexity pruning.
+        Complexity parameter of minimal cost-complexity pruning; 0 for no pruning.
     monotonic_cst : array-like of int of shape (n_features,) or None, default=None
-        1, -1 or 0 where the score must rise, fall or may do either with a feature.
+        1, -1 or 0 where predictions must rise, fall or may do either with a feature.
     n_bits : int or dict, default=4
         The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16. A
         dict ``{"op_inputs": ..., "op_weights": ...}`` also sets the bits of the values of
@@ -65,14 +64,18 @@ class DecisionTreeClassifier(ForestClassifierMixin, tree.DecisionTreeClassifier)
     ----------
     classes_ : ndarray of shape (n_classes,), or a list of them
         The labels.
+    feature_importances_ : ndarray of shape (n_features,)
+        Normalized reduction of the criterion that each feature brings.
+    max_features_ : int
+        Number of features that are tried for a split.
     n_classes_ : int, or a list of int
         Number of classes.
     n_features_in_ : int
         Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if `fit` was given a data frame.
     n_outputs_ : int
         Number of outputs.
-    feature_importances_ : ndarray of shape (n_features,)
-        The normalized reduction of the criterion that each feature brings.
     tree_ : sklearn.tree._tree.Tree
         The fitted tree; its thresholds are edges of the grid.
     onnx_model_ : onnx.ModelProto
@@ -95,6 +98,7 @@ class DecisionTreeClassifier(ForestClassifierMixin, tree.DecisionTreeClassifier)
     array([0, 1])
     """
 
+    # Written by `make mirror`, and so are Parameters, Attributes and See Also.
     def __init__(
         self,
         *,
@@ -115,7 +119,7 @@ class DecisionTreeClassifier(ForestClassifierMixin, tree.DecisionTreeClassifier)
         binning="quantile",
         input_encoding="thermometer",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             criterion=criterion,
             splitter=splitter,
@@ -147,30 +151,29 @@ class DecisionTreeRegressor(ForestRegressorMixin, tree.DecisionTreeRegressor):
     Parameters
     ----------
     criterion : {'squared_error', 'absolute_error', 'poisson'}, default='squared_error'
-        What a split is to reduce.
+        Function that measures the quality of a split.
     splitter : {'best', 'random'}, default='best'
         Whether the best split of a feature is taken or the best of random ones.
     max_depth : int or None, default=None
-        Comparisons between the root and any leaf at most. Every second leaf or so costs a
-        table, some milliseconds.
+        Maximum depth of the tree. Every second leaf or so costs a table, some milliseconds.
     min_samples_split : int or float, default=2
-        Rows that a node needs to be split; as a fraction of all if a float.
+        Minimum number of rows for a split; as a fraction of all if a float.
     min_samples_leaf : int or float, default=1
-        Rows that a leaf needs; as a fraction of all if a float.
+        Minimum number of rows in a leaf; as a fraction of all if a float.
     min_weight_fraction_leaf : float, default=0.0
-        Part of the weight of all rows that a leaf needs.
+        Minimum fraction of the weight of all rows in a leaf.
     max_features : {'sqrt', 'log2'}, int, float or None, default=None
-        Features that are tried for a split.
+        Features that are tried for a split; as a fraction of all if a float.
     random_state : int, RandomState instance or None, default=None
         Seed of the order in which features are tried.
     max_leaf_nodes : int or None, default=None
-        Leaves at most; the best splits are made first.
+        Maximum number of leaves of a tree; the best splits are made first.
     min_impurity_decrease : float, default=0.0
-        What a split has to reduce the criterion by.
+        Minimum reduction of the impurity for a split.
     ccp_alpha : float, default=0.0
-        Price of a leaf in minimal cost-complexity pruning.
+        Complexity parameter of minimal cost-complexity pruning; 0 for no pruning.
     monotonic_cst : array-like of int of shape (n_features,) or None, default=None
-        1, -1 or 0 where the prediction must rise, fall or may do either with a feature.
+        1, -1 or 0 where predictions must rise, fall or may do either with a feature.
     n_bits : int or dict, default=4
         The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16. A
         dict ``{"op_inputs": ..., "op_weights": ...}`` also sets the bits of the values of
@@ -185,12 +188,16 @@ class DecisionTreeRegressor(ForestRegressorMixin, tree.DecisionTreeRegressor):
 
     Attributes
     ----------
+    feature_importances_ : ndarray of shape (n_features,)
+        Normalized reduction of the criterion that each feature brings.
+    max_features_ : int
+        Number of features that are tried for a split.
     n_features_in_ : int
         Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if `fit` was given a data frame.
     n_outputs_ : int
         Number of outputs.
-    feature_importances_ : ndarray of shape (n_features,)
-        The normalized reduction of the criterion that each feature brings.
     tree_ : sklearn.tree._tree.Tree
         The fitted tree; its thresholds are edges of the grid.
     onnx_model_ : onnx.ModelProto
@@ -213,6 +220,7 @@ class DecisionTreeRegressor(ForestRegressorMixin, tree.DecisionTreeRegressor):
     array([1., 8.])
     """
 
+    # Written by `make mirror`, and so are Parameters, Attributes and See Also.
     def __init__(
         self,
         *,
@@ -232,7 +240,7 @@ class DecisionTreeRegressor(ForestRegressorMixin, tree.DecisionTreeRegressor):
         binning="quantile",
         input_encoding="thermometer",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             criterion=criterion,
             splitter=splitter,

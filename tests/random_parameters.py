@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from sklearn.tree import DecisionTreeClassifier
+
 #: Values of hyper-parameters, for estimators that have them and are not listed below.
 PARAMETERS: dict[str, tuple[Any, ...]] = {
     "C": (1e-3, 1.0, 1e3),
@@ -31,6 +33,7 @@ PARAMETERS: dict[str, tuple[Any, ...]] = {
     "subsample": (1.0, 0.7),
     "warm_start": (False, True),
 }
+_DEEPER = DecisionTreeClassifier(max_depth=2)
 _FOREST = {"n_estimators": (1, 2, 4)}
 _NET = {
     "n_layers": (1, 2, 3),
@@ -82,9 +85,11 @@ _SGD = {
     "learning_rate": ("optimal", "invscaling", "constant", "adaptive"),
     "max_iter": (5, 1000),
 }
+_PATH = {"cv": (2, 3), "alphas": (1, 5), "selection": ("cyclic", "random")}
 _SVM = {"loss": ("hinge", "squared_hinge"), "dual": (True, "auto"), "max_iter": (50, 1000)}
 #: Values of hyper-parameters of one estimator.
 OWN_PARAMETERS: dict[str, dict[str, tuple[Any, ...]]] = {
+    "AdaBoostClassifier": {**_FOREST, "estimator": (None, _DEEPER)},
     "BernoulliNB": {
         "alpha": (0.0, 0.1, 1.0, 10.0),
         "binarize": (0.0, 0.5, -3.0, None),
@@ -93,6 +98,7 @@ OWN_PARAMETERS: dict[str, dict[str, tuple[Any, ...]]] = {
     "DecisionTreeClassifier": {"criterion": ("gini", "entropy", "log_loss")},
     "DecisionTreeRegressor": {"criterion": ("squared_error", "absolute_error", "poisson")},
     "ElasticNet": {"selection": ("cyclic", "random")},
+    "ElasticNetCV": {**_PATH, "l1_ratio": (0.1, 0.5, [0.5, 1.0])},
     "ExtraTreesClassifier": _FOREST,
     "ExtraTreesRegressor": _FOREST,
     "GammaRegressor": {"solver": ("lbfgs", "newton-cholesky")},
@@ -114,11 +120,13 @@ OWN_PARAMETERS: dict[str, dict[str, tuple[Any, ...]]] = {
         "loss": ("squared_error", "absolute_error", "gamma", "poisson", "quantile"),
         "quantile": (0.2, 0.9),
     },
+    "HuberRegressor": {"epsilon": (1.0, 1.35, 5.0)},
     "IsolationForest": {
         **_FOREST,
         "contamination": ("auto", 0.2),
         "max_samples": (8, 0.5, "auto"),
     },
+    "LassoCV": _PATH,
     "LGBMClassifier": _LGBM,
     "LGBMRegressor": {
         **_LGBM,
@@ -134,16 +142,26 @@ OWN_PARAMETERS: dict[str, dict[str, tuple[Any, ...]]] = {
         "solver": ("lbfgs", "newton-cg", "newton-cholesky", "liblinear", "saga"),
         "l1_ratio": (0.0,),
     },
+    "LogisticRegressionCV": {
+        "Cs": (1, 3),
+        "cv": (2,),
+        "l1_ratios": ((0,),),
+        "refit": (True, False),
+        "use_legacy_attributes": (True, False),
+    },
     "NearestCentroid": {
         "shrink_threshold": (None, 0.1),
         "priors": ("uniform", "empirical"),
     },
     "NeuralNetClassifier": _NET,
     "NeuralNetRegressor": _NET,
+    "OrthogonalMatchingPursuit": {"n_nonzero_coefs": (None, 1)},
+    "Perceptron": {"penalty": ("l2", "l1", "elasticnet", None), "max_iter": (5, 1000)},
     "PoissonRegressor": {"solver": ("lbfgs", "newton-cholesky")},
     "RandomForestClassifier": _FOREST,
     "RandomForestRegressor": _FOREST,
     "Ridge": {"solver": ("auto", "svd", "cholesky", "lsqr", "sag"), "positive": (False,)},
+    "RidgeCV": {"cv": (None, 2), "alpha_per_target": (False,)},
     "RidgeClassifier": {"solver": ("auto", "svd", "cholesky", "lsqr", "sag")},
     "SGDClassifier": {
         **_SGD,

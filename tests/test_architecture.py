@@ -85,6 +85,8 @@ OF_THE_WHOLE = {
     "test_boosting_libraries": "what XGBoost and LightGBM have in common",
     "test_common": "checks of scikit-learn and ours, of every estimator",
     "test_contributing": "a page for who changes the package",
+    "test_editors": "what editors see of the names of the package",
+    "test_mirror": "what `make mirror` writes",
     "test_docs": "docstrings of everything public",
     "test_notebooks": "notebooks",
     "test_odd_parameters": "odd values of every parameter of ours",
@@ -211,7 +213,7 @@ def test_heavy_dependencies_have_one_importer(path):
     assert not wrong, "\n".join(wrong)
 
 
-@each_file(PACKAGE, ROOT / "tests", ROOT / "benchmarks")
+@each_file(PACKAGE, ROOT / "tests", ROOT / "benchmarks", ROOT / "tools")
 def test_imports_are_absolute(path):
     wrong = [line for line, name in imports(path) if name.startswith(".")]
     assert not wrong, f"relative import on lines {wrong}"
@@ -232,7 +234,7 @@ def test_importing_the_package_is_light():
     assert done.stdout.split() == []
 
 
-@each_file(PACKAGE, ROOT / "tests")
+@each_file(PACKAGE, ROOT / "tests", ROOT / "tools")
 def test_file_is_short(path):
     assert code_lines(path.read_text(encoding="utf-8")) <= MAX_CODE_LINES
 

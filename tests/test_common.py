@@ -22,17 +22,24 @@ FEW_TREES = {
     "n_jobs": 1,
 }
 
+#: Parameters with which linear models are fitted few times.
+FEW_FITS = {
+    "ElasticNetCV": {"cv": 3, "alphas": 10},
+    "LassoCV": {"cv": 3, "alphas": 10},
+    "LogisticRegressionCV": {"cv": 3, "Cs": 3},
+}
+
 #: Nets for the estimators that have no default one.
 NETS = {SkorchClassifier: classifier, SkorchRegressor: regressor}
 
 
 def instance(cls):
-    """Return an estimator with its default parameters, but few trees or a small net."""
+    """Return an estimator with its default parameters, but few fits or a small net."""
     if cls in NETS:
         net = NETS[cls](callbacks=[ShapeSetter()], module__n_neurons=5)
         return cls(net, n_bits=3, rounding_bits=4)
     if not issubclass(cls, TreeMixin):
-        return cls()
+        return cls(**FEW_FITS.get(cls.__name__, {}))
     boosted = "max_iter" in cls().get_params()
     names = (
         ("max_iter", "min_samples_leaf")
@@ -49,6 +56,12 @@ ESTIMATORS = [instance(cls) for _, cls in all_estimators()]
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 # They fit isolation forests on fewer rows than one tree takes.
 @pytest.mark.filterwarnings("ignore:max_samples .* is greater than the total:UserWarning")
+# They have classes of fewer rows than folds.
+@pytest.mark.filterwarnings("ignore:The least populated class in y:UserWarning")
+# AdaBoost takes logarithms of weights, of those that are zero, too.
+@pytest.mark.filterwarnings(
+    "ignore:divide by zero:RuntimeWarning:sklearn.ensemble._weight_boosting"
+)
 @parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_failed_checks)
 def test_sklearn_checks(estimator, check):
     check(estimator)

@@ -22,6 +22,7 @@ from tests.neural_network.nets import regressor
 #: What is assigned, from another fitted model, by the module of an estimator.
 LINEAR = ("coef_", "intercept_")
 ATTRIBUTES = {
+    "AdaBoostClassifier": ("estimators_", "estimator_weights_"),
     "GaussianNB": ("theta_", "var_"),
     "BernoulliNB": ("feature_log_prob_", "class_log_prior_"),
     "NearestCentroid": ("centroids_",),

@@ -24,45 +24,46 @@ class RandomForestClassifier(ForestClassifierMixin, ensemble.RandomForestClassif
     Parameters
     ----------
     n_estimators : int, default=100
-        Trees. Time, size and accuracy grow with their number.
+        Number of trees. Time, size and accuracy grow with it.
     criterion : {'gini', 'entropy', 'log_loss'}, default='gini'
-        What a split is to reduce.
+        Function that measures the quality of a split.
     max_depth : int or None, default=4
-        Comparisons between the root and any leaf at most. None in scikit-learn: there are
-        up to as many leaves as rows then, and every second one or so costs a table.
+        Maximum depth of a tree. None in scikit-learn: there are up to as many leaves as
+        rows then, and every second one or so costs a table.
     min_samples_split : int or float, default=2
-        Rows that a node needs to be split; as a fraction of all if a float.
+        Minimum number of rows for a split; as a fraction of all if a float.
     min_samples_leaf : int or float, default=1
-        Rows that a leaf needs; as a fraction of all if a float.
+        Minimum number of rows in a leaf; as a fraction of all if a float.
     min_weight_fraction_leaf : float, default=0.0
-        Part of the weight of all rows that a leaf needs.
+        Minimum fraction of the weight of all rows in a leaf.
     max_features : {'sqrt', 'log2'}, int, float or None, default='sqrt'
-        Features that are tried for a split.
+        Features that are tried for a split; as a fraction of all if a float.
     max_leaf_nodes : int or None, default=None
-        Leaves of a tree at most; the best splits are made first.
+        Maximum number of leaves of a tree; the best splits are made first.
     min_impurity_decrease : float, default=0.0
-        What a split has to reduce the criterion by.
+        Minimum reduction of the impurity for a split.
     bootstrap : bool, default=True
-        Whether each tree is fitted on rows drawn with replacement.
+        Whether each tree is fitted on rows drawn with replacement, or on all rows.
     oob_score : bool or callable, default=False
         Whether to estimate the score on rows that trees were not fitted on, and by what.
     n_jobs : int or None, default=None
-        Threads that fit trees at the same time; None is one.
+        Number of threads that fit trees at the same time; None is one.
     random_state : int, RandomState instance or None, default=None
         Seed of the rows and features that are drawn.
     verbose : int, default=0
-        How much `fit` prints; zero is nothing.
+        Verbosity of `fit`; zero is silent.
     warm_start : bool, default=False
         Whether `fit` adds trees to those that it made before, on the same grid.
     class_weight : {'balanced', 'balanced_subsample'}, dict, list of dict or None, \
         default=None
-        Weight of each class.
+        Weights of the classes. ``'balanced'`` makes all classes count the same however
+        rare, None makes all rows count the same.
     ccp_alpha : float, default=0.0
-        Price of a leaf in minimal cost-complexity pruning.
+        Complexity parameter of minimal cost-complexity pruning; 0 for no pruning.
     max_samples : int, float or None, default=None
         Rows drawn for each tree, with `bootstrap`; as a fraction of all if a float.
     monotonic_cst : array-like of int of shape (n_features,) or None, default=None
-        1, -1 or 0 where the score must rise, fall or may do either with a feature.
+        1, -1 or 0 where predictions must rise, fall or may do either with a feature.
     n_bits : int or dict, default=4
         The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16. A
         dict ``{"op_inputs": ..., "op_weights": ...}`` also sets the bits of the values of
@@ -77,20 +78,30 @@ class RandomForestClassifier(ForestClassifierMixin, ensemble.RandomForestClassif
 
     Attributes
     ----------
+    estimator_ : estimator
+        The tree that was cloned for each of `estimators_`.
+    estimators_ : list of DecisionTreeClassifier
+        The fitted trees; their thresholds are edges of the grid.
     classes_ : ndarray of shape (n_classes,), or a list of them
         The labels.
     n_classes_ : int, or a list of int
         Number of classes.
     n_features_in_ : int
         Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if `fit` was given a data frame.
     n_outputs_ : int
         Number of outputs.
     feature_importances_ : ndarray of shape (n_features,)
-        The normalized reduction of the criterion that each feature brings.
-    estimators_ : list of DecisionTreeClassifier
-        The fitted trees; their thresholds are edges of the grid.
+        Normalized reduction of the criterion that each feature brings.
     oob_score_ : float
-        The score on rows that trees were not fitted on, with `oob_score`.
+        Score on rows that trees were not fitted on, with `oob_score`.
+    oob_decision_function_ : ndarray of shape (n_samples, n_classes) or (n_samples, \
+        n_classes, n_outputs)
+        Probabilities of each row from the trees that were not fitted on it, with
+        `oob_score`.
+    estimators_samples_ : list of ndarray
+        Indices of the rows that each tree was fitted on.
     onnx_model_ : onnx.ModelProto
         The fitted model, in floating point.
     quantized_module_ : QuantizedModule
@@ -111,6 +122,7 @@ class RandomForestClassifier(ForestClassifierMixin, ensemble.RandomForestClassif
     array([0, 1])
     """
 
+    # Written by `make mirror`, and so are Parameters, Attributes and See Also.
     def __init__(
         self,
         n_estimators=100,
@@ -137,7 +149,7 @@ class RandomForestClassifier(ForestClassifierMixin, ensemble.RandomForestClassif
         binning="quantile",
         input_encoding="thermometer",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             n_estimators=n_estimators,
             criterion=criterion,
@@ -175,42 +187,42 @@ class RandomForestRegressor(ForestRegressorMixin, ensemble.RandomForestRegressor
     Parameters
     ----------
     n_estimators : int, default=100
-        Trees. Time, size and accuracy grow with their number.
+        Number of trees. Time, size and accuracy grow with it.
     criterion : {'squared_error', 'absolute_error', 'poisson'}, default='squared_error'
-        What a split is to reduce.
+        Function that measures the quality of a split.
     max_depth : int or None, default=4
-        Comparisons between the root and any leaf at most. None in scikit-learn: there are
-        up to as many leaves as rows then, and every second one or so costs a table.
+        Maximum depth of a tree. None in scikit-learn: there are up to as many leaves as
+        rows then, and every second one or so costs a table.
     min_samples_split : int or float, default=2
-        Rows that a node needs to be split; as a fraction of all if a float.
+        Minimum number of rows for a split; as a fraction of all if a float.
     min_samples_leaf : int or float, default=1
-        Rows that a leaf needs; as a fraction of all if a float.
+        Minimum number of rows in a leaf; as a fraction of all if a float.
     min_weight_fraction_leaf : float, default=0.0
-        Part of the weight of all rows that a leaf needs.
+        Minimum fraction of the weight of all rows in a leaf.
     max_features : {'sqrt', 'log2'}, int, float or None, default=1.0
-        Features that are tried for a split.
+        Features that are tried for a split; as a fraction of all if a float.
     max_leaf_nodes : int or None, default=None
-        Leaves of a tree at most; the best splits are made first.
+        Maximum number of leaves of a tree; the best splits are made first.
     min_impurity_decrease : float, default=0.0
-        What a split has to reduce the criterion by.
+        Minimum reduction of the impurity for a split.
     bootstrap : bool, default=True
-        Whether each tree is fitted on rows drawn with replacement.
+        Whether each tree is fitted on rows drawn with replacement, or on all rows.
     oob_score : bool or callable, default=False
         Whether to estimate the score on rows that trees were not fitted on, and by what.
     n_jobs : int or None, default=None
-        Threads that fit trees at the same time; None is one.
+        Number of threads that fit trees at the same time; None is one.
     random_state : int, RandomState instance or None, default=None
         Seed of the rows and features that are drawn.
     verbose : int, default=0
-        How much `fit` prints; zero is nothing.
+        Verbosity of `fit`; zero is silent.
     warm_start : bool, default=False
         Whether `fit` adds trees to those that it made before, on the same grid.
     ccp_alpha : float, default=0.0
-        Price of a leaf in minimal cost-complexity pruning.
+        Complexity parameter of minimal cost-complexity pruning; 0 for no pruning.
     max_samples : int, float or None, default=None
         Rows drawn for each tree, with `bootstrap`; as a fraction of all if a float.
     monotonic_cst : array-like of int of shape (n_features,) or None, default=None
-        1, -1 or 0 where the prediction must rise, fall or may do either with a feature.
+        1, -1 or 0 where predictions must rise, fall or may do either with a feature.
     n_bits : int or dict, default=4
         The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16. A
         dict ``{"op_inputs": ..., "op_weights": ...}`` also sets the bits of the values of
@@ -225,16 +237,24 @@ class RandomForestRegressor(ForestRegressorMixin, ensemble.RandomForestRegressor
 
     Attributes
     ----------
-    n_features_in_ : int
-        Number of features.
-    n_outputs_ : int
-        Number of outputs.
-    feature_importances_ : ndarray of shape (n_features,)
-        The normalized reduction of the criterion that each feature brings.
+    estimator_ : estimator
+        The tree that was cloned for each of `estimators_`.
     estimators_ : list of DecisionTreeRegressor
         The fitted trees; their thresholds are edges of the grid.
+    feature_importances_ : ndarray of shape (n_features,)
+        Normalized reduction of the criterion that each feature brings.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if `fit` was given a data frame.
+    n_outputs_ : int
+        Number of outputs.
     oob_score_ : float
-        The score on rows that trees were not fitted on, with `oob_score`.
+        Score on rows that trees were not fitted on, with `oob_score`.
+    oob_prediction_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        Prediction of each row from the trees that were not fitted on it, with `oob_score`.
+    estimators_samples_ : list of ndarray
+        Indices of the rows that each tree was fitted on.
     onnx_model_ : onnx.ModelProto
         The fitted model, in floating point.
     quantized_module_ : QuantizedModule
@@ -255,6 +275,7 @@ class RandomForestRegressor(ForestRegressorMixin, ensemble.RandomForestRegressor
     array([1., 8.])
     """
 
+    # Written by `make mirror`, and so are Parameters, Attributes and See Also.
     def __init__(
         self,
         n_estimators=100,
@@ -280,7 +301,7 @@ class RandomForestRegressor(ForestRegressorMixin, ensemble.RandomForestRegressor
         binning="quantile",
         input_encoding="thermometer",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             n_estimators=n_estimators,
             criterion=criterion,

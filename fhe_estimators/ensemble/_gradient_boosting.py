@@ -18,54 +18,54 @@ class GradientBoostingClassifier(
     Fitted by scikit-learn, in clear, on a grid of values. With ``fhe="execute"`` the client
     encrypts which edges of the grid a row lies below; the server looks the leaves up in
     encrypted tables and adds their values, rounded, over all trees; the client turns the
-    sum into probabilities. Trees of depth one, stumps, need no table.
+    sum into predictions. Trees of depth one, stumps, need no table.
 
     Parameters
     ----------
     loss : {'log_loss', 'exponential'}, default='log_loss'
-        What is minimized; 'exponential' is AdaBoost's, for two classes.
+        Loss function to minimize; ``'exponential'`` is AdaBoost's, for two classes.
     learning_rate : float, default=0.1
         What the values of leaves are multiplied by.
     n_estimators : int, default=100
-        Rounds of boosting, each with a tree, or with one for each of several classes.
+        Number of rounds of boosting, each with a tree, or with one for each of several
+        classes.
     subsample : float, default=1.0
-        Part of the rows that is drawn for a round.
+        Fraction of the rows that is drawn for a round.
     criterion : {'friedman_mse', 'squared_error'}, default='deprecated'
         Has no effect.
 
         .. deprecated:: 1.9 of scikit-learn
     min_samples_split : int or float, default=2
-        Rows that a node needs to be split; as a fraction of all if a float.
+        Minimum number of rows for a split; as a fraction of all if a float.
     min_samples_leaf : int or float, default=1
-        Rows that a leaf needs; as a fraction of all if a float.
+        Minimum number of rows in a leaf; as a fraction of all if a float.
     min_weight_fraction_leaf : float, default=0.0
-        Part of the weight of all rows that a leaf needs.
+        Minimum fraction of the weight of all rows in a leaf.
     max_depth : int or None, default=3
-        Comparisons between the root and any leaf at most. A tree of depth one costs no
-        table.
+        Maximum depth of a tree. A tree of depth one costs no table.
     min_impurity_decrease : float, default=0.0
-        What a split has to reduce the criterion by.
+        Minimum reduction of the impurity for a split.
     init : 'zero' or None, default=None
-        What the trees correct: zero, or with None a constant, the best one. Another
-        estimator as `init` would have to be encrypted, too: it is refused.
+        Initial prediction, which the trees correct: zero, or with None a constant, the best
+        one. Another estimator as `init` would have to be encrypted, too: it is refused.
     random_state : int, RandomState instance or None, default=None
         Seed of the rows and features that are drawn, and of the validation rows.
     max_features : {'sqrt', 'log2'}, int, float or None, default=None
-        Features that are tried for a split.
+        Features that are tried for a split; as a fraction of all if a float.
     verbose : int, default=0
-        How much `fit` prints; zero is nothing.
+        Verbosity of `fit`; zero is silent.
     max_leaf_nodes : int or None, default=None
-        Leaves of a tree at most; the best splits are made first.
+        Maximum number of leaves of a tree; the best splits are made first.
     warm_start : bool, default=False
         Whether `fit` adds trees to those that it made before, on the same grid.
     validation_fraction : float, default=0.1
-        Part of the rows that early stopping is decided on.
+        Fraction of the rows that is held out for early stopping.
     n_iter_no_change : int or None, default=None
-        Rounds without progress after which `fit` stops; with None it does not.
+        Number of rounds without progress after which `fit` stops; with None it does not.
     tol : float, default=1e-4
-        Progress less than this is none.
+        Tolerance of early stopping: less progress is none.
     ccp_alpha : float, default=0.0
-        Price of a leaf in minimal cost-complexity pruning.
+        Complexity parameter of minimal cost-complexity pruning; 0 for no pruning.
     n_bits : int or dict, default=4
         The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16. A
         dict ``{"op_inputs": ..., "op_weights": ...}`` also sets the bits of the values of
@@ -80,18 +80,35 @@ class GradientBoostingClassifier(
 
     Attributes
     ----------
+    n_estimators_ : int
+        Number of rounds, which early stopping may have ended.
+    n_trees_per_iteration_ : int
+        Number of trees in a round.
+    feature_importances_ : ndarray of shape (n_features,)
+        Normalized reduction of the criterion that each feature brings.
+    oob_improvement_ : ndarray of shape (n_rounds,)
+        Reduction of the loss in each round on the rows that were not drawn, with
+        `subsample`.
+    oob_scores_ : ndarray of shape (n_rounds,)
+        Loss after each round on the rows that were not drawn, with `subsample`.
+    oob_score_ : float
+        Loss in the last round on the rows that were not drawn, with `subsample`.
+    train_score_ : ndarray of shape (n_rounds,)
+        Loss after each round.
+    init_ : estimator
+        What gives the constant that trees correct.
+    estimators_ : ndarray of DecisionTreeRegressor of shape (n_rounds, n_trees_a_round)
+        The fitted trees; their thresholds are edges of the grid.
     classes_ : ndarray of shape (n_classes,)
         The labels.
     n_features_in_ : int
         Number of features.
-    feature_importances_ : ndarray of shape (n_features,)
-        The normalized reduction of the criterion that each feature brings.
-    estimators_ : ndarray of DecisionTreeRegressor of shape (n_rounds, n_trees_a_round)
-        The fitted trees; their thresholds are edges of the grid.
-    init_ : estimator
-        What gives the constant that trees correct.
-    train_score_ : ndarray of shape (n_rounds,)
-        The loss after each round.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if `fit` was given a data frame.
+    n_classes_ : int
+        Number of classes.
+    max_features_ : int
+        Number of features that are tried for a split.
     onnx_model_ : onnx.ModelProto
         The fitted model, in floating point.
     quantized_module_ : QuantizedModule
@@ -112,6 +129,7 @@ class GradientBoostingClassifier(
     array([0, 1])
     """
 
+    # Written by `make mirror`, and so are Parameters, Attributes and See Also.
     def __init__(
         self,
         *,
@@ -139,7 +157,7 @@ class GradientBoostingClassifier(
         binning="quantile",
         input_encoding="thermometer",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             loss=loss,
             learning_rate=learning_rate,
@@ -175,57 +193,58 @@ class GradientBoostingRegressor(
 
     Fitted by scikit-learn, in clear, on a grid of values. With ``fhe="execute"`` the client
     encrypts which edges of the grid a row lies below; the server looks the leaves up in
-    encrypted tables and adds their values, rounded, over all trees; the client reads the
-    sum. Trees of depth one, stumps, need no table.
+    encrypted tables and adds their values, rounded, over all trees; the client turns the
+    sum into predictions. Trees of depth one, stumps, need no table.
 
     Parameters
     ----------
-    loss : {'squared_error', 'absolute_error', 'huber', 'quantile'}, default='squared_error'
-        What is minimized.
+    loss : {'squared_error', 'absolute_error', 'huber', 'quantile'}, \
+        default='squared_error'
+        Loss function to minimize.
     learning_rate : float, default=0.1
         What the values of leaves are multiplied by.
     n_estimators : int, default=100
-        Rounds of boosting, each with a tree, or with one for each of several classes.
+        Number of rounds of boosting, each with a tree, or with one for each of several
+        classes.
     subsample : float, default=1.0
-        Part of the rows that is drawn for a round.
+        Fraction of the rows that is drawn for a round.
     criterion : {'friedman_mse', 'squared_error'}, default='deprecated'
         Has no effect.
 
         .. deprecated:: 1.9 of scikit-learn
     min_samples_split : int or float, default=2
-        Rows that a node needs to be split; as a fraction of all if a float.
+        Minimum number of rows for a split; as a fraction of all if a float.
     min_samples_leaf : int or float, default=1
-        Rows that a leaf needs; as a fraction of all if a float.
+        Minimum number of rows in a leaf; as a fraction of all if a float.
     min_weight_fraction_leaf : float, default=0.0
-        Part of the weight of all rows that a leaf needs.
+        Minimum fraction of the weight of all rows in a leaf.
     max_depth : int or None, default=3
-        Comparisons between the root and any leaf at most. A tree of depth one costs no
-        table.
+        Maximum depth of a tree. A tree of depth one costs no table.
     min_impurity_decrease : float, default=0.0
-        What a split has to reduce the criterion by.
+        Minimum reduction of the impurity for a split.
     init : 'zero' or None, default=None
-        What the trees correct: zero, or with None a constant, the best one. Another
-        estimator as `init` would have to be encrypted, too: it is refused.
+        Initial prediction, which the trees correct: zero, or with None a constant, the best
+        one. Another estimator as `init` would have to be encrypted, too: it is refused.
     random_state : int, RandomState instance or None, default=None
         Seed of the rows and features that are drawn, and of the validation rows.
     max_features : {'sqrt', 'log2'}, int, float or None, default=None
-        Features that are tried for a split.
+        Features that are tried for a split; as a fraction of all if a float.
     alpha : float, default=0.9
-        The quantile of the losses 'huber' and 'quantile'.
+        The quantile of the losses ``'huber'`` and ``'quantile'``.
     verbose : int, default=0
-        How much `fit` prints; zero is nothing.
+        Verbosity of `fit`; zero is silent.
     max_leaf_nodes : int or None, default=None
-        Leaves of a tree at most; the best splits are made first.
+        Maximum number of leaves of a tree; the best splits are made first.
     warm_start : bool, default=False
         Whether `fit` adds trees to those that it made before, on the same grid.
     validation_fraction : float, default=0.1
-        Part of the rows that early stopping is decided on.
+        Fraction of the rows that is held out for early stopping.
     n_iter_no_change : int or None, default=None
-        Rounds without progress after which `fit` stops; with None it does not.
+        Number of rounds without progress after which `fit` stops; with None it does not.
     tol : float, default=1e-4
-        Progress less than this is none.
+        Tolerance of early stopping: less progress is none.
     ccp_alpha : float, default=0.0
-        Price of a leaf in minimal cost-complexity pruning.
+        Complexity parameter of minimal cost-complexity pruning; 0 for no pruning.
     n_bits : int or dict, default=4
         The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16. A
         dict ``{"op_inputs": ..., "op_weights": ...}`` also sets the bits of the values of
@@ -240,16 +259,31 @@ class GradientBoostingRegressor(
 
     Attributes
     ----------
-    n_features_in_ : int
-        Number of features.
+    n_estimators_ : int
+        Number of rounds, which early stopping may have ended.
+    n_trees_per_iteration_ : int
+        Number of trees in a round.
     feature_importances_ : ndarray of shape (n_features,)
-        The normalized reduction of the criterion that each feature brings.
-    estimators_ : ndarray of DecisionTreeRegressor of shape (n_rounds, n_trees_a_round)
-        The fitted trees; their thresholds are edges of the grid.
+        Normalized reduction of the criterion that each feature brings.
+    oob_improvement_ : ndarray of shape (n_rounds,)
+        Reduction of the loss in each round on the rows that were not drawn, with
+        `subsample`.
+    oob_scores_ : ndarray of shape (n_rounds,)
+        Loss after each round on the rows that were not drawn, with `subsample`.
+    oob_score_ : float
+        Loss in the last round on the rows that were not drawn, with `subsample`.
+    train_score_ : ndarray of shape (n_rounds,)
+        Loss after each round.
     init_ : estimator
         What gives the constant that trees correct.
-    train_score_ : ndarray of shape (n_rounds,)
-        The loss after each round.
+    estimators_ : ndarray of DecisionTreeRegressor of shape (n_rounds, n_trees_a_round)
+        The fitted trees; their thresholds are edges of the grid.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if `fit` was given a data frame.
+    max_features_ : int
+        Number of features that are tried for a split.
     onnx_model_ : onnx.ModelProto
         The fitted model, in floating point.
     quantized_module_ : QuantizedModule
@@ -270,6 +304,7 @@ class GradientBoostingRegressor(
     array([1., 8.])
     """
 
+    # Written by `make mirror`, and so are Parameters, Attributes and See Also.
     def __init__(
         self,
         *,
@@ -298,7 +333,7 @@ class GradientBoostingRegressor(
         binning="quantile",
         input_encoding="thermometer",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             loss=loss,
             learning_rate=learning_rate,

@@ -18,59 +18,61 @@ class HistGradientBoostingClassifier(
     Fitted by scikit-learn, in clear, on a grid of values. With ``fhe="execute"`` the client
     encrypts which edges of the grid a row lies below; the server looks the leaves up in
     encrypted tables and adds their values, rounded, over all trees; the client turns the
-    sum into probabilities.
+    sum into predictions. Trees of depth one, stumps, need no table.
 
     Parameters
     ----------
     loss : {'log_loss'}, default='log_loss'
-        What is minimized.
+        Loss function to minimize.
     learning_rate : float, default=0.1
         What the values of leaves are multiplied by.
     max_iter : int, default=100
-        Rounds of boosting, each with a tree, or with one for each of several classes.
+        Maximum number of rounds of boosting, each with a tree, or with one for each of
+        several classes.
     max_leaf_nodes : int or None, default=8
-        Leaves of a tree at most; the best splits are made first. 31 in scikit-learn: every
-        second leaf or so costs a table, some milliseconds.
+        Maximum number of leaves of a tree; the best splits are made first. 31 in
+        scikit-learn: every second leaf or so costs a table, some milliseconds.
     max_depth : int or None, default=None
-        Comparisons between the root and any leaf at most. A tree of depth one costs no
-        table.
+        Maximum depth of a tree. A tree of depth one costs no table.
     min_samples_leaf : int, default=20
-        Rows that a leaf needs.
+        Minimum number of rows in a leaf.
     l2_regularization : float, default=0.0
-        How much large values of leaves are held back.
+        L2 penalty of the values of leaves; 0 for no penalty.
     max_features : float, default=1.0
-        Part of the features that are tried for a split.
+        Fraction of the features that are tried for a split.
     max_bins : int, default=255
-        Bins of each feature that splits are searched among, at most; `n_bits` bounds them
-        too.
+        Maximum number of bins of each feature that splits are searched among; `n_bits`
+        bounds them too.
     categorical_features : 'from_dtype' or None, default='from_dtype'
         There must be none: categories are refused, with either. Encode them as numbers
         first.
     monotonic_cst : array-like of int of shape (n_features,), dict or None, default=None
-        1, -1 or 0 where the score must rise, fall or may do either with a feature. The keys
-        of a dict are names of features.
+        1, -1 or 0 where predictions must rise, fall or may do either with a feature. The
+        keys of a dict are names of features.
     interaction_cst : {'pairwise', 'no_interactions'}, list or tuple of sets, or None, \
         default=None
         Groups of features that may occur on the same path.
     warm_start : bool, default=False
         Whether `fit` adds trees to those that it made before, on the same grid.
     early_stopping : 'auto' or bool, default='auto'
-        Whether to stop once the score no longer rises; 'auto' is from 10,000 rows on.
+        Whether to stop once the score no longer improves; ``'auto'`` is from 10,000 rows
+        on.
     scoring : str, callable or None, default='loss'
-        The score that `early_stopping` watches; 'loss' is the loss, None that of `score`.
+        Score that `early_stopping` watches; ``'loss'`` is the loss, None that of `score`.
     validation_fraction : int, float or None, default=0.1
-        Rows that early stopping is decided on, as a fraction of all if a float; None takes
-        the training rows.
+        Rows that are held out for early stopping, as a fraction of all if a float; None
+        takes the training rows.
     n_iter_no_change : int, default=10
-        Rounds without progress after which `fit` stops.
+        Number of rounds without progress after which `fit` stops.
     tol : float, default=1e-7
-        Progress less than this is none.
+        Tolerance of early stopping: less progress is none.
     verbose : int, default=0
-        How much `fit` prints; zero is nothing.
+        Verbosity of `fit`; zero is silent.
     random_state : int, RandomState instance or None, default=None
         Seed of the rows and features that are drawn, and of the validation rows.
     class_weight : dict, 'balanced' or None, default=None
-        Weight of each class.
+        Weights of the classes. ``'balanced'`` makes all classes count the same however
+        rare, None makes all rows count the same.
     n_bits : int or dict, default=4
         The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16. A
         dict ``{"op_inputs": ..., "op_weights": ...}`` also sets the bits of the values of
@@ -87,14 +89,22 @@ class HistGradientBoostingClassifier(
     ----------
     classes_ : ndarray of shape (n_classes,)
         The labels.
+    do_early_stopping_ : bool
+        Whether early stopping was used.
+    n_iter_ : int
+        Number of rounds of boosting.
+    n_trees_per_iteration_ : int
+        Number of trees in a round.
+    train_score_ : ndarray of shape (n_iter_ + 1,)
+        Scores on training rows, with early stopping.
+    validation_score_ : ndarray of shape (n_iter_ + 1,)
+        Scores on validation rows, with early stopping.
+    is_categorical_ : None
+        Which features are categories: none.
     n_features_in_ : int
         Number of features.
-    n_iter_ : int
-        Rounds of boosting.
-    train_score_ : ndarray of shape (n_iter_ + 1,)
-        The scores on training rows, with early stopping.
-    validation_score_ : ndarray of shape (n_iter_ + 1,)
-        The scores on validation rows, with early stopping.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if `fit` was given a data frame.
     onnx_model_ : onnx.ModelProto
         The fitted model, in floating point.
     quantized_module_ : QuantizedModule
@@ -115,6 +125,7 @@ class HistGradientBoostingClassifier(
     array([0, 1])
     """
 
+    # Written by `make mirror`, and so are Parameters, Attributes and See Also.
     def __init__(
         self,
         loss="log_loss",
@@ -143,7 +154,7 @@ class HistGradientBoostingClassifier(
         binning="quantile",
         input_encoding="thermometer",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             loss=loss,
             learning_rate=learning_rate,
@@ -180,40 +191,41 @@ class HistGradientBoostingRegressor(
 
     Fitted by scikit-learn, in clear, on a grid of values. With ``fhe="execute"`` the client
     encrypts which edges of the grid a row lies below; the server looks the leaves up in
-    encrypted tables and adds their values, rounded, over all trees; the client reads the
-    sum.
+    encrypted tables and adds their values, rounded, over all trees; the client turns the
+    sum into predictions. Trees of depth one, stumps, need no table.
 
     Parameters
     ----------
     loss : {'squared_error', 'absolute_error', 'gamma', 'poisson', 'quantile'}, \
         default='squared_error'
-        What is minimized. 'gamma' and 'poisson' predict through an exponential.
+        Loss function to minimize. ``'gamma'`` and ``'poisson'`` predict through an
+        exponential.
     quantile : float or None, default=None
         The quantile that is predicted, with ``loss='quantile'``.
     learning_rate : float, default=0.1
         What the values of leaves are multiplied by.
     max_iter : int, default=100
-        Rounds of boosting, each with a tree, or with one for each of several classes.
+        Maximum number of rounds of boosting, each with a tree, or with one for each of
+        several classes.
     max_leaf_nodes : int or None, default=8
-        Leaves of a tree at most; the best splits are made first. 31 in scikit-learn: every
-        second leaf or so costs a table, some milliseconds.
+        Maximum number of leaves of a tree; the best splits are made first. 31 in
+        scikit-learn: every second leaf or so costs a table, some milliseconds.
     max_depth : int or None, default=None
-        Comparisons between the root and any leaf at most. A tree of depth one costs no
-        table.
+        Maximum depth of a tree. A tree of depth one costs no table.
     min_samples_leaf : int, default=20
-        Rows that a leaf needs.
+        Minimum number of rows in a leaf.
     l2_regularization : float, default=0.0
-        How much large values of leaves are held back.
+        L2 penalty of the values of leaves; 0 for no penalty.
     max_features : float, default=1.0
-        Part of the features that are tried for a split.
+        Fraction of the features that are tried for a split.
     max_bins : int, default=255
-        Bins of each feature that splits are searched among, at most; `n_bits` bounds them
-        too.
+        Maximum number of bins of each feature that splits are searched among; `n_bits`
+        bounds them too.
     categorical_features : 'from_dtype' or None, default='from_dtype'
         There must be none: categories are refused, with either. Encode them as numbers
         first.
     monotonic_cst : array-like of int of shape (n_features,), dict or None, default=None
-        1, -1 or 0 where the prediction must rise, fall or may do either with a feature. The
+        1, -1 or 0 where predictions must rise, fall or may do either with a feature. The
         keys of a dict are names of features.
     interaction_cst : {'pairwise', 'no_interactions'}, list or tuple of sets, or None, \
         default=None
@@ -221,18 +233,19 @@ class HistGradientBoostingRegressor(
     warm_start : bool, default=False
         Whether `fit` adds trees to those that it made before, on the same grid.
     early_stopping : 'auto' or bool, default='auto'
-        Whether to stop once the score no longer rises; 'auto' is from 10,000 rows on.
+        Whether to stop once the score no longer improves; ``'auto'`` is from 10,000 rows
+        on.
     scoring : str, callable or None, default='loss'
-        The score that `early_stopping` watches; 'loss' is the loss, None that of `score`.
+        Score that `early_stopping` watches; ``'loss'`` is the loss, None that of `score`.
     validation_fraction : int, float or None, default=0.1
-        Rows that early stopping is decided on, as a fraction of all if a float; None takes
-        the training rows.
+        Rows that are held out for early stopping, as a fraction of all if a float; None
+        takes the training rows.
     n_iter_no_change : int, default=10
-        Rounds without progress after which `fit` stops.
+        Number of rounds without progress after which `fit` stops.
     tol : float, default=1e-7
-        Progress less than this is none.
+        Tolerance of early stopping: less progress is none.
     verbose : int, default=0
-        How much `fit` prints; zero is nothing.
+        Verbosity of `fit`; zero is silent.
     random_state : int, RandomState instance or None, default=None
         Seed of the rows and features that are drawn, and of the validation rows.
     n_bits : int or dict, default=4
@@ -249,14 +262,22 @@ class HistGradientBoostingRegressor(
 
     Attributes
     ----------
+    do_early_stopping_ : bool
+        Whether early stopping was used.
+    n_iter_ : int
+        Number of rounds of boosting.
+    n_trees_per_iteration_ : int
+        Number of trees in a round.
+    train_score_ : ndarray of shape (n_iter_ + 1,)
+        Scores on training rows, with early stopping.
+    validation_score_ : ndarray of shape (n_iter_ + 1,)
+        Scores on validation rows, with early stopping.
+    is_categorical_ : None
+        Which features are categories: none.
     n_features_in_ : int
         Number of features.
-    n_iter_ : int
-        Rounds of boosting.
-    train_score_ : ndarray of shape (n_iter_ + 1,)
-        The scores on training rows, with early stopping.
-    validation_score_ : ndarray of shape (n_iter_ + 1,)
-        The scores on validation rows, with early stopping.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if `fit` was given a data frame.
     onnx_model_ : onnx.ModelProto
         The fitted model, in floating point.
     quantized_module_ : QuantizedModule
@@ -277,6 +298,7 @@ class HistGradientBoostingRegressor(
     array([1., 8.])
     """
 
+    # Written by `make mirror`, and so are Parameters, Attributes and See Also.
     def __init__(
         self,
         loss="squared_error",
@@ -305,7 +327,7 @@ class HistGradientBoostingRegressor(
         binning="quantile",
         input_encoding="thermometer",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             loss=loss,
             quantile=quantile,

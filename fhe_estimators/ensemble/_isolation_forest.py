@@ -30,23 +30,24 @@ class IsolationForest(SklearnTreesMixin, ensemble.IsolationForest):
     Parameters
     ----------
     n_estimators : int, default=100
-        Trees. Time, size and accuracy grow with their number.
+        Number of trees. Time, size and accuracy grow with it.
     max_samples : 'auto', int or float, default=32
-        Rows that each tree is fitted on; as a fraction of all if a float, 256 if 'auto'.
-        'auto' in scikit-learn: trees of that many rows cost eight times as much.
+        Rows that each tree is fitted on; as a fraction of all if a float, 256 if
+        ``'auto'``. 'auto' in scikit-learn: trees of that many rows cost eight times as
+        much.
     contamination : 'auto' or float, default='auto'
-        Part of outliers among the training rows, which sets the threshold of `predict`;
-        'auto' takes the score -0.5 as threshold.
+        Fraction of outliers among the training rows, which sets the threshold of `predict`;
+        ``'auto'`` takes the score -0.5 as threshold.
     max_features : int or float, default=1.0
         Features that a tree is given; as a fraction of all if a float.
     bootstrap : bool, default=False
         Whether the rows of a tree are drawn with replacement.
     n_jobs : int or None, default=None
-        Threads that fit trees at the same time; None is one.
+        Number of threads that fit trees at the same time; None is one.
     random_state : int, RandomState instance or None, default=None
         Seed of the rows, features and thresholds that are drawn.
     verbose : int, default=0
-        How much `fit` prints; zero is nothing.
+        Verbosity of `fit`; zero is silent.
     warm_start : bool, default=False
         Whether `fit` adds trees to those that it made before, on the same grid.
     n_bits : int or dict, default=4
@@ -63,16 +64,22 @@ class IsolationForest(SklearnTreesMixin, ensemble.IsolationForest):
 
     Attributes
     ----------
-    n_features_in_ : int
-        Number of features.
+    estimator_ : estimator
+        The tree that was cloned for each of `estimators_`.
     estimators_ : list of ExtraTreeRegressor
         The fitted trees; their thresholds are edges of the grid.
     estimators_features_ : list of ndarray
         The features that each tree was given.
+    estimators_samples_ : list of ndarray
+        Indices of the rows that each tree was fitted on.
     max_samples_ : int
-        Rows that each tree was fitted on.
+        Number of rows that each tree was fitted on.
     offset_ : float
         The score below which a row is an outlier.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if `fit` was given a data frame.
     onnx_model_ : onnx.ModelProto
         The fitted model, in floating point.
     quantized_module_ : QuantizedModule
@@ -93,6 +100,7 @@ class IsolationForest(SklearnTreesMixin, ensemble.IsolationForest):
     array([ 1,  1,  1,  1, -1])
     """
 
+    # Written by `make mirror`, and so are Parameters, Attributes and See Also.
     def __init__(
         self,
         *,
@@ -109,7 +117,7 @@ class IsolationForest(SklearnTreesMixin, ensemble.IsolationForest):
         binning="quantile",
         input_encoding="thermometer",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             n_estimators=n_estimators,
             max_samples=max_samples,

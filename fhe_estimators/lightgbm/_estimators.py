@@ -19,39 +19,41 @@ class LGBMClassifier(BoosterClassifierMixin, lightgbm.LGBMClassifier, RawScoreMo
     Fitted by LightGBM, in clear, on a grid of values. With ``fhe="execute"`` the client
     encrypts which edges of the grid a row lies below; the server looks the leaves up in
     encrypted tables and adds their values, rounded, over all trees; the client turns the
-    sum into probabilities.
+    sum into predictions. Trees of depth one, stumps, need no table.
 
     Parameters
     ----------
     boosting_type : {'gbdt', 'dart', 'rf'}, default='gbdt'
-        Boosted trees, some of them dropped in each round, or a random forest.
+        Boosted trees, boosted trees of which each round drops some, or a random forest.
     num_leaves : int, default=8
-        Leaves of a tree at most. 31 in LightGBM: large trees are slow.
+        Maximum number of leaves of a tree. 31 in LightGBM: large trees are slow.
     max_depth : int, default=-1
-        Comparisons between the root and any leaf at most; no limit if not positive.
+        Maximum depth of a tree; no limit if not positive.
     learning_rate : float, default=0.1
         What the values of leaves are multiplied by.
     n_estimators : int, default=100
-        Rounds of boosting, each with a tree, or with one for each of several classes.
+        Number of rounds of boosting, each with a tree, or with one for each of several
+        classes.
     subsample_for_bin : int, default=200000
-        Rows that the library bins features by, beyond the grid.
+        Number of rows that the library bins features by, beyond the grid.
     objective : str or None, default=None
-        What is minimized: 'binary', or 'multiclass' or 'multiclassova', one class
-        against the others. None chooses one of the first two.
+        Loss function to minimize: ``'binary'``, or ``'multiclass'`` or ``'multiclassova'``,
+        one class against the others. None chooses one of the first two.
     class_weight : dict, 'balanced' or None, default=None
-        Weight of each class.
+        Weights of the classes. ``'balanced'`` makes all classes count the same however
+        rare, None makes all rows count the same.
     min_split_gain : float, default=0.0
-        What a split has to reduce the loss by.
-    min_child_weight : float, default=0.001
-        Sum of second derivatives that a leaf needs.
+        Minimum reduction of the loss for a split.
+    min_child_weight : float, default=1e-3
+        Minimum sum of second derivatives in a leaf.
     min_child_samples : int, default=20
-        Rows that a leaf needs.
+        Minimum number of rows in a leaf.
     subsample : float, default=1.0
-        Part of the rows that is drawn for a round.
+        Fraction of the rows that is drawn for a round.
     subsample_freq : int, default=0
-        Rounds after which rows are drawn anew; zero is never.
+        Number of rounds after which rows are drawn anew; zero is never.
     colsample_bytree : float, default=1.0
-        Part of the features that is drawn for a tree.
+        Fraction of the features that is drawn for a tree.
     reg_alpha : float, default=0.0
         L1 penalty of the values of leaves.
     reg_lambda : float, default=0.0
@@ -59,7 +61,7 @@ class LGBMClassifier(BoosterClassifierMixin, lightgbm.LGBMClassifier, RawScoreMo
     random_state : int, RandomState instance, Generator or None, default=None
         Seed of all that is drawn.
     n_jobs : int or None, default=None
-        Threads to fit with; one is the fastest if there are few rows.
+        Number of threads to fit with; one is the fastest if there are few rows.
     importance_type : {'split', 'gain'}, default='split'
         Whether ``feature_importances_`` counts splits or what they gain.
     n_bits : int or dict, default=4
@@ -79,16 +81,16 @@ class LGBMClassifier(BoosterClassifierMixin, lightgbm.LGBMClassifier, RawScoreMo
 
     Attributes
     ----------
-    classes_ : ndarray of shape (n_classes,)
-        The labels.
-    n_features_in_ : int
-        Number of features.
-    feature_importances_ : ndarray of shape (n_features,)
-        What each feature brings, see `importance_type`.
-    evals_result_ : dict
-        The measures on the rows to evaluate, if `fit` was given any.
     booster_ : lightgbm.Booster
         The fitted trees; their thresholds are edges of the grid.
+    classes_ : ndarray of shape (n_classes,)
+        The labels.
+    evals_result_ : dict
+        The measures on the rows to evaluate, if `fit` was given any.
+    feature_importances_ : ndarray of shape (n_features,)
+        What each feature brings, see `importance_type`.
+    n_features_in_ : int
+        Number of features.
     onnx_model_ : onnx.ModelProto
         The fitted model, in floating point.
     quantized_module_ : QuantizedModule
@@ -109,6 +111,7 @@ class LGBMClassifier(BoosterClassifierMixin, lightgbm.LGBMClassifier, RawScoreMo
     array(['a', 'b'], dtype='<U1')
     """
 
+    # Written by `make mirror`, and so are Parameters, Attributes and See Also.
     def __init__(
         self,
         *,
@@ -136,7 +139,7 @@ class LGBMClassifier(BoosterClassifierMixin, lightgbm.LGBMClassifier, RawScoreMo
         input_encoding="thermometer",
         p_error=2**-64,
         **kwargs,
-    ):
+    ) -> None:
         super().__init__(
             boosting_type=boosting_type,
             num_leaves=num_leaves,
@@ -171,39 +174,41 @@ class LGBMRegressor(BoosterRegressorMixin, lightgbm.LGBMRegressor, RawScoreModel
     Fitted by LightGBM, in clear, on a grid of values. With ``fhe="execute"`` the client
     encrypts which edges of the grid a row lies below; the server looks the leaves up in
     encrypted tables and adds their values, rounded, over all trees; the client turns the
-    sum into a prediction.
+    sum into predictions. Trees of depth one, stumps, need no table.
 
     Parameters
     ----------
     boosting_type : {'gbdt', 'dart', 'rf'}, default='gbdt'
-        Boosted trees, some of them dropped in each round, or a random forest.
+        Boosted trees, boosted trees of which each round drops some, or a random forest.
     num_leaves : int, default=8
-        Leaves of a tree at most. 31 in LightGBM: large trees are slow.
+        Maximum number of leaves of a tree. 31 in LightGBM: large trees are slow.
     max_depth : int, default=-1
-        Comparisons between the root and any leaf at most; no limit if not positive.
+        Maximum depth of a tree; no limit if not positive.
     learning_rate : float, default=0.1
         What the values of leaves are multiplied by.
     n_estimators : int, default=100
-        Rounds of boosting, each with a tree, or with one for each of several classes.
+        Number of rounds of boosting, each with a tree, or with one for each of several
+        classes.
     subsample_for_bin : int, default=200000
-        Rows that the library bins features by, beyond the grid.
+        Number of rows that the library bins features by, beyond the grid.
     objective : str or None, default=None
-        What is minimized: 'regression', which None is, 'regression_l1', 'huber', 'fair',
-        'poisson', 'quantile', 'mape', 'gamma', 'tweedie' or 'cross_entropy'.
+        Loss function to minimize: ``'regression'``, which None is, ``'regression_l1'``,
+        ``'huber'``, ``'fair'``, ``'poisson'``, ``'quantile'``, ``'mape'``, ``'gamma'``,
+        ``'tweedie'`` or ``'cross_entropy'``.
     class_weight : dict, 'balanced' or None, default=None
-        Weight of each value of the target.
+        Weights of the values of the target.
     min_split_gain : float, default=0.0
-        What a split has to reduce the loss by.
-    min_child_weight : float, default=0.001
-        Sum of second derivatives that a leaf needs.
+        Minimum reduction of the loss for a split.
+    min_child_weight : float, default=1e-3
+        Minimum sum of second derivatives in a leaf.
     min_child_samples : int, default=20
-        Rows that a leaf needs.
+        Minimum number of rows in a leaf.
     subsample : float, default=1.0
-        Part of the rows that is drawn for a round.
+        Fraction of the rows that is drawn for a round.
     subsample_freq : int, default=0
-        Rounds after which rows are drawn anew; zero is never.
+        Number of rounds after which rows are drawn anew; zero is never.
     colsample_bytree : float, default=1.0
-        Part of the features that is drawn for a tree.
+        Fraction of the features that is drawn for a tree.
     reg_alpha : float, default=0.0
         L1 penalty of the values of leaves.
     reg_lambda : float, default=0.0
@@ -211,7 +216,7 @@ class LGBMRegressor(BoosterRegressorMixin, lightgbm.LGBMRegressor, RawScoreModel
     random_state : int, RandomState instance, Generator or None, default=None
         Seed of all that is drawn.
     n_jobs : int or None, default=None
-        Threads to fit with; one is the fastest if there are few rows.
+        Number of threads to fit with; one is the fastest if there are few rows.
     importance_type : {'split', 'gain'}, default='split'
         Whether ``feature_importances_`` counts splits or what they gain.
     n_bits : int or dict, default=4
@@ -231,14 +236,14 @@ class LGBMRegressor(BoosterRegressorMixin, lightgbm.LGBMRegressor, RawScoreModel
 
     Attributes
     ----------
-    n_features_in_ : int
-        Number of features.
-    feature_importances_ : ndarray of shape (n_features,)
-        What each feature brings, see `importance_type`.
-    evals_result_ : dict
-        The measures on the rows to evaluate, if `fit` was given any.
     booster_ : lightgbm.Booster
         The fitted trees; their thresholds are edges of the grid.
+    evals_result_ : dict
+        The measures on the rows to evaluate, if `fit` was given any.
+    feature_importances_ : ndarray of shape (n_features,)
+        What each feature brings, see `importance_type`.
+    n_features_in_ : int
+        Number of features.
     onnx_model_ : onnx.ModelProto
         The fitted model, in floating point.
     quantized_module_ : QuantizedModule
@@ -259,6 +264,7 @@ class LGBMRegressor(BoosterRegressorMixin, lightgbm.LGBMRegressor, RawScoreModel
     array([1., 2.])
     """
 
+    # Written by `make mirror`, and so are Parameters, Attributes and See Also.
     def __init__(
         self,
         *,
@@ -286,7 +292,7 @@ class LGBMRegressor(BoosterRegressorMixin, lightgbm.LGBMRegressor, RawScoreModel
         input_encoding="thermometer",
         p_error=2**-64,
         **kwargs,
-    ):
+    ) -> None:
         super().__init__(
             boosting_type=boosting_type,
             num_leaves=num_leaves,

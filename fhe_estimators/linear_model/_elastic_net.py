@@ -12,30 +12,31 @@ __all__ = ["ElasticNet"]
 class ElasticNet(LinearRegressorMixin, linear_model.ElasticNet):
     """Elastic-net regression that predicts on encrypted data.
 
-    Least squares with a penalty on magnitudes and squares of coefficients, fitted as by
-    scikit-learn, in clear. With ``fhe="execute"`` rows are encrypted, the raw score
-    ``X @ coef_.T + intercept_`` is computed on encrypted integers without a bootstrap, and
-    what the client decrypts is the prediction.
+    Least squares with a penalty on magnitudes and squares of coefficients.
+
+    Fitted by scikit-learn, in clear. With ``fhe="execute"`` rows are encrypted, the raw
+    score ``X @ coef_.T + intercept_`` is computed on encrypted integers without a
+    bootstrap, and what the client decrypts is the prediction.
 
     Parameters
     ----------
     alpha : float, default=1.0
-        Strength of both penalties together; close to 0, use `LinearRegression`.
+        Strength of the penalty. Close to 0, use `LinearRegression`.
     l1_ratio : float, default=0.5
-        Part of magnitudes in the penalty: 0 is all squares, 1 is `Lasso`.
+        Part of L1 in the penalty: 0 is L2 only, 1 is `Lasso`.
     fit_intercept : bool, default=True
         Whether to fit an intercept; without, it is zero.
     precompute : bool or array-like of shape (n_features, n_features), default=False
         Whether to compute the Gram matrix first, which helps with many rows; or that
         matrix.
     max_iter : int, default=1000
-        Most passes over the coefficients.
+        Maximum number of passes over the coefficients.
     copy_X : bool, default=True
-        Whether `fit` leaves `X` as it is; False allows it to write there.
+        Whether to copy `X`; False allows `fit` to overwrite it.
     tol : float, default=1e-4
-        Size of the updates, then of the duality gap, at which `fit` stops.
+        Tolerance of the updates, then of the duality gap, at which `fit` stops.
     warm_start : bool, default=False
-        Whether `fit` starts from the result of the last `fit`.
+        Whether `fit` starts from the solution of the previous `fit`.
     positive : bool, default=False
         Whether coefficients must not be negative.
     random_state : int, RandomState instance or None, default=None
@@ -57,11 +58,19 @@ class ElasticNet(LinearRegressorMixin, linear_model.ElasticNet):
     Attributes
     ----------
     coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
-        Weights of the features.
+        Coefficients of the features.
+    sparse_coef_ : sparse matrix of shape (1, n_features) or (n_targets, n_features)
+        ``coef_``, sparse.
     intercept_ : float or ndarray of shape (n_targets,)
         What is added to the weighted sum.
+    n_iter_ : int or list of int
+        Number of iterations.
+    dual_gap_ : float or ndarray of shape (n_targets,)
+        Duality gap at the end.
     n_features_in_ : int
         Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if `fit` was given a data frame.
     onnx_model_ : onnx.ModelProto
         The fitted model, in floating point, with the link.
     quantized_module_ : QuantizedModule
@@ -82,6 +91,7 @@ class ElasticNet(LinearRegressorMixin, linear_model.ElasticNet):
     array([3.16, 4.14, 4.97, 8.73])
     """
 
+    # Written by `make mirror`, and so are Parameters, Attributes and See Also.
     def __init__(
         self,
         alpha=1.0,
@@ -99,7 +109,7 @@ class ElasticNet(LinearRegressorMixin, linear_model.ElasticNet):
         n_bits=8,
         range_margin="auto",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             alpha=alpha,
             l1_ratio=l1_ratio,

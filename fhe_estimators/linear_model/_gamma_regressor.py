@@ -12,27 +12,29 @@ __all__ = ["GammaRegressor"]
 class GammaRegressor(GeneralizedLinearMixin, linear_model.GammaRegressor):
     """Gamma regression that predicts on encrypted data.
 
-    For positive targets that spread the more the larger they are; fitted as by
-    scikit-learn, in clear. With ``fhe="execute"`` rows are encrypted, the raw score
-    ``X @ coef_.T + intercept_`` is computed on encrypted integers without a bootstrap, and
-    the client decrypts it and takes its exponential, the prediction, in clear.
+    For positive targets that spread the more the larger they are.
+
+    Fitted by scikit-learn, in clear. With ``fhe="execute"`` rows are encrypted, the raw
+    score ``X @ coef_.T + intercept_`` is computed on encrypted integers without a
+    bootstrap, and the client decrypts it and applies the inverse of the link (the
+    exponential, if the link is the logarithm) in clear.
 
     Parameters
     ----------
     alpha : float, default=1.0
-        Strength of the penalty on squared coefficients; 0 for none.
+        Strength of the penalty; 0 for no penalty.
     fit_intercept : bool, default=True
         Whether to fit an intercept; without, it is zero.
     solver : {'lbfgs', 'newton-cholesky'}, default='lbfgs'
-        Algorithm. The second suits many rows and few features.
+        Algorithm. ``'newton-cholesky'`` suits many rows and few features.
     max_iter : int, default=100
-        Most iterations of the solver.
+        Maximum number of iterations.
     tol : float, default=1e-4
-        Size of the gradient at which the solver stops.
+        Tolerance: the solver stops once the gradient is smaller.
     warm_start : bool, default=False
-        Whether `fit` starts from the result of the last `fit`.
+        Whether `fit` starts from the solution of the previous `fit`.
     verbose : int, default=0
-        How much `fit` prints; zero is nothing.
+        Verbosity of `fit`; zero is silent.
     n_bits : int or dict, default=8
         Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 7 bits up
         to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
@@ -48,11 +50,15 @@ class GammaRegressor(GeneralizedLinearMixin, linear_model.GammaRegressor):
     Attributes
     ----------
     coef_ : ndarray of shape (n_features,)
-        Weights of the features.
+        Coefficients of the features.
     intercept_ : float
         What is added to the weighted sum.
     n_features_in_ : int
         Number of features.
+    n_iter_ : int
+        Number of iterations.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if `fit` was given a data frame.
     onnx_model_ : onnx.ModelProto
         The fitted model, in floating point, with the link.
     quantized_module_ : QuantizedModule
@@ -73,6 +79,7 @@ class GammaRegressor(GeneralizedLinearMixin, linear_model.GammaRegressor):
     array([1.38, 1.88, 2.54, 8.73])
     """
 
+    # Written by `make mirror`, and so are Parameters, Attributes and See Also.
     def __init__(
         self,
         *,
@@ -86,7 +93,7 @@ class GammaRegressor(GeneralizedLinearMixin, linear_model.GammaRegressor):
         n_bits=8,
         range_margin="auto",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             alpha=alpha,
             fit_intercept=fit_intercept,

@@ -12,28 +12,29 @@ __all__ = ["Lasso"]
 class Lasso(LinearRegressorMixin, linear_model.Lasso):
     """Lasso regression that predicts on encrypted data.
 
-    Least squares with a penalty on magnitudes of coefficients, which sets some to zero,
-    fitted as by scikit-learn, in clear. With ``fhe="execute"`` rows are encrypted, the raw
+    Least squares with a penalty on magnitudes of coefficients, which sets some to zero.
+
+    Fitted by scikit-learn, in clear. With ``fhe="execute"`` rows are encrypted, the raw
     score ``X @ coef_.T + intercept_`` is computed on encrypted integers without a
     bootstrap, and what the client decrypts is the prediction.
 
     Parameters
     ----------
     alpha : float, default=1.0
-        Strength of the penalty; close to 0, use `LinearRegression`.
+        Strength of the penalty. Close to 0, use `LinearRegression`.
     fit_intercept : bool, default=True
         Whether to fit an intercept; without, it is zero.
     precompute : bool or array-like of shape (n_features, n_features), default=False
         Whether to compute the Gram matrix first, which helps with many rows; or that
         matrix.
     copy_X : bool, default=True
-        Whether `fit` leaves `X` as it is; False allows it to write there.
+        Whether to copy `X`; False allows `fit` to overwrite it.
     max_iter : int, default=1000
-        Most passes over the coefficients.
+        Maximum number of passes over the coefficients.
     tol : float, default=1e-4
-        Size of the updates, then of the duality gap, at which `fit` stops.
+        Tolerance of the updates, then of the duality gap, at which `fit` stops.
     warm_start : bool, default=False
-        Whether `fit` starts from the result of the last `fit`.
+        Whether `fit` starts from the solution of the previous `fit`.
     positive : bool, default=False
         Whether coefficients must not be negative.
     random_state : int, RandomState instance or None, default=None
@@ -55,11 +56,19 @@ class Lasso(LinearRegressorMixin, linear_model.Lasso):
     Attributes
     ----------
     coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
-        Weights of the features.
+        Coefficients of the features.
+    dual_gap_ : float or ndarray of shape (n_targets,)
+        Duality gap at the end.
+    sparse_coef_ : sparse matrix of shape (1, n_features) or (n_targets, n_features)
+        ``coef_``, sparse.
     intercept_ : float or ndarray of shape (n_targets,)
         What is added to the weighted sum.
+    n_iter_ : int or list of int
+        Number of iterations.
     n_features_in_ : int
         Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if `fit` was given a data frame.
     onnx_model_ : onnx.ModelProto
         The fitted model, in floating point, with the link.
     quantized_module_ : QuantizedModule
@@ -80,6 +89,7 @@ class Lasso(LinearRegressorMixin, linear_model.Lasso):
     array([3.13, 4.04, 5.04, 8.78])
     """
 
+    # Written by `make mirror`, and so are Parameters, Attributes and See Also.
     def __init__(
         self,
         alpha=1.0,
@@ -96,7 +106,7 @@ class Lasso(LinearRegressorMixin, linear_model.Lasso):
         n_bits=8,
         range_margin="auto",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             alpha=alpha,
             fit_intercept=fit_intercept,

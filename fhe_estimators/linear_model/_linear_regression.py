@@ -12,7 +12,7 @@ __all__ = ["LinearRegression"]
 class LinearRegression(LinearRegressorMixin, linear_model.LinearRegression):
     """Least squares regression that predicts on encrypted data.
 
-    Fitted as by scikit-learn, in clear. With ``fhe="execute"`` rows are encrypted, the raw
+    Fitted by scikit-learn, in clear. With ``fhe="execute"`` rows are encrypted, the raw
     score ``X @ coef_.T + intercept_`` is computed on encrypted integers without a
     bootstrap, and what the client decrypts is the prediction.
 
@@ -21,11 +21,12 @@ class LinearRegression(LinearRegressorMixin, linear_model.LinearRegression):
     fit_intercept : bool, default=True
         Whether to fit an intercept; without, it is zero.
     copy_X : bool, default=True
-        Whether `fit` leaves `X` as it is; False allows it to write there.
+        Whether to copy `X`; False allows `fit` to overwrite it.
     tol : float, default=1e-6
-        Precision of the solver for sparse data, which is refused here: no effect.
+        Tolerance of the solver for sparse data, which is refused here: no effect.
     n_jobs : int or None, default=None
-        Targets fitted at a time if `positive`: None is one, -1 as many as processors.
+        Number of targets fitted at a time if `positive`: None is one, -1 as many as
+        processors.
     positive : bool, default=False
         Whether coefficients must not be negative.
     n_bits : int or dict, default=8
@@ -43,11 +44,17 @@ class LinearRegression(LinearRegressorMixin, linear_model.LinearRegression):
     Attributes
     ----------
     coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
-        Weights of the features.
+        Coefficients of the features.
+    rank_ : int
+        Rank of `X`.
+    singular_ : ndarray of shape (min(n_samples, n_features),)
+        Singular values of `X`.
     intercept_ : float or ndarray of shape (n_targets,)
         What is added to the weighted sum.
     n_features_in_ : int
         Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if `fit` was given a data frame.
     onnx_model_ : onnx.ModelProto
         The fitted model, in floating point, with the link.
     quantized_module_ : QuantizedModule
@@ -72,6 +79,7 @@ class LinearRegression(LinearRegressorMixin, linear_model.LinearRegression):
     ['Gemm']
     """
 
+    # Written by `make mirror`, and so are Parameters, Attributes and See Also.
     def __init__(
         self,
         *,
@@ -83,7 +91,7 @@ class LinearRegression(LinearRegressorMixin, linear_model.LinearRegression):
         n_bits=8,
         range_margin="auto",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             fit_intercept=fit_intercept,
             copy_X=copy_X,

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from sklearn import linear_model
 
-from fhe_estimators._linear import LinearClassifierMixin
+from fhe_estimators._linear import LogisticMixin
 
 __all__ = ["LogisticRegression"]
 
 
-class LogisticRegression(LinearClassifierMixin, linear_model.LogisticRegression):
+class LogisticRegression(LogisticMixin, linear_model.LogisticRegression):
     """Logistic regression that predicts on encrypted data.
 
-    Fitted as by scikit-learn, in clear. With ``fhe="execute"`` rows are encrypted, the raw
+    Fitted by scikit-learn, in clear. With ``fhe="execute"`` rows are encrypted, the raw
     score ``X @ coef_.T + intercept_`` is computed on encrypted integers without a
     bootstrap, and the client decrypts it and takes labels and probabilities (the logistic
     function for two classes, softmax for more) in clear.
@@ -20,38 +20,38 @@ class LogisticRegression(LinearClassifierMixin, linear_model.LogisticRegression)
     Parameters
     ----------
     penalty : {'l1', 'l2', 'elasticnet'} or None, default='deprecated'
-        What is penalized: magnitudes, squares, both, or nothing.
+        Norm of the coefficients that is penalized: L1, L2, both, or none.
 
         .. deprecated:: 1.8 of scikit-learn
             Use `l1_ratio` instead, and ``C=np.inf`` for no penalty.
     C : float, default=1.0
         Inverse of the strength of the penalty; ``np.inf`` for no penalty.
     l1_ratio : float, default=0.0
-        Part of magnitudes in the penalty; the rest is squares. ``'liblinear'`` takes 0 or
-        1, ``'saga'`` numbers between too, the other solvers 0.
+        Part of L1 in the penalty; the rest is L2. ``'liblinear'`` takes 0 or 1, ``'saga'``
+        numbers between too, the other solvers 0.
     dual : bool, default=False
-        Whether to solve the dual problem: ``'liblinear'`` with `l1_ratio` 0 can.
+        Whether to solve the dual problem: ``'liblinear'`` without L1 penalty can.
     tol : float, default=1e-4
-        Precision at which the solver stops.
+        Tolerance at which the solver stops.
     fit_intercept : bool, default=True
         Whether to fit an intercept; without, it is zero.
     intercept_scaling : float, default=1
         Constant feature by which ``'liblinear'`` fits the intercept: the larger, the less
         the penalty shrinks it.
     class_weight : dict, 'balanced' or None, default=None
-        How much an error on each class counts. ``'balanced'`` makes all classes count the
-        same however rare, None makes all rows do.
+        Weights of the classes. ``'balanced'`` makes all classes count the same however
+        rare, None makes all rows count the same.
     random_state : int, RandomState instance or None, default=None
         Seed of ``'liblinear'``, ``'sag'`` and ``'saga'``, which take rows in random order.
     solver : {'lbfgs', 'liblinear', 'newton-cg', 'newton-cholesky', 'sag', 'saga'}, \
         default='lbfgs'
         Algorithm. ``'liblinear'`` is for two classes only.
     max_iter : int, default=100
-        Most iterations of the solver.
+        Maximum number of iterations.
     verbose : int, default=0
-        How much `fit` prints; zero is nothing.
+        Verbosity of `fit`; zero is silent.
     warm_start : bool, default=False
-        Whether `fit` starts from the result of the last `fit`.
+        Whether `fit` starts from the solution of the previous `fit`.
     n_jobs : int or None, default=None
         Has no effect.
 
@@ -70,14 +70,18 @@ class LogisticRegression(LinearClassifierMixin, linear_model.LogisticRegression)
 
     Attributes
     ----------
-    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
-        Weights of the features.
-    intercept_ : ndarray of shape (1,) or (n_classes,)
-        What is added to the weighted sum.
     classes_ : ndarray of shape (n_classes,)
         The labels.
+    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
+        Coefficients of the features.
+    intercept_ : ndarray of shape (1,) or (n_classes,)
+        What is added to the weighted sum.
     n_features_in_ : int
         Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if `fit` was given a data frame.
+    n_iter_ : ndarray of shape (1,)
+        Number of iterations.
     onnx_model_ : onnx.ModelProto
         The fitted model, in floating point, with the link.
     quantized_module_ : QuantizedModule
@@ -102,6 +106,7 @@ class LogisticRegression(LinearClassifierMixin, linear_model.LogisticRegression)
     array([[0.6, 0.4]])
     """
 
+    # Written by `make mirror`, and so are Parameters, Attributes and See Also.
     def __init__(
         self,
         penalty="deprecated",
@@ -122,7 +127,7 @@ class LogisticRegression(LinearClassifierMixin, linear_model.LogisticRegression)
         n_bits=8,
         range_margin="auto",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             penalty=penalty,
             C=C,
@@ -142,6 +147,3 @@ class LogisticRegression(LinearClassifierMixin, linear_model.LogisticRegression)
         self.n_bits = n_bits
         self.range_margin = range_margin
         self.p_error = p_error
-
-    def _link(self) -> str:
-        return "sigmoid" if len(self.classes_) == 2 else "softmax"

@@ -12,26 +12,27 @@ __all__ = ["Ridge"]
 class Ridge(LinearRegressorMixin, linear_model.Ridge):
     """Ridge regression that predicts on encrypted data.
 
-    Least squares with a penalty on squared coefficients, fitted as by scikit-learn, in
-    clear. With ``fhe="execute"`` rows are encrypted, the raw score
-    ``X @ coef_.T + intercept_`` is computed on encrypted integers without a bootstrap, and
-    what the client decrypts is the prediction.
+    Least squares with a penalty on squared coefficients.
+
+    Fitted by scikit-learn, in clear. With ``fhe="execute"`` rows are encrypted, the raw
+    score ``X @ coef_.T + intercept_`` is computed on encrypted integers without a
+    bootstrap, and what the client decrypts is the prediction.
 
     Parameters
     ----------
     alpha : float or array-like of shape (n_targets,), default=1.0
-        Strength of the penalty, 0 for none; one number, or one for each target.
+        Strength of the penalty, 0 for no penalty; one number, or one for each target.
     fit_intercept : bool, default=True
         Whether to fit an intercept; without, it is zero.
     copy_X : bool, default=True
-        Whether `fit` leaves `X` as it is; False allows it to write there.
+        Whether to copy `X`; False allows `fit` to overwrite it.
     max_iter : int or None, default=None
-        Most iterations of an iterative solver; None leaves it to the solver.
+        Maximum number of iterations of an iterative solver; None leaves it to the solver.
     tol : float, default=1e-4
-        Precision at which an iterative solver stops.
+        Tolerance at which an iterative solver stops.
     solver : {'auto', 'svd', 'cholesky', 'lsqr', 'sparse_cg', 'sag', 'saga', 'lbfgs'}, \
         default='auto'
-        Algorithm. ``'auto'`` picks one; ``'lbfgs'`` is the one for `positive`.
+        Algorithm. ``'auto'`` chooses one; ``'lbfgs'`` is the one for `positive`.
     positive : bool, default=False
         Whether coefficients must not be negative.
     random_state : int, RandomState instance or None, default=None
@@ -51,11 +52,17 @@ class Ridge(LinearRegressorMixin, linear_model.Ridge):
     Attributes
     ----------
     coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
-        Weights of the features.
+        Coefficients of the features.
     intercept_ : float or ndarray of shape (n_targets,)
         What is added to the weighted sum.
+    n_iter_ : ndarray of shape (n_targets,) or None
+        Number of iterations; None for solvers that do not iterate.
     n_features_in_ : int
         Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if `fit` was given a data frame.
+    solver_ : str
+        The solver that was used.
     onnx_model_ : onnx.ModelProto
         The fitted model, in floating point, with the link.
     quantized_module_ : QuantizedModule
@@ -78,6 +85,7 @@ class Ridge(LinearRegressorMixin, linear_model.Ridge):
     12
     """
 
+    # Written by `make mirror`, and so are Parameters, Attributes and See Also.
     def __init__(
         self,
         alpha=1.0,
@@ -92,7 +100,7 @@ class Ridge(LinearRegressorMixin, linear_model.Ridge):
         n_bits=8,
         range_margin="auto",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             alpha=alpha,
             fit_intercept=fit_intercept,

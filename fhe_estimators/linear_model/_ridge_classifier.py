@@ -12,29 +12,30 @@ __all__ = ["RidgeClassifier"]
 class RidgeClassifier(LinearClassifierMixin, linear_model.RidgeClassifier):
     """Ridge classification that predicts on encrypted data.
 
-    Ridge regression on labels -1 and 1, fitted as by scikit-learn, in clear. With
-    ``fhe="execute"`` rows are encrypted, the raw score ``X @ coef_.T + intercept_`` is
-    computed on encrypted integers without a bootstrap, and the client decrypts it and takes
-    the label in clear.
+    Ridge regression on labels -1 and 1.
+
+    Fitted by scikit-learn, in clear. With ``fhe="execute"`` rows are encrypted, the raw
+    score ``X @ coef_.T + intercept_`` is computed on encrypted integers without a
+    bootstrap, and the client decrypts it and takes the label in clear.
 
     Parameters
     ----------
     alpha : float, default=1.0
-        Strength of the penalty on squared coefficients; 0 for none.
+        Strength of the penalty; 0 for no penalty.
     fit_intercept : bool, default=True
         Whether to fit an intercept; without, it is zero.
     copy_X : bool, default=True
-        Whether `fit` leaves `X` as it is; False allows it to write there.
+        Whether to copy `X`; False allows `fit` to overwrite it.
     max_iter : int or None, default=None
-        Most iterations of an iterative solver; None leaves it to the solver.
+        Maximum number of iterations of an iterative solver; None leaves it to the solver.
     tol : float, default=1e-4
-        Precision at which an iterative solver stops.
+        Tolerance at which an iterative solver stops.
     class_weight : dict, 'balanced' or None, default=None
-        How much an error on each class counts. ``'balanced'`` makes all classes count the
-        same however rare, None makes all rows do.
+        Weights of the classes. ``'balanced'`` makes all classes count the same however
+        rare, None makes all rows count the same.
     solver : {'auto', 'svd', 'cholesky', 'lsqr', 'sparse_cg', 'sag', 'saga', 'lbfgs'}, \
         default='auto'
-        Algorithm. ``'auto'`` picks one; ``'lbfgs'`` is the one for `positive`.
+        Algorithm. ``'auto'`` chooses one; ``'lbfgs'`` is the one for `positive`.
     positive : bool, default=False
         Whether coefficients must not be negative.
     random_state : int, RandomState instance or None, default=None
@@ -54,13 +55,19 @@ class RidgeClassifier(LinearClassifierMixin, linear_model.RidgeClassifier):
     Attributes
     ----------
     coef_ : ndarray of shape (n_features,) or (n_classes, n_features)
-        Weights of the features.
+        Coefficients of the features.
     intercept_ : ndarray of shape (1,) or (n_classes,)
         What is added to the weighted sum.
+    n_iter_ : ndarray of shape (n_targets,) or None
+        Number of iterations; None for solvers that do not iterate.
     classes_ : ndarray of shape (n_classes,)
         The labels.
     n_features_in_ : int
         Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if `fit` was given a data frame.
+    solver_ : str
+        The solver that was used.
     onnx_model_ : onnx.ModelProto
         The fitted model, in floating point, with the link.
     quantized_module_ : QuantizedModule
@@ -81,6 +88,7 @@ class RidgeClassifier(LinearClassifierMixin, linear_model.RidgeClassifier):
     array([0, 0, 1, 1])
     """
 
+    # Written by `make mirror`, and so are Parameters, Attributes and See Also.
     def __init__(
         self,
         alpha=1.0,
@@ -96,7 +104,7 @@ class RidgeClassifier(LinearClassifierMixin, linear_model.RidgeClassifier):
         n_bits=8,
         range_margin="auto",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             alpha=alpha,
             fit_intercept=fit_intercept,

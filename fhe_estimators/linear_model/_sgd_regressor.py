@@ -14,54 +14,57 @@ __all__ = ["SGDRegressor"]
 class SGDRegressor(LinearRegressorMixin, linear_model.SGDRegressor):
     """Linear regression by stochastic gradient descent that predicts on encrypted data.
 
-    Fitted row by row as by scikit-learn, in clear; `partial_fit` goes on with more rows.
-    With ``fhe="execute"`` rows are encrypted, the raw score ``X @ coef_.T + intercept_`` is
-    computed on encrypted integers without a bootstrap, and what the client decrypts is the
-    prediction.
+    Fitted row by row; `partial_fit` goes on with more rows.
+
+    Fitted by scikit-learn, in clear. With ``fhe="execute"`` rows are encrypted, the raw
+    score ``X @ coef_.T + intercept_`` is computed on encrypted integers without a
+    bootstrap, and what the client decrypts is the prediction.
 
     Parameters
     ----------
     loss : str, default='squared_error'
-        Loss of an error: ``'squared_error'``, ``'huber'``, ``'epsilon_insensitive'`` or
-        ``'squared_epsilon_insensitive'``.
-    penalty : {'l2', 'l1', 'elasticnet', None}, default='l2'
-        What holds the coefficients small: squares, magnitudes, both, or nothing.
-    alpha : float, default=0.0001
+        Loss function to minimize: ``'squared_error'``, ``'huber'``,
+        ``'epsilon_insensitive'`` or ``'squared_epsilon_insensitive'``.
+    penalty : {'l2', 'l1', 'elasticnet'} or None, default='l2'
+        Norm of the coefficients that is penalized: L2, L1, both, or none.
+    alpha : float, default=1e-4
         Strength of the penalty; the learning rate ``'optimal'`` depends on it too.
     l1_ratio : float, default=0.15
-        Part of magnitudes in the penalty ``'elasticnet'``, from 0 to 1.
+        Part of L1 in the penalty ``'elasticnet'``, from 0 to 1.
     fit_intercept : bool, default=True
         Whether to fit an intercept; without, it is zero.
     max_iter : int, default=1000
-        Most passes over the rows; `partial_fit` makes one.
+        Maximum number of passes over the rows; `partial_fit` makes one.
     tol : float or None, default=1e-3
-        Improvement below which a pass counts as useless; None makes all `max_iter` passes.
+        Tolerance: less progress in a pass is none. None makes all `max_iter` passes.
     shuffle : bool, default=True
-        Whether each pass takes the rows in a new order.
+        Whether to shuffle the rows for each pass.
     verbose : int, default=0
-        How much `fit` prints; zero is nothing.
+        Verbosity of `fit`; zero is silent.
     epsilon : float, default=0.1
-        Error up to which the insensitive losses are zero, or beyond which ``'huber'`` turns
+        Error up to which the insensitive losses are zero, or beyond which ``'huber'`` is
         linear. Other losses ignore it.
     random_state : int, RandomState instance or None, default=None
-        Seed of the order of rows and of the validation part.
+        Seed of the order of rows and of the validation rows.
     learning_rate : str, default='invscaling'
-        How the step size goes with time: ``'constant'``, ``'optimal'``, ``'invscaling'``,
+        Schedule of the step size: ``'constant'``, ``'optimal'``, ``'invscaling'``,
         ``'adaptive'``, or passive-aggressive, ``'pa1'`` or ``'pa2'``.
     eta0 : float, default=0.01
-        The first step size, or the aggressiveness; ``'optimal'`` ignores it.
+        Initial step size, or the aggressiveness; ``'optimal'`` ignores it.
     power_t : float, default=0.25
         How fast ``'invscaling'`` slows down: steps shrink as ``t**-power_t``.
     early_stopping : bool, default=False
-        Whether the score on held-out rows, instead of the training loss, ends the fit.
+        Whether to stop once the score on validation rows, instead of the training loss, no
+        longer improves.
     validation_fraction : float, default=0.1
-        Part of the rows held out for `early_stopping`.
+        Fraction of the rows that is held out for early stopping.
     n_iter_no_change : int, default=5
-        Useless passes in a row that end the fit.
+        Number of passes without progress after which `fit` stops.
     warm_start : bool, default=False
-        Whether `fit` starts from the result of the last `fit`.
+        Whether `fit` starts from the solution of the previous `fit`.
     average : bool or int, default=False
-        Whether the coefficients are means over the steps; a number tells from which row on.
+        Whether the coefficients are averages over the updates; if an int, from so many rows
+        on.
     n_bits : int or dict, default=8
         Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 7 bits up
         to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
@@ -77,11 +80,17 @@ class SGDRegressor(LinearRegressorMixin, linear_model.SGDRegressor):
     Attributes
     ----------
     coef_ : ndarray of shape (n_features,)
-        Weights of the features.
+        Coefficients of the features.
     intercept_ : ndarray of shape (1,)
         What is added to the weighted sum.
+    n_iter_ : int
+        Number of passes over the rows.
+    t_ : int
+        Number of updates.
     n_features_in_ : int
         Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if `fit` was given a data frame.
     onnx_model_ : onnx.ModelProto
         The fitted model, in floating point, with the link.
     quantized_module_ : QuantizedModule
@@ -102,6 +111,7 @@ class SGDRegressor(LinearRegressorMixin, linear_model.SGDRegressor):
     array([2.1 , 3.76, 4.  , 9.19])
     """
 
+    # Written by `make mirror`, and so are Parameters, Attributes and See Also.
     def __init__(
         self,
         loss="squared_error",
@@ -127,7 +137,7 @@ class SGDRegressor(LinearRegressorMixin, linear_model.SGDRegressor):
         n_bits=8,
         range_margin="auto",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             loss=loss,
             penalty=penalty,

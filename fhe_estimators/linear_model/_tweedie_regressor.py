@@ -12,10 +12,12 @@ __all__ = ["TweedieRegressor"]
 class TweedieRegressor(GeneralizedLinearMixin, linear_model.TweedieRegressor):
     """Tweedie regression that predicts on encrypted data.
 
-    For targets whose variance is a power of their mean; fitted as by scikit-learn, in
-    clear. With ``fhe="execute"`` rows are encrypted, the raw score
-    ``X @ coef_.T + intercept_`` is computed on encrypted integers without a bootstrap, and
-    the client decrypts it and applies the inverse of the link, in clear.
+    For targets whose variance is a power of their mean.
+
+    Fitted by scikit-learn, in clear. With ``fhe="execute"`` rows are encrypted, the raw
+    score ``X @ coef_.T + intercept_`` is computed on encrypted integers without a
+    bootstrap, and the client decrypts it and applies the inverse of the link (the
+    exponential, if the link is the logarithm) in clear.
 
     Parameters
     ----------
@@ -23,22 +25,22 @@ class TweedieRegressor(GeneralizedLinearMixin, linear_model.TweedieRegressor):
         Power of the mean that the variance goes with: 0 is the normal, 1 the Poisson, 2 the
         gamma, 3 the inverse Gaussian distribution.
     alpha : float, default=1.0
-        Strength of the penalty on squared coefficients; 0 for none.
+        Strength of the penalty; 0 for no penalty.
     fit_intercept : bool, default=True
         Whether to fit an intercept; without, it is zero.
     link : {'auto', 'identity', 'log'}, default='auto'
         Function from mean to raw score. ``'auto'`` is the identity if `power` is not
         positive, else the logarithm.
     solver : {'lbfgs', 'newton-cholesky'}, default='lbfgs'
-        Algorithm. The second suits many rows and few features.
+        Algorithm. ``'newton-cholesky'`` suits many rows and few features.
     max_iter : int, default=100
-        Most iterations of the solver.
+        Maximum number of iterations.
     tol : float, default=1e-4
-        Size of the gradient at which the solver stops.
+        Tolerance: the solver stops once the gradient is smaller.
     warm_start : bool, default=False
-        Whether `fit` starts from the result of the last `fit`.
+        Whether `fit` starts from the solution of the previous `fit`.
     verbose : int, default=0
-        How much `fit` prints; zero is nothing.
+        Verbosity of `fit`; zero is silent.
     n_bits : int or dict, default=8
         Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 7 bits up
         to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
@@ -54,11 +56,15 @@ class TweedieRegressor(GeneralizedLinearMixin, linear_model.TweedieRegressor):
     Attributes
     ----------
     coef_ : ndarray of shape (n_features,)
-        Weights of the features.
+        Coefficients of the features.
     intercept_ : float
         What is added to the weighted sum.
+    n_iter_ : int
+        Number of iterations.
     n_features_in_ : int
         Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if `fit` was given a data frame.
     onnx_model_ : onnx.ModelProto
         The fitted model, in floating point, with the link.
     quantized_module_ : QuantizedModule
@@ -79,6 +85,7 @@ class TweedieRegressor(GeneralizedLinearMixin, linear_model.TweedieRegressor):
     array([1.39, 1.87, 2.63, 8.96])
     """
 
+    # Written by `make mirror`, and so are Parameters, Attributes and See Also.
     def __init__(
         self,
         *,
@@ -94,7 +101,7 @@ class TweedieRegressor(GeneralizedLinearMixin, linear_model.TweedieRegressor):
         n_bits=8,
         range_margin="auto",
         p_error=2**-64,
-    ):
+    ) -> None:
         super().__init__(
             power=power,
             alpha=alpha,

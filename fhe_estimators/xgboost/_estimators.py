@@ -15,21 +15,25 @@ from fhe_estimators.xgboost._booster import (
 __all__ = ["XGBClassifier", "XGBRegressor"]
 
 
-class XGBClassifier(BoosterClassifierMixin, LabelClassifier, MarginModel):  # type: ignore[misc]
+class XGBClassifier(  # type: ignore[misc]
+    BoosterClassifierMixin, LabelClassifier, xgboost.XGBClassifier, MarginModel
+):
     """XGBoost's trees that classify encrypted data.
+
+    Labels may be of any type.
 
     Fitted by XGBoost, in clear, on a grid of values. With ``fhe="execute"`` the client
     encrypts which edges of the grid a row lies below; the server looks the leaves up in
     encrypted tables and adds their values, rounded, over all trees; the client turns the
-    sum into probabilities. Labels may be of any type.
+    sum into predictions. Trees of depth one, stumps, need no table.
 
     Parameters
     ----------
     max_depth : int or None, default=3
-        Comparisons between the root and any leaf at most; None is 6. None in XGBoost: deep
-        trees are slow. A tree of depth one costs no table.
+        Maximum depth of a tree; None is 6. None in XGBoost: deep trees are slow. A tree of
+        depth one costs no table.
     max_leaves : int or None, default=None
-        Leaves of a tree at most; zero is no limit.
+        Maximum number of leaves of a tree; zero is no limit.
     max_bin : int or None, default=None
         Bins that splits are searched between; more than ``2**n_bits`` change nothing.
     grow_policy : {'depthwise', 'lossguide'} or None, default=None
@@ -37,34 +41,35 @@ class XGBClassifier(BoosterClassifierMixin, LabelClassifier, MarginModel):  # ty
     learning_rate : float or None, default=None
         What the values of leaves are multiplied by.
     n_estimators : int or None, default=None
-        Rounds of boosting, each with one tree for each output; with None 100.
+        Number of rounds of boosting, each with one tree for each output; with None 100.
     verbosity : int or None, default=None
-        How much the library prints, from 0 to 3.
+        Verbosity of the library, from 0 to 3.
     objective : str or None, default='binary:logistic'
-        What is minimized: 'binary:logistic', 'binary:logitraw', or, for more than two
-        classes, 'multi:softprob', the default then, or 'multi:softmax'.
+        Loss function to minimize: ``'binary:logistic'``, ``'binary:logitraw'``, or, for
+        more than two classes, ``'multi:softprob'``, the default then, or
+        ``'multi:softmax'``.
     booster : {'gbtree', 'dart'} or None, default=None
-        Whether some trees are dropped in each round, 'dart'.
+        Whether some trees are dropped in each round, ``'dart'``.
     tree_method : {'exact', 'approx', 'hist', 'auto'} or None, default=None
         How splits are searched.
     n_jobs : int or None, default=None
-        Threads to fit with; one is the fastest if there are few rows.
+        Number of threads to fit with; one is the fastest if there are few rows.
     gamma : float or None, default=None
-        What a split has to reduce the loss by.
+        Minimum reduction of the loss for a split.
     min_child_weight : float or None, default=None
-        Sum of second derivatives that a node needs.
+        Minimum sum of second derivatives in a leaf.
     max_delta_step : float or None, default=None
-        Largest value of a leaf; zero is no limit.
+        Maximum value of a leaf; zero is no limit.
     subsample : float or None, default=None
-        Part of the rows that is drawn for a round.
+        Fraction of the rows that is drawn for a round.
     sampling_method : {'uniform', 'gradient_based'} or None, default=None
         How these rows are drawn.
     colsample_bytree : float or None, default=None
-        Part of the features that is drawn for a tree.
+        Fraction of the features that is drawn for a tree.
     colsample_bylevel : float or None, default=None
-        Part of the features that is drawn for a level of a tree.
+        Fraction of the features that is drawn for a level of a tree.
     colsample_bynode : float or None, default=None
-        Part of the features that is drawn for a node.
+        Fraction of the features that is drawn for a node.
     reg_alpha : float or None, default=None
         L1 penalty of the values of leaves.
     reg_lambda : float or None, default=None
@@ -72,28 +77,28 @@ class XGBClassifier(BoosterClassifierMixin, LabelClassifier, MarginModel):  # ty
     scale_pos_weight : float or None, default=None
         Weight of the rows of the second of two classes.
     base_score : float, list of float or None, default=None
-        What the first trees correct, as a prediction; with None, what fits best.
+        Initial prediction, which the first trees correct; None estimates it.
     random_state : int, RandomState instance, Generator or None, default=None
         Seed of all that is drawn.
     missing : float, default=np.nan
         Has to be nan: rows with missing values are refused.
     num_parallel_tree : int or None, default=None
-        Trees that are fitted in a round for each output.
+        Number of trees that are fitted in a round for each output.
     monotone_constraints : dict, str or None, default=None
-        1, -1 or 0 where the score must rise, fall or may do either with a feature.
+        1, -1 or 0 where predictions must rise, fall or may do either with a feature.
     interaction_constraints : str, list of list or None, default=None
         Groups of features that may share a tree.
     importance_type : str or None, default=None
-        What ``feature_importances_`` is: 'gain', 'weight', 'cover', 'total_gain' or
-        'total_cover'.
+        What ``feature_importances_`` is: ``'gain'``, ``'weight'``, ``'cover'``,
+        ``'total_gain'`` or ``'total_cover'``.
     device : str or None, default=None
-        Where the library fits, for example 'cuda'.
+        Where the library fits, for example ``'cuda'``.
     validate_parameters : bool or None, default=None
         Whether unknown parameters are warned of.
     enable_categorical : bool, default=False
         Has to be False: numbers are compared, not categories.
     feature_types : list of str or None, default=None
-        Types of features; none may be categorical.
+        Types of the features; none may be categorical.
     feature_weights : array-like of shape (n_features,) or None, default=None
         How likely each feature is drawn.
     max_cat_to_onehot : int or None, default=None
@@ -126,12 +131,12 @@ class XGBClassifier(BoosterClassifierMixin, LabelClassifier, MarginModel):  # ty
     ----------
     classes_ : ndarray of shape (n_classes,)
         The labels.
-    n_features_in_ : int
-        Number of features.
-    feature_importances_ : ndarray of shape (n_features,)
-        What each feature brings, see `importance_type`.
     evals_result_ : dict
         The measures on `eval_set`, if `fit` was given one.
+    feature_importances_ : ndarray of shape (n_features,)
+        What each feature brings, see `importance_type`.
+    n_features_in_ : int
+        Number of features.
     onnx_model_ : onnx.ModelProto
         The fitted model, in floating point.
     quantized_module_ : QuantizedModule
@@ -152,6 +157,7 @@ class XGBClassifier(BoosterClassifierMixin, LabelClassifier, MarginModel):  # ty
     array(['a', 'b'], dtype='<U1')
     """
 
+    # Written by `make mirror`, and so are Parameters, Attributes and See Also.
     def __init__(
         self,
         *,
@@ -200,7 +206,7 @@ class XGBClassifier(BoosterClassifierMixin, LabelClassifier, MarginModel):  # ty
         input_encoding="thermometer",
         p_error=2**-64,
         **kwargs,
-    ):
+    ) -> None:
         super().__init__(
             max_depth=max_depth,
             max_leaves=max_leaves,
@@ -256,15 +262,15 @@ class XGBRegressor(BoosterRegressorMixin, xgboost.XGBRegressor, MarginModel):
     Fitted by XGBoost, in clear, on a grid of values. With ``fhe="execute"`` the client
     encrypts which edges of the grid a row lies below; the server looks the leaves up in
     encrypted tables and adds their values, rounded, over all trees; the client turns the
-    sum into a prediction.
+    sum into predictions. Trees of depth one, stumps, need no table.
 
     Parameters
     ----------
     max_depth : int or None, default=3
-        Comparisons between the root and any leaf at most; None is 6. None in XGBoost: deep
-        trees are slow. A tree of depth one costs no table.
+        Maximum depth of a tree; None is 6. None in XGBoost: deep trees are slow. A tree of
+        depth one costs no table.
     max_leaves : int or None, default=None
-        Leaves of a tree at most; zero is no limit.
+        Maximum number of leaves of a tree; zero is no limit.
     max_bin : int or None, default=None
         Bins that splits are searched between; more than ``2**n_bits`` change nothing.
     grow_policy : {'depthwise', 'lossguide'} or None, default=None
@@ -272,35 +278,35 @@ class XGBRegressor(BoosterRegressorMixin, xgboost.XGBRegressor, MarginModel):
     learning_rate : float or None, default=None
         What the values of leaves are multiplied by.
     n_estimators : int or None, default=None
-        Rounds of boosting, each with one tree for each output; with None 100.
+        Number of rounds of boosting, each with one tree for each output; with None 100.
     verbosity : int or None, default=None
-        How much the library prints, from 0 to 3.
+        Verbosity of the library, from 0 to 3.
     objective : str or None, default='reg:squarederror'
-        What is minimized: 'reg:' with 'squarederror', 'absoluteerror', 'gamma',
-        'logistic', 'pseudohubererror', 'quantileerror', 'squaredlogerror' or 'tweedie';
-        'count:poisson'.
+        Loss function to minimize: ``'reg:'`` with ``'squarederror'``, ``'absoluteerror'``,
+        ``'gamma'``, ``'logistic'``, ``'pseudohubererror'``, ``'quantileerror'``,
+        ``'squaredlogerror'`` or ``'tweedie'``; ``'count:poisson'``.
     booster : {'gbtree', 'dart'} or None, default=None
-        Whether some trees are dropped in each round, 'dart'.
+        Whether some trees are dropped in each round, ``'dart'``.
     tree_method : {'exact', 'approx', 'hist', 'auto'} or None, default=None
         How splits are searched.
     n_jobs : int or None, default=None
-        Threads to fit with; one is the fastest if there are few rows.
+        Number of threads to fit with; one is the fastest if there are few rows.
     gamma : float or None, default=None
-        What a split has to reduce the loss by.
+        Minimum reduction of the loss for a split.
     min_child_weight : float or None, default=None
-        Sum of second derivatives that a node needs.
+        Minimum sum of second derivatives in a leaf.
     max_delta_step : float or None, default=None
-        Largest value of a leaf; zero is no limit.
+        Maximum value of a leaf; zero is no limit.
     subsample : float or None, default=None
-        Part of the rows that is drawn for a round.
+        Fraction of the rows that is drawn for a round.
     sampling_method : {'uniform', 'gradient_based'} or None, default=None
         How these rows are drawn.
     colsample_bytree : float or None, default=None
-        Part of the features that is drawn for a tree.
+        Fraction of the features that is drawn for a tree.
     colsample_bylevel : float or None, default=None
-        Part of the features that is drawn for a level of a tree.
+        Fraction of the features that is drawn for a level of a tree.
     colsample_bynode : float or None, default=None
-        Part of the features that is drawn for a node.
+        Fraction of the features that is drawn for a node.
     reg_alpha : float or None, default=None
         L1 penalty of the values of leaves.
     reg_lambda : float or None, default=None
@@ -308,28 +314,28 @@ class XGBRegressor(BoosterRegressorMixin, xgboost.XGBRegressor, MarginModel):
     scale_pos_weight : float or None, default=None
         Weight of the rows of the second of two classes.
     base_score : float, list of float or None, default=None
-        What the first trees correct, as a prediction; with None, what fits best.
+        Initial prediction, which the first trees correct; None estimates it.
     random_state : int, RandomState instance, Generator or None, default=None
         Seed of all that is drawn.
     missing : float, default=np.nan
         Has to be nan: rows with missing values are refused.
     num_parallel_tree : int or None, default=None
-        Trees that are fitted in a round for each output.
+        Number of trees that are fitted in a round for each output.
     monotone_constraints : dict, str or None, default=None
-        1, -1 or 0 where the score must rise, fall or may do either with a feature.
+        1, -1 or 0 where predictions must rise, fall or may do either with a feature.
     interaction_constraints : str, list of list or None, default=None
         Groups of features that may share a tree.
     importance_type : str or None, default=None
-        What ``feature_importances_`` is: 'gain', 'weight', 'cover', 'total_gain' or
-        'total_cover'.
+        What ``feature_importances_`` is: ``'gain'``, ``'weight'``, ``'cover'``,
+        ``'total_gain'`` or ``'total_cover'``.
     device : str or None, default=None
-        Where the library fits, for example 'cuda'.
+        Where the library fits, for example ``'cuda'``.
     validate_parameters : bool or None, default=None
         Whether unknown parameters are warned of.
     enable_categorical : bool, default=False
         Has to be False: numbers are compared, not categories.
     feature_types : list of str or None, default=None
-        Types of features; none may be categorical.
+        Types of the features; none may be categorical.
     feature_weights : array-like of shape (n_features,) or None, default=None
         How likely each feature is drawn.
     max_cat_to_onehot : int or None, default=None
@@ -360,12 +366,12 @@ class XGBRegressor(BoosterRegressorMixin, xgboost.XGBRegressor, MarginModel):
 
     Attributes
     ----------
-    n_features_in_ : int
-        Number of features.
-    feature_importances_ : ndarray of shape (n_features,)
-        What each feature brings, see `importance_type`.
     evals_result_ : dict
         The measures on `eval_set`, if `fit` was given one.
+    feature_importances_ : ndarray of shape (n_features,)
+        What each feature brings, see `importance_type`.
+    n_features_in_ : int
+        Number of features.
     onnx_model_ : onnx.ModelProto
         The fitted model, in floating point.
     quantized_module_ : QuantizedModule
@@ -386,6 +392,7 @@ class XGBRegressor(BoosterRegressorMixin, xgboost.XGBRegressor, MarginModel):
     array([1., 2.])
     """
 
+    # Written by `make mirror`, and so are Parameters, Attributes and See Also.
     def __init__(
         self,
         *,
@@ -434,7 +441,7 @@ class XGBRegressor(BoosterRegressorMixin, xgboost.XGBRegressor, MarginModel):
         input_encoding="thermometer",
         p_error=2**-64,
         **kwargs,
-    ):
+    ) -> None:
         super().__init__(
             max_depth=max_depth,
             max_leaves=max_leaves,

@@ -1,0 +1,47 @@
+"""What an editor shows, which reads the source and runs nothing."""
+
+import inspect
+
+import jedi
+import pytest
+
+import fhe_estimators
+from tests.test_architecture import PACKAGE, ROOT
+
+NAMES = ["Ridge", "RandomForestClassifier", "XGBRegressor", "QuantizedModule"]
+
+
+def script(code):
+    return jedi.Script(code, path=ROOT / "new.py", project=jedi.Project(ROOT))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_signature(name):
+    shown = script(f"from fhe_estimators import {name}\n{name}(").get_signatures()
+    parameters = [p.name for signature in shown for p in signature.params]
+    signature = inspect.signature(getattr(fhe_estimators, name))
+    named = [p.name for p in signature.parameters.values() if p.kind != p.VAR_KEYWORD]
+    assert [p for p in parameters if p in named] == named
+
+
+@pytest.mark.parametrize(
+    ("name", "methods"),
+    [
+        ("Ridge", {"fit", "predict", "compile", "from_sklearn_model", "get_params"}),
+        ("RandomForestClassifier", {"fit", "predict_proba", "quantize_input", "score"}),
+    ],
+)
+def test_methods(name, methods):
+    found = script(f"from fhe_estimators import {name}\n{name}.").complete()
+    assert methods <= {completion.name for completion in found}
+
+
+def test_names_of_the_package():
+    found = script("import fhe_estimators\nfhe_estimators.").complete()
+    assert {*fhe_estimators.__all__} <= {completion.name for completion in found}
+
+
+def test_typed():
+    """Type checkers look into an installed package that says so, and into no other."""
+    assert (PACKAGE / "py.typed").read_text() == ""
+    assert "fhe_estimators = py.typed" in (ROOT / "setup.cfg").read_text(encoding="utf-8")

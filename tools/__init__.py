@@ -1,0 +1,1 @@
+"""What developers run; not a part of the package."""
