@@ -38,7 +38,7 @@ from fhe_estimators._meta import refuse_other_mode_than_asked
 from fhe_estimators._state import FollowingMixin
 from fhe_estimators._tags import FHETags, Tags
 from fhe_estimators.core.lowering import to_quantized_module
-from fhe_estimators.core.quantization import InputRange, resolve_n_bits
+from fhe_estimators.core.quantization import MAXIMUM_N_BITS, InputRange, resolve_n_bits
 from fhe_estimators.core.validation import P_ERROR, check_p_error
 from fhe_estimators.quantization import QuantizedModule
 
@@ -60,7 +60,7 @@ __all__ = [
 
 #: Constraints of the parameters that every estimator adds to its parent's.
 FHE_CONSTRAINTS: dict[str, list[Any]] = {
-    "n_bits": [Interval(Integral, 1, 16, closed="both"), dict],
+    "n_bits": [Interval(Integral, 1, MAXIMUM_N_BITS, closed="both"), dict],
     "p_error": [P_ERROR],
 }
 

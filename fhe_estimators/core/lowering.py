@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fhe_estimators.core.circuit import Circuit
+from fhe_estimators.core.engine import ConcreteEngine
 from fhe_estimators.core.graph import ENCRYPTED, check
 from fhe_estimators.core.integers import BitWidths, Rounding
 from fhe_estimators.core.numpy_module import NumpyModule
@@ -89,7 +90,8 @@ def to_quantized_module(
     found = recognize(graph)
     if found is not None:
         ensemble, clear = found
-        graphs = TreeGraphs(ensemble, calibration[0], trees, sample_weight)
+        prices = ConcreteEngine().prices(p_error)
+        graphs = TreeGraphs(ensemble, calibration[0], trees, sample_weight, prices)
         integers, decoder = graphs.default()
         end = NumpyModule(clear)
         return QuantizedModule(

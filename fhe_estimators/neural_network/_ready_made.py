@@ -20,6 +20,7 @@ from skorch import NeuralNet
 from skorch.helper import predefined_split
 from torch import Tensor
 
+from fhe_estimators.core.quantization import MAXIMUM_N_BITS
 from fhe_estimators.core.validation import P_ERROR
 from fhe_estimators.neural_network._module import SparseQuantNeuralNetwork, weighted_moments
 from fhe_estimators.neural_network._nets import (
@@ -59,7 +60,7 @@ _MODULE_PARAMETERS = (
     "activation",
 )
 
-_BITS = Interval(Integral, 2, 16, closed="both")
+_BITS = Interval(Integral, 2, MAXIMUM_N_BITS, closed="both")
 _POSITIVE = Interval(Integral, 1, None, closed="left")
 _SEEDS = 2**31
 

@@ -94,12 +94,14 @@ class IntegerBuilder:
     rounding : Rounding, optional
     summed_with : mapping of str to sequence of str, optional
         Float tensors that each float tensor is added to.
+    table_bits : int
+        Bits that a table reads at most.
 
     Attributes
     ----------
     samples : dict of str to ndarray of int64
         The integers of each integer tensor on the same rows.
-    compute : callable
+    compute, rounding, table_bits
         As given.
     steps : dict of str to Step
         Of the integers that stand for a float tensor, where they are known.
@@ -115,6 +117,8 @@ class IntegerBuilder:
         range_of: RangeOf | None = None,
         rounding: Rounding = Rounding(),  # noqa: B008  (it is frozen)
         summed_with: Mapping[str, Sequence[str]] | None = None,
+        *,
+        table_bits: int,
     ) -> None:
         self.bits = bits
         self.real = real
@@ -125,6 +129,7 @@ class IntegerBuilder:
         self._readers = readers or {}
         self._range_of = range_of or extent
         self.rounding = rounding
+        self.table_bits = table_bits
         self._summed_with = summed_with or {}
         self._nodes: list[Node] = []
         self._constants: dict[str, np.ndarray] = {}

@@ -10,7 +10,8 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
-from fhe_estimators.core.circuit import Cost, estimated_seconds
+from fhe_estimators.core.circuit import Cost
+from fhe_estimators.core.engine import ConcreteEngine, Prices
 from fhe_estimators.core.graph import Graph
 from fhe_estimators.core.trees.binning import Grid
 from fhe_estimators.core.trees.columns import Column
@@ -37,11 +38,8 @@ from fhe_estimators.exceptions import CompilationError, CostWarning
 _ENCODERS = {"integer": BinEncoder, "thermometer": ThermometerEncoder}
 #: Up to so many bins, a table that compares with an edge is cheap.
 _SMALL_BINS = 31
-#: Bits of tables that are tried, and the least that one of so many bits costs, at
-#: ``p_error = 2**-40``: the optimizer's figure, and bytes of keys.
+#: Bits of tables that are tried.
 _TABLE_BITS = (3, 4, 5, 6)
-_OPERATIONS = {0: 0.0, 1: 29e6, 2: 41e6, 3: 69e6, 4: 98e6, 5: 227e6, 6: 526e6, 7: 1.2e9}
-_KEY_BYTES = {0: 0.0, 1: 10e6, 2: 11e6, 3: 19e6, 4: 25e6, 5: 56e6, 6: 124e6, 7: 260e6}
 #: How much more tables cost whose values span at least so many bits; there are no
 #: parameters for the widest, nor for sums that wide without a table.
 _WIDE_VALUES = {0: 1.0, 11: 1.45, 15: 3.5, 17: np.inf}
@@ -53,9 +51,6 @@ _STATES_IN_CLEAR = 16
 _ROOMS = (8, 8.5, 9, 9.5, 10, 12, np.inf)
 #: A complexity within this factor of another is as good.
 _AS_GOOD = 1.03
-#: Elementary operations that take a server as long as to make a byte of keys ready, and as
-#: a column takes to be sent and decrypted.
-_PER_KEY_BYTE, _PER_COLUMN = 20, 15e6
 #: Estimated seconds a row that are worth a warning, and that are refused.
 _SLOW, _HOPELESS = 60, 3600
 #: Trees that are enough to see how many tables all take.
@@ -127,6 +122,8 @@ class TreeGraphs:
     options : TreeOptions
     sample_weight : ndarray of shape (n_samples,), optional
         Positive.
+    prices : Prices, optional
+        What decides between sums and numbers; those of the default ``p_error`` by default.
 
     Attributes
     ----------
@@ -141,7 +138,9 @@ class TreeGraphs:
         X: np.ndarray,
         options: TreeOptions,
         sample_weight: np.ndarray | None = None,
+        prices: Prices | None = None,
     ) -> None:
+        prices = prices or ConcreteEngine().prices(2**-64)
         grid = options.grid
         if grid is None:
             empty = np.empty(0)
@@ -156,7 +155,9 @@ class TreeGraphs:
         else:
             bins = rows_of_leaves(real, [len(edges) for edges in grid.edges], _ROWS)
             weights = np.ones(len(bins))
-        self.trees, self._decoder = _integer_trees(real, grid, bins, weights, options)
+        self.trees, self._decoder = _integer_trees(
+            real, grid, bins, weights, options, prices
+        )
         used = {split.feature for tree in self.trees for split in splits(tree)}
         self.encoder = _ENCODERS[options.encoding](*_sent(grid, used))
         # Of integers, bins are compared in one way or the other, whichever is cheaper.
@@ -172,7 +173,9 @@ class TreeGraphs:
         sums = TableSum.unmerged(self.trees, self._bits, _STATES_IN_CLEAR)
         return self._graph(sums, self._encodings[0])
 
-    def cheapest(self, build: Callable[[Graph], _Built]) -> tuple[_Built, Decoder]:
+    def cheapest(
+        self, build: Callable[[Graph], _Built], prices: Prices
+    ) -> tuple[_Built, Decoder]:
         """Build the graph that is cheapest for server and client.
 
         Sizes of tables are tried from the one of the lowest estimate on, as long as the
@@ -184,6 +187,8 @@ class TreeGraphs:
         ----------
         build : callable
             Compiles a graph; the result has a `cost`.
+        prices : Prices
+            What tables cost at least where that is.
 
         Returns
         -------
@@ -206,11 +211,11 @@ class TreeGraphs:
             TableSum.of_sizes(self.trees, self._bits, _TABLE_BITS),
             strict=True,
         ):
-            sums[bits], estimates[bits] = found, _estimate(found)
+            sums[bits], estimates[bits] = found, _estimate(found, prices)
             if estimates[bits] > min(estimates.values()):
                 break
         ranked = sorted(estimates, key=lambda bits: estimates[bits])
-        self._check_cost(sums[ranked[0]])
+        self._check_cost(sums[ranked[0]], prices)
         priced: list[tuple[float, _Built, Decoder]] = []
         failure = None
         for bits in ranked:
@@ -218,7 +223,7 @@ class TreeGraphs:
                 break
             for encoding in self._encodings:
                 try:
-                    priced += self._with_columns(sums[bits], encoding, build)
+                    priced += self._with_columns(sums[bits], encoding, build, prices)
                 except CompilationError as error:
                     failure = error
         if not priced:
@@ -233,8 +238,8 @@ class TreeGraphs:
         graph, offset, scales = sums.lowered(columns, encoding)
         return graph, self._decoder.reading(Columns(scales, offset))
 
-    def _check_cost(self, sums: TableSum) -> None:
-        seconds = estimated_seconds(_work(sums))
+    def _check_cost(self, sums: TableSum, prices: Prices) -> None:
+        seconds = prices.seconds(_work(sums, prices))
         if seconds < _SLOW:
             return
         message = (
@@ -248,7 +253,11 @@ class TreeGraphs:
         warnings.warn(message, CostWarning, stacklevel=2)
 
     def _with_columns(
-        self, sums: TableSum, encoding: str, build: Callable[[Graph], _Built]
+        self,
+        sums: TableSum,
+        encoding: str,
+        build: Callable[[Graph], _Built],
+        of_engine: Prices,
     ) -> list[tuple[float, _Built, Decoder]]:
         """Return the price of what is built with several numbers of columns, and it."""
         found: dict[int, tuple[float, _Built, Decoder]] = {}
@@ -268,8 +277,10 @@ class TreeGraphs:
                     prices[number] = np.inf
                 else:
                     cost = built.cost
-                    prices[number] = cost.complexity + _PER_KEY_BYTE * cost.key_bytes
-                    found[number] = prices[number] + _PER_COLUMN * number, built, decoder
+                    keys = of_engine.operations_per_key_byte * cost.key_bytes
+                    prices[number] = cost.complexity + keys
+                    total = prices[number] + of_engine.operations_per_result * number
+                    found[number] = total, built, decoder
             return prices[number]
 
         # Functions of one feature are linear: one column of all is cheapest.
@@ -281,14 +292,15 @@ class TreeGraphs:
         return list(found.values())
 
 
-def _estimate(sums: TableSum) -> float:
+def _estimate(sums: TableSum, prices: Prices) -> float:
     """Return a price that no circuit with these tables falls below."""
-    return _work(sums) + _PER_KEY_BYTE * _KEY_BYTES[min(sums.table_bits, max(_KEY_BYTES))]
+    keys = prices.operations_per_key_byte * prices.key_bytes(sums.table_bits)
+    return _work(sums, prices) + keys
 
 
-def _work(sums: TableSum) -> float:
+def _work(sums: TableSum, prices: Prices) -> float:
     """Return a complexity that no circuit with these tables falls below."""
-    return sums.n_tables * _OPERATIONS[min(sums.table_bits, max(_OPERATIONS))]
+    return sums.n_tables * prices.operations(sums.table_bits)
 
 
 def _integer_trees(
@@ -297,6 +309,7 @@ def _integer_trees(
     bins: np.ndarray,
     weights: np.ndarray,
     options: TreeOptions,
+    prices: Prices,
 ) -> IntegerTrees:
     """Return trees with the numbers of their leaves, or with rounded leaves."""
     if len(trees) == 1:
@@ -313,7 +326,8 @@ def _integer_trees(
     if len(next(leaves(rounded.trees[0])).value) == 1 and _width_factor(rounded.trees) == 1:
         # Numbers save tables only where leaves have several values, or far ones.
         return rounded
-    return min((rounded, numbered_leaves(trees)), key=lambda found: _expected(found, grid))
+    found = rounded, numbered_leaves(trees)
+    return min(found, key=lambda integers: _expected(integers, grid, prices))
 
 
 def _width_factor(trees: Sequence[Tree]) -> float:
@@ -331,7 +345,7 @@ def _width_factor(trees: Sequence[Tree]) -> float:
     return _WIDE_VALUES[least]
 
 
-def _expected(integer_trees: IntegerTrees, grid: Grid) -> float:
+def _expected(integer_trees: IntegerTrees, grid: Grid, prices: Prices) -> float:
     """Return about what trees cost, as long as none is merged with another."""
     features = tuple(range(len(grid.edges)))
     bits = Bits(features, tuple(map(len, grid.edges)))
@@ -340,8 +354,9 @@ def _expected(integer_trees: IntegerTrees, grid: Grid) -> float:
     sample = trees[:: -(-len(trees) // _SAMPLE)]
     sums = TableSum.unmerged(sample, bits, _STATES_IN_CLEAR)
     n_tables = sums.n_tables * len(trees) / len(sample)
-    per_output = _PER_COLUMN * len(sums.constant)
-    return (n_tables * _OPERATIONS[4] + per_output) * _width_factor(trees)
+    of_outputs = prices.operations_per_result * len(sums.constant)
+    of_tables = prices.operations(4) * n_tables
+    return (of_tables + of_outputs) * _width_factor(trees)
 
 
 def _sent(grid: Grid, used: set[int]) -> tuple[Grid, tuple[int, ...]]:
