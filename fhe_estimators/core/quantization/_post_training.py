@@ -119,7 +119,7 @@ def quantize(
         tensors[value.name] = tensor
         builder.samples[value.name] = quantizer.quant(real[value.name])
         builder.steps[value.name] = Step.of(tensor)
-        inputs.append(builder.declare(value.name, tensor.low, tensor.high))
+        inputs.append(builder.given(value.name, tensor.low, tensor.high))
         quantizers.append(quantizer)
     for node in graph:
         operator = operator_of(node)
@@ -146,7 +146,7 @@ def quantize(
         tensor = builder.materialize(result, value.name, grid=grid)
         names.append(tensor.name)
         outputs.append(_output(tensor))
-    return builder.build(tuple(inputs), tuple(names)), tuple(quantizers), tuple(outputs)
+    return builder.build(inputs, names), tuple(quantizers), tuple(outputs)
 
 
 def _calibrated(
