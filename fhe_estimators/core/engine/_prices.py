@@ -63,8 +63,8 @@ class Prices:
 
 
 #: Exponent of a failure probability -> operations, and bytes of keys, of one table that
-#: reads 1, 2, ... bits: what ``python -m benchmarks prices`` prints.
-_MEASURED: Mapping[int, tuple[tuple[float, ...], tuple[float, ...]]] = {
+#: reads 1, 2, ... bits: what ``python -m benchmarks prices`` measures.
+MEASURED: Mapping[int, tuple[tuple[float, ...], tuple[float, ...]]] = {
     1: (
         (1.72e7, 1.81e7, 2.5e7, 2.76e7, 3.28e7, 4.89e7, 8.85e7),
         (5.26e6, 5.56e6, 6.92e6, 7.64e6, 8.59e6, 1.25e7, 2e7),
@@ -118,8 +118,8 @@ class TFHE:
         The figures are those of the nearest measured one that is not smaller, as nothing
         costs less; where none is larger, of the largest.
         """
-        not_smaller = [exponent for exponent in _MEASURED if 2.0**-exponent >= p_error]
-        operations, key_bytes = _MEASURED[max(not_smaller, default=min(_MEASURED))]
+        not_smaller = [exponent for exponent in MEASURED if 2.0**-exponent >= p_error]
+        operations, key_bytes = MEASURED[max(not_smaller, default=min(MEASURED))]
         return Prices(
             dict(enumerate(operations, start=1)), dict(enumerate(key_bytes, start=1))
         )
