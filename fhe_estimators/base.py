@@ -352,9 +352,12 @@ class FHEMixin(FollowingMixin):
         Returns
         -------
         q_X : ndarray of int64 of shape (n_samples, n_inputs)
-            One for each feature, or each function of features that the client computes
-            before it encrypts; in ``[-2**(n_bits-1), 2**(n_bits-1) - 1]``, with more bits
-            for a `range_margin`; C-contiguous.
+            C-contiguous. One for each feature, or each function of features that the
+            client computes before it encrypts; in ``[-2**(n_bits-1), 2**(n_bits-1) - 1]``,
+            with more bits for a `range_margin`. Of trees, for each feature that they look
+            at, in order: a bit for each edge of its bins, 1 if the value is not above the
+            edge, or, with ``input_encoding="integer"``, the number of the bin, from 0 to
+            the number of edges.
         """
         self._check_lowered()
         q_X: Any = self.quantized_module_.quantize_input(self._validated(X))
@@ -365,7 +368,9 @@ class FHEMixin(FollowingMixin):
 
         Parameters
         ----------
-        q_scores : ndarray of int of shape (n_samples, n_outputs)
+        q_scores : ndarray of int of shape (n_samples, n_results)
+            One for each output. Of trees, parts of sums, several for an output, or the
+            numbers of leaves.
 
         Returns
         -------

@@ -110,7 +110,9 @@ class QuantizedModule:
         Returns
         -------
         q_inputs : ndarray of int64 of shape (n_samples, ...), or a tuple of them
-            Each in ``[-2**(n_bits-1), 2**(n_bits-1) - 1]``, C-contiguous.
+            Each in ``[-2**(n_bits-1), 2**(n_bits-1) - 1]``, C-contiguous. Of trees, bits
+            that are 1 where a feature is not above an edge of its bins, or numbers of bins,
+            from 0 to the number of edges; see `fhe_estimators.core.trees.encoders`.
         """
         arrays = self._quantized(self._prepare(inputs))
         return arrays[0] if len(arrays) == 1 else arrays
