@@ -6,12 +6,13 @@ import this registers them, see `test_facts`.
 
 import numpy as np
 
+from fhe_estimators.core.integers import arithmetic
 from fhe_estimators.core.integers.layout import total
 from fhe_estimators.core.operators._base import register
 from fhe_estimators.core.operators.clear import Clear
 from fhe_estimators.core.operators.comparison import Comparison
-from fhe_estimators.core.operators.elementwise import Elementwise
-from fhe_estimators.core.operators.layout import Layout
+from fhe_estimators.core.operators.elementwise import Affine, Elementwise
+from fhe_estimators.core.operators.layout import Layout, Reshape
 from fhe_estimators.core.operators.linear import Linear
 from fhe_estimators.core.operators.reduction import Reduction, reduced
 from fhe_estimators.core.operators.univariate import Univariate
@@ -102,3 +103,30 @@ class Sizes(Clear):
 
     def f(x):
         return np.array(x.shape, np.int64)
+
+
+@register("Reshaped", since=1)
+class Reshaped(Layout):
+    """The twin of Reshape."""
+
+    domain = DOMAIN
+    keeps_order = True
+
+    def f(x, shape):
+        return Reshape.f(x, shape)
+
+
+@register("Taken", since=1)
+class Taken(Affine):
+    """The twin of Sub."""
+
+    adds = True
+    domain = DOMAIN
+
+    def f(a, b):
+        return a - b
+
+    def combine(self, operands, builder):
+        """Subtract integers on one scale."""
+        a, b = self.on_one_scale(operands, builder)
+        return arithmetic.subtracted(builder, a, b, self.node.outputs[0])

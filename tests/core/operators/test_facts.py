@@ -16,6 +16,8 @@ from onnx import TensorProto, helper, numpy_helper
 from fhe_estimators.core.circuit import Circuit, is_additive
 from fhe_estimators.core.circuit._bounds import extremes
 from fhe_estimators.core.engine import ClearEngine
+from fhe_estimators.core.frontends.torch import export_trees
+from fhe_estimators.core.frontends.trees import TreeArrays
 from fhe_estimators.core.graph import ENCRYPTED, FLOAT, Graph, Node, Value, check, show
 from fhe_estimators.core.integers import BitWidths
 from fhe_estimators.core.lowering import to_quantized_module
@@ -32,6 +34,7 @@ from fhe_estimators.core.quantization import check_finite_rows, quantize
 from fhe_estimators.core.quantization._inputs import units_of_input
 from fhe_estimators.core.quantized_module import QuantizedModule
 from fhe_estimators.core.rewrite import clean, cut, split_prologue
+from fhe_estimators.core.trees import leaves, recognize
 from fhe_estimators.exceptions import GraphError, UnsupportedOperatorError
 
 RANDOM = np.random.default_rng(0)
@@ -45,7 +48,12 @@ TWINS = {
     "ReduceSum": ("Added", {}, (np.array([1], np.int64),)),
     "MatMul": ("Weighed", {}, (RANDOM.normal(size=(4, 4)),)),
 }
-TWIN_OF = {"Shape": "Sizes", **{op: twin for op, (twin, *_) in TWINS.items()}}
+TWIN_OF = {
+    "Shape": "Sizes",
+    "Reshape": "Reshaped",
+    "Sub": "Taken",
+    **{op: twin for op, (twin, *_) in TWINS.items()},
+}
 EACH = pytest.mark.parametrize("op", TWINS)
 
 
@@ -241,6 +249,58 @@ def test_integers_bounds_and_layers(op):
     meant, of_twins = both(op, facts)
     # Columns of the report are as wide as names.
     assert meant.split() == of_twins.split()
+
+
+def test_a_constant_for_each_row_is_no_constant():
+    graph = network("PRelu")
+    slopes = {**graph.constants, "p0": np.full((5, 1, 1), 0.5)}
+    graph = replace(graph, constants=slopes)
+    assert not split_prologue(graph)[0].nodes
+    assert not split_prologue(with_twins(graph))[0].nodes
+
+
+@pytest.mark.parametrize(("op", "additive"), [("Transpose", True), ("Softsign", False)])
+def test_several_rows_share_a_ciphertext(op, additive):
+    """Those of additive graphs."""
+    graph = network(op)
+    graph = replace(graph, nodes=graph.nodes[:2], outputs=(Value("t1"),))
+    for each in (graph, with_twins(graph)):
+        assert is_additive(integers(each).graph) is additive
+
+
+def test_sums_of_products_need_one_scale():
+    """The weights of one product are rounded to the steps of the other."""
+    nodes = (
+        Node("MatMul", ("x", "v"), ("a",)),
+        Node("MatMul", ("x", "w"), ("b",)),
+        Node("Sub", ("a", "b"), ("y",)),
+    )
+    weights = {name: RANDOM.normal(size=(4, 4)) for name in "vw"}
+    graph = Graph(nodes, (Value("x", (None, 3, 4)),), (Value("y"),), weights)
+    found = show(integers(graph).graph)
+    assert renamed(show(integers(with_twins(graph)).graph)) == found
+    assert "TableLookup" not in found
+
+
+def test_trees_are_recognized():
+    tree = TreeArrays(
+        np.array([0, 1, -1, -1, -1]),
+        np.array([0.5, 0.25, 0.0, 0.0, 0.0]),
+        np.array([1, 2, -1, -1, -1]),
+        np.array([4, 3, -1, -1, -1]),
+        np.arange(10.0).reshape(5, 2),
+    )
+    graph = clean(NumpyModule(export_trees([tree, tree], 3, np.ones(2))).graph)
+    # Products and comparisons are what an ensemble is recognized by.
+    kept = {node.outputs: node for node in graph if node.op in ("MatMul", "Greater")}
+    nodes = tuple(kept.get(node.outputs, node) for node in with_twins(graph))
+    twins = replace(graph, nodes=nodes)
+    assert any(node.op == "Reshaped" for node in twins)
+    (ensemble, rest), (of_twins, rest_of_twins) = recognize(graph), recognize(twins)
+    assert show(rest) == show(rest_of_twins)
+    for one, other in zip(ensemble.trees, of_twins.trees, strict=True):
+        for a, b in zip(leaves(one), leaves(other), strict=True):
+            np.testing.assert_array_equal(a.value, b.value)
 
 
 def test_sizes_are_folded():
