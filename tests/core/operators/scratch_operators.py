@@ -1,7 +1,6 @@
 """Operators that no module of the package knows, each the twin of one that it has.
 
-They are what an author of an operator writes: a class of a family, with its facts. To
-import this registers them, see `test_facts`.
+They are what an author of an operator writes: a class of a family, with its facts.
 """
 
 import numpy as np
@@ -20,7 +19,6 @@ from fhe_estimators.core.operators.univariate import Univariate
 DOMAIN = "scratch"
 
 
-@register("Bent", since=1)
 class Bent(Univariate):
     """The twin of Softsign."""
 
@@ -30,7 +28,6 @@ class Bent(Univariate):
         return x / (1 + np.abs(x))
 
 
-@register("Sloped", since=1)
 class Sloped(Elementwise):
     """The twin of PRelu."""
 
@@ -40,7 +37,6 @@ class Sloped(Elementwise):
         return np.where(x < 0, slope * x, x)
 
 
-@register("Above", since=1)
 class Above(Comparison):
     """The twin of Greater."""
 
@@ -51,7 +47,6 @@ class Above(Comparison):
         return np.greater(a, b)
 
 
-@register("Turned", since=1)
 class Turned(Layout):
     """The twin of Transpose."""
 
@@ -61,7 +56,6 @@ class Turned(Layout):
         return np.transpose(x, perm)
 
 
-@register("Added", since=1)
 class Added(Reduction):
     """The twin of ReduceSum."""
 
@@ -78,7 +72,6 @@ class Added(Reduction):
         return total(builder, x, axes, self.node.outputs[0], keepdims=keepdims)
 
 
-@register("Weighed", since=1)
 class Weighed(Linear):
     """The twin of MatMul with weights on the right."""
 
@@ -94,7 +87,6 @@ class Weighed(Linear):
         return self.product(x, weights, np.zeros(1), builder)
 
 
-@register("Sizes", since=1)
 class Sizes(Clear):
     """The twin of Shape."""
 
@@ -105,7 +97,6 @@ class Sizes(Clear):
         return np.array(x.shape, np.int64)
 
 
-@register("Reshaped", since=1)
 class Reshaped(Layout):
     """The twin of Reshape."""
 
@@ -116,7 +107,6 @@ class Reshaped(Layout):
         return Reshape.f(x, shape)
 
 
-@register("Taken", since=1)
 class Taken(Affine):
     """The twin of Sub."""
 
@@ -130,3 +120,9 @@ class Taken(Affine):
         """Subtract integers on one scale."""
         a, b = self.on_one_scale(operands, builder)
         return arithmetic.subtracted(builder, a, b, self.node.outputs[0])
+
+
+def register_all():
+    """Register them, in a context that ends; `register` would be their decorator else."""
+    for cls in (Bent, Sloped, Above, Turned, Added, Weighed, Sizes, Reshaped, Taken):
+        register(cls.__name__, since=1)(cls)

@@ -4,8 +4,6 @@ Each scratch operator is the twin of one that the package has. A graph with twin
 become what the graph with the originals becomes, but for their names.
 """
 
-import importlib
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -36,6 +34,7 @@ from fhe_estimators.core.quantized_module import QuantizedModule
 from fhe_estimators.core.rewrite import clean, cut, split_prologue
 from fhe_estimators.core.trees import leaves, recognize
 from fhe_estimators.exceptions import GraphError, UnsupportedOperatorError
+from tests.core.operators.scratch_operators import register_all
 
 RANDOM = np.random.default_rng(0)
 ROWS = RANDOM.normal(size=(40, 3, 4))
@@ -60,10 +59,8 @@ EACH = pytest.mark.parametrize("op", TWINS)
 @pytest.fixture(autouse=True, scope="module")
 def operators():
     """Twins are registered while this module is tested."""
-    name = "tests.core.operators.scratch_operators"
     with scratch():
-        sys.modules.pop(name, None)
-        importlib.import_module(name)
+        register_all()
         yield
     assert "Bent" not in registry()
 
