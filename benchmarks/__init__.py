@@ -25,4 +25,6 @@ MODULE_OF = {
     "network_exactness": "networks",
     "convolution": "deep",
     "large_input": "deep",
+    "prices": "prices",
+    "limits": "prices",
 }

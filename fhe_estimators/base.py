@@ -38,7 +38,7 @@ from fhe_estimators._meta import refuse_other_mode_than_asked
 from fhe_estimators._state import FollowingMixin
 from fhe_estimators._tags import FHETags, Tags
 from fhe_estimators.core.lowering import Calibration, Options, to_quantized_module
-from fhe_estimators.core.quantization import InputRange, resolve_n_bits
+from fhe_estimators.core.quantization import MAXIMUM_N_BITS, InputRange, resolve_n_bits
 from fhe_estimators.core.validation import P_ERROR, check_p_error
 from fhe_estimators.quantization import QuantizedModule
 
@@ -60,7 +60,7 @@ __all__ = [
 
 #: Constraints of the parameters that every estimator adds to its parent's.
 FHE_CONSTRAINTS: dict[str, list[Any]] = {
-    "n_bits": [Interval(Integral, 1, 16, closed="both"), dict],
+    "n_bits": [Interval(Integral, 1, MAXIMUM_N_BITS, closed="both"), dict],
     "p_error": [P_ERROR],
 }
 
@@ -354,9 +354,12 @@ class FHEMixin(FollowingMixin):
         Returns
         -------
         q_X : ndarray of int64 of shape (n_samples, n_inputs)
-            One for each feature, or each function of features that the client computes
-            before it encrypts; in ``[-2**(n_bits-1), 2**(n_bits-1) - 1]``, with more bits
-            for a `range_margin`; C-contiguous.
+            C-contiguous. One for each feature, or each function of features that the
+            client computes before it encrypts; in ``[-2**(n_bits-1), 2**(n_bits-1) - 1]``,
+            with more bits for a `range_margin`. Of trees, for each feature that they look
+            at, in order: a bit for each edge of its bins, 1 if the value is not above the
+            edge, or, with ``input_encoding="integer"``, the number of the bin, from 0 to
+            the number of edges.
         """
         self._check_lowered()
         q_X: Any = self.quantized_module_.quantize_input(self._validated(X))
@@ -367,7 +370,9 @@ class FHEMixin(FollowingMixin):
 
         Parameters
         ----------
-        q_scores : ndarray of int of shape (n_samples, n_outputs)
+        q_scores : ndarray of int of shape (n_samples, n_results)
+            One for each output. Of trees, parts of sums, several for an output, or the
+            numbers of leaves.
 
         Returns
         -------

@@ -10,6 +10,7 @@ from sklearn.preprocessing import StandardScaler
 
 import fhe_estimators as fe
 from fhe_estimators._tree_based import TreeMixin
+from fhe_estimators.base import parent_of
 from fhe_estimators.testing import all_estimators
 
 FAMILY = [
@@ -21,10 +22,6 @@ FAMILY = [
 pytestmark = pytest.mark.filterwarnings(
     "ignore::sklearn.exceptions.ConvergenceWarning",
 )
-
-
-def parent_of(cls):
-    return next(base for base in cls.__mro__ if base.__module__.startswith("sklearn."))
 
 
 def twins(name, X, y, **parameters):

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from fhe_estimators.core.circuit import Circuit
+from fhe_estimators.core.engine import ConcreteEngine
 from fhe_estimators.core.graph import ENCRYPTED, Graph, check, show
 from fhe_estimators.core.integers import BitWidths, Rounding
 from fhe_estimators.core.numpy_module import NumpyModule
@@ -214,7 +215,8 @@ def quantize(parts: Parts, calibration: Calibration, options: Options) -> Quanti
     after = NumpyModule(parts.after)
     if isinstance(parts.encrypted, Ensemble):
         (rows,), sample_weight, _ = calibration
-        graphs = TreeGraphs(parts.encrypted, rows, options.trees, sample_weight)
+        prices = ConcreteEngine().prices(options.p_error)
+        graphs = TreeGraphs(parts.encrypted, rows, options.trees, sample_weight, prices)
         graph, decoder = graphs.default()
         encoders = [graphs.encoder]
         return QuantizedModule(graph, encoders, [decoder], after, alternatives=graphs)

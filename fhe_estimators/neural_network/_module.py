@@ -13,6 +13,7 @@ import torch
 from brevitas.nn import QuantIdentity, QuantLinear
 from torch import Tensor, nn
 
+from fhe_estimators.core.quantization import MAXIMUM_N_BITS
 from fhe_estimators.neural_network._quantizers import (
     BoundedWeightQuant,
     BoundedWeights,
@@ -56,7 +57,7 @@ def resolve_activation(activation: str | type[nn.Module]) -> type[nn.Module]:
 def _check_bits(bits: dict[str, int]) -> None:
     """Raise `ValueError` for bits out of range, or sums without room for a weight."""
     for name, n_bits in bits.items():
-        most = 32 if name.endswith("accum_bits") else 16
+        most = 32 if name.endswith("accum_bits") else MAXIMUM_N_BITS
         if not 2 <= n_bits <= most:
             raise ValueError(
                 f"The parameter {name!r} must be from 2 to {most}; got {n_bits}."

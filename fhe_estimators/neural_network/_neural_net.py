@@ -21,7 +21,7 @@ from skorch.helper import predefined_split
 from torch import Tensor
 
 from fhe_estimators.base import FHEClassifierMixin, FHERegressorMixin
-from fhe_estimators.core.quantization import resolve_n_bits
+from fhe_estimators.core.quantization import MAXIMUM_N_BITS, resolve_n_bits
 from fhe_estimators.core.validation import P_ERROR
 from fhe_estimators.neural_network._base import (
     EncryptedNetMixin,
@@ -65,7 +65,7 @@ _MODULE_PARAMETERS = (
     "activation",
 )
 
-_BITS = Interval(Integral, 2, 16, closed="both")
+_BITS = Interval(Integral, 2, MAXIMUM_N_BITS, closed="both")
 _POSITIVE = Interval(Integral, 1, None, closed="left")
 _SEEDS = 2**31
 

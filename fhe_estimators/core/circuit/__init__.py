@@ -2,7 +2,7 @@
 
 from fhe_estimators.core.circuit._bounds import is_additive
 from fhe_estimators.core.circuit._circuit import Circuit
-from fhe_estimators.core.circuit._cost import Cost, estimated_seconds
+from fhe_estimators.core.circuit._cost import Cost
 from fhe_estimators.core.circuit._inputs import check_integers
 from fhe_estimators.core.circuit._layers import Layer, LayerReport
 from fhe_estimators.core.circuit._recombination import Recombination
@@ -14,6 +14,5 @@ __all__ = [
     "LayerReport",
     "Recombination",
     "check_integers",
-    "estimated_seconds",
     "is_additive",
 ]

@@ -10,7 +10,7 @@ import numpy as np
 
 from fhe_estimators.core.engine import Integers
 from fhe_estimators.core.graph import Graph, Node, Value, evaluate
-from fhe_estimators.core.operators import BOOTSTRAPPED, lookup, operators_of
+from fhe_estimators.core.operators import kinds_of, operators_of
 
 
 def is_additive(graph: Graph) -> bool:
@@ -18,9 +18,9 @@ def is_additive(graph: Graph) -> bool:
 
     Such a graph has no table (it costs no bootstrap) and adds no constant.
     """
+    kind_of = kinds_of(graph)
     return len(graph.inputs) == 1 and all(
-        lookup(node.op, graph.opset).additive and node.inputs[0] not in graph.constants
-        for node in graph
+        kind_of(node).additive and node.inputs[0] not in graph.constants for node in graph
     )
 
 
@@ -117,9 +117,10 @@ def _is_product(graph: Graph, node: Node) -> bool:
 def _before_tables(graph: Graph) -> Graph:
     known = {value.name for value in graph.inputs}
     nodes = []
+    kind_of = kinds_of(graph)
     for node in graph:
         encrypted = [name for name in node.inputs if name and name not in graph.constants]
-        if node.op not in BOOTSTRAPPED and known.issuperset(encrypted):
+        if not kind_of(node).bootstraps and known.issuperset(encrypted):
             nodes.append(node)
             known.update(node.outputs)
     return Graph(tuple(nodes), graph.inputs, (), graph.constants, graph.values, graph.opset)

@@ -26,7 +26,7 @@ from fhe_estimators.core.circuit._packing import Packing, candidates
 from fhe_estimators.core.circuit._recombination import Recombination
 from fhe_estimators.core.engine import (
     ConcreteEngine,
-    ConcreteProgram,
+    Engine,
     Integers,
     Program,
     interruptible,
@@ -85,7 +85,7 @@ class Circuit:
         Probability that a table, or a decrypted result, is wrong.
     configuration : concrete.fhe.Configuration, optional
         Passed to the engine.
-    engine : object, optional
+    engine : Engine, optional
         What compiles; `ConcreteEngine` by default. Tests use `ClearEngine`.
     recombination : Recombination, optional
         What the client makes of the decrypted results of a graph with one output; they are
@@ -108,13 +108,14 @@ class Circuit:
         *,
         p_error: float = 2**-64,
         configuration: Any = None,
-        engine: Any = None,
+        engine: Engine | None = None,
         recombination: Recombination | None = None,
     ) -> None:
         self.recombination = recombination
-        self.graph = check(graph, INTEGER, supported(integer=True))
+        self._engine: Engine = engine or ConcreteEngine(configuration)
+        spec = INTEGER.limited(self._engine.maximum_table_bits)
+        self.graph = check(graph, spec, supported(integer=True))
         self.p_error = check_p_error(p_error, type(self).__name__)
-        self._engine = engine or ConcreteEngine(configuration)
         self._lock = RLock()
         self._programs: dict[_Plan, Program] = {}
         self._single = _Plan()
@@ -137,7 +138,8 @@ class Circuit:
     @property
     def cost(self) -> Cost:
         """What one row costs; needs no key."""
-        return Cost.of(self.graph, self._programs[self._single].facts)
+        facts = self._programs[self._single].facts
+        return Cost.of(self.graph, facts, self._engine.prices(self.p_error))
 
     @property
     def maximum_bit_width(self) -> int:
@@ -188,10 +190,8 @@ class Circuit:
             If it is given anything but what `encrypt` returns.
         """
         program = self._programs[self._single]
-        selection = getattr(program, "selection", None)
-        count = len(self.graph.inputs) if selection is None else selection.n_parts
         with told_of_foreign("encrypt"):
-            return program.run(counted(ciphertexts, count, "encrypt"))
+            return program.run(counted(ciphertexts, program.n_ciphertexts, "encrypt"))
 
     def decrypt(self, ciphertexts: Any) -> Integers:
         """Decrypt the results of one row (client).
@@ -315,7 +315,8 @@ class Circuit:
 
     def _batch_plan(self) -> _Plan:
         """Compile batch plans, densest first, and return one that has parameters."""
-        for packing in candidates(self.graph, self.p_error):
+        most = self._engine.torus_bits
+        for packing in candidates(self.graph, self.p_error, most):
             plan = _Plan(_BATCH, packing)
             try:
                 self._program(plan)
@@ -347,8 +348,7 @@ class Circuit:
             factor = plan.packing.factor
             graph = _widened(graph, factor)
             rows = [tuple(array * factor for array in row) for row in rows]
-        program: Program = self._engine.compile(graph, plan.rows, rows, self.p_error)
-        return program
+        return self._engine.compile(graph, plan.rows, rows, self.p_error)
 
     # Pickling ------------------------------------------------------------------------
 
@@ -360,9 +360,7 @@ class Circuit:
         }
         state["_machine"] = _machine()
         state["_compiled"] = {
-            plan: (program.to_bytes(), plan.rows, program.facts, program.selection)
-            for plan, program in self._programs.items()
-            if isinstance(program, ConcreteProgram)
+            plan: program.saved() for plan, program in self._programs.items()
         }
         return state
 
@@ -373,7 +371,7 @@ class Circuit:
         self._programs = {}
         if machine == _machine():
             for plan, saved in compiled.items():
-                self._programs[plan] = ConcreteProgram.from_bytes(*saved)
+                self._programs[plan] = self._engine.load(saved)
         if self._single not in self._programs:
             self._batch = None
             self._programs[self._single] = self._compile(self._single)

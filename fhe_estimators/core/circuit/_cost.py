@@ -2,34 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from dataclasses import dataclass
 
-from fhe_estimators.core.engine import Facts
+from fhe_estimators.core.engine import Facts, Prices
 from fhe_estimators.core.graph import Graph
-from fhe_estimators.core.operators import BOOTSTRAPPED, removed_bits, table_bits
-
-#: Elementary operations, as the optimizer counts them, of one core in one second
-#: (measured: tables of 3 and 4 bits, two cores with AVX-512).
-_OPERATIONS_PER_SECOND = 6e9
-#: Seconds in which a server makes a megabyte of keys ready for one call.
-_SECONDS_PER_MEGABYTE = 1.5e-3
-
-
-def estimated_seconds(complexity: float, key_bytes: int = 0) -> float:
-    """Return roughly how long a circuit with tables computes on all cores.
-
-    Parameters
-    ----------
-    complexity : float
-        The optimizer's figure.
-    key_bytes : int, default=0
-        Compressed evaluation keys.
-    """
-    cores = os.cpu_count() or 1
-    keys = key_bytes / 1e6 * _SECONDS_PER_MEGABYTE
-    return complexity / (_OPERATIONS_PER_SECOND * cores) + keys
+from fhe_estimators.core.operators import kinds_of
 
 
 @dataclass(frozen=True)
@@ -62,17 +40,19 @@ class Cost:
     key_bytes: int
 
     @classmethod
-    def of(cls, graph: Graph, facts: Facts) -> Cost:
+    def of(cls, graph: Graph, facts: Facts, prices: Prices) -> Cost:
         """Return the cost of a graph that was compiled for one row."""
         tables: Counter[int] = Counter()
+        kind_of = kinds_of(graph)
         for node in graph:
-            if node.op in BOOTSTRAPPED:
+            kind = kind_of(node)
+            if kind.bootstraps:
                 number = graph.value(node.outputs[0]).row_size
-                tables[table_bits(graph, node)] += number
-                if removed_bits(node):
-                    tables[1] += number * removed_bits(node)
+                tables[kind.table_bits(node, graph)] += number
+                if kind.removed_bits(node):
+                    tables[1] += number * kind.removed_bits(node)
         values = (*graph.inputs, *graph.values.values())
-        seconds = estimated_seconds(facts.complexity, facts.key_bytes)
+        seconds = prices.seconds(facts.complexity, facts.key_bytes)
         return cls(
             dict(sorted(tables.items())),
             max(value.bits or 0 for value in values),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fhe_estimators.core.graph import Graph, Node
-from fhe_estimators.core.operators import BOOTSTRAPPED, removed_bits, table_bits
+from fhe_estimators.core.operators import kinds_of
 
 
 @dataclass(frozen=True)
@@ -68,15 +68,15 @@ def _layer(graph: Graph, node: Node) -> Layer:
     encrypted = [name for name in node.inputs if name and name not in graph.constants]
     bits = max(graph.value(name).bits or 0 for name in encrypted)
     result = graph.value(node.outputs[0])
-    looks_up = node.op in BOOTSTRAPPED
+    kind = kinds_of(graph)(node)
     lsbs = node.attributes.get("lsbs", 0)
-    rounding = ("exact" if removed_bits(node) else "approximate") if lsbs else ""
+    rounding = ("exact" if kind.removed_bits(node) else "approximate") if lsbs else ""
     return Layer(
         result.name,
         node.op,
-        result.row_size if looks_up else 0,
+        result.row_size if kind.bootstraps else 0,
         bits,
-        table_bits(graph, node) if looks_up else bits,
+        kind.table_bits(node, graph) if kind.bootstraps else bits,
         rounding,
         result.bits or 0,
     )

@@ -18,9 +18,6 @@ import numpy as np
 from fhe_estimators.core.circuit._bounds import norm_bits
 from fhe_estimators.core.graph import Graph
 
-#: Bits that message, growth of the noise and the margin against failures may share of the
-#: torus' 64 (measured: 58.8 have parameters, 61.6 have none).
-_TORUS_BITS = 60
 #: Rows in one ciphertext at most: beyond, the gain is below a tenth.
 _MOST = 8
 
@@ -57,8 +54,16 @@ class Packing:
         return rows[:n_rows]
 
 
-def candidates(graph: Graph, p_error: float) -> list[Packing]:
-    """Return packings of an additive graph that may have parameters, densest first."""
+def candidates(graph: Graph, p_error: float, torus_bits: float) -> list[Packing]:
+    """Return packings of an additive graph that may have parameters, densest first.
+
+    Parameters
+    ----------
+    graph : Graph
+    p_error : float
+    torus_bits : float
+        Bits that message, growth of the noise and the margin against failures may share.
+    """
     bits = 1 + max(
         max(abs(value.low), abs(value.high)).bit_length()  # type: ignore[arg-type]
         for value in (*graph.inputs, *graph.outputs, *graph.values.values())
@@ -66,5 +71,5 @@ def candidates(graph: Graph, p_error: float) -> list[Packing]:
     # The noise must stay below half a step but with probability p_error: its standard
     # deviation is 1/sqrt(-2 ln p) of that.
     margin = math.log2(math.sqrt(-2 * math.log(p_error))) + 1
-    most = int((_TORUS_BITS - norm_bits(graph) - margin) // bits)
+    most = int((torus_bits - norm_bits(graph) - margin) // bits)
     return [Packing(slots, bits) for slots in range(min(most, _MOST), 1, -1)]

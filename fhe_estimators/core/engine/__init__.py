@@ -7,7 +7,14 @@ declares for it.
 
 from fhe_estimators.core.engine._clear import ClearEngine, ClearProgram
 from fhe_estimators.core.engine._concrete import ConcreteEngine, ConcreteProgram
-from fhe_estimators.core.engine._program import Facts, Integers, Program, run_clear
+from fhe_estimators.core.engine._prices import Prices
+from fhe_estimators.core.engine._program import (
+    Engine,
+    Facts,
+    Integers,
+    Program,
+    run_clear,
+)
 from fhe_estimators.core.engine._signals import interruptible
 
 __all__ = [
@@ -15,8 +22,10 @@ __all__ = [
     "ClearProgram",
     "ConcreteEngine",
     "ConcreteProgram",
+    "Engine",
     "Facts",
     "Integers",
+    "Prices",
     "Program",
     "interruptible",
     "run_clear",

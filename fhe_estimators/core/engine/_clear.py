@@ -6,20 +6,28 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fhe_estimators.core.engine._prices import TFHE
 from fhe_estimators.core.engine._program import Facts, Integers
 from fhe_estimators.core.graph import Graph, Node, evaluate
-from fhe_estimators.core.operators import BOOTSTRAPPED, operators_of, removed_bits
+from fhe_estimators.core.operators import kinds_of, operators_of
 from fhe_estimators.exceptions import BitWidthError
 
 
-class ClearEngine:
-    """The engine that encrypts nothing and trusts nothing."""
+class ClearEngine(TFHE):
+    """The engine that encrypts nothing and trusts nothing.
+
+    It has the limits and the prices of TFHE, so that it is given the same graphs.
+    """
 
     def compile(
         self, graph: Graph, rows: int, extremes: Sequence[Integers], p_error: float
     ) -> ClearProgram:
         """Return a program; see `ConcreteEngine.compile`."""
         return ClearProgram(graph, rows)
+
+    def load(self, saved: tuple[Graph, int]) -> ClearProgram:
+        """Return the program that `ClearProgram.saved` gave that of."""
+        return ClearProgram(*saved)
 
 
 class ClearProgram:
@@ -30,12 +38,18 @@ class ClearProgram:
 
     def __init__(self, graph: Graph, rows: int) -> None:
         self.graph, self.rows = graph, rows
+        kind_of = kinds_of(graph)
         tables = sum(
-            graph.value(node.outputs[0]).row_size * (1 + removed_bits(node))
+            graph.value(node.outputs[0]).row_size * (1 + kind_of(node).removed_bits(node))
             for node in graph
-            if node.op in BOOTSTRAPPED
+            if kind_of(node).bootstraps
         )
         self.facts = Facts(bootstraps=rows * tables)
+
+    @property
+    def n_ciphertexts(self) -> int:
+        """How many ciphertexts `encrypt` returns."""
+        return len(self.graph.inputs)
 
     def keygen(self, *, force: bool = False) -> None:
         """Do nothing: there are no keys."""
@@ -84,3 +98,7 @@ class ClearProgram:
     def ciphertext_bytes(self, ciphertexts: Integers) -> int:
         """Return the bytes of the arrays."""
         return sum(array.nbytes for array in ciphertexts)
+
+    def saved(self) -> tuple[Graph, int]:
+        """Return what `ClearEngine.load` takes."""
+        return self.graph, self.rows

@@ -12,7 +12,6 @@ import atexit
 import importlib
 import inspect
 import logging
-import re
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +26,9 @@ import numpy as np
 from fhe_estimators.core.engine._folders import remove_with
 from fhe_estimators.core.engine._forks import check_not_forked
 from fhe_estimators.core.engine._memory import kept_memory
+from fhe_estimators.core.engine._prices import TFHE
 from fhe_estimators.core.engine._program import Facts, Integers
+from fhe_estimators.core.engine._reasons import reason_of
 from fhe_estimators.core.engine._selection import Selection
 from fhe_estimators.core.engine._signals import (
     evaluating,
@@ -37,8 +38,7 @@ from fhe_estimators.core.engine._signals import (
 )
 from fhe_estimators.core.engine._tracing import hinted, set_signs, traced
 from fhe_estimators.core.graph import Graph, as_tuple, evaluate
-from fhe_estimators.core.graph._spec import MAXIMUM_TABLE_BITS
-from fhe_estimators.core.operators import BOOTSTRAPPED
+from fhe_estimators.core.operators import kinds_of
 from fhe_estimators.exceptions import CompilationError
 
 logger = logging.getLogger(__name__)
@@ -50,6 +50,8 @@ _THREAD_STATE: tuple[tuple[str, str, str, Callable[[], Any]], ...] = (
     ("round_bit_pattern", "local", "_is_adjusting", bool),
     ("truncate_bit_pattern", "local", "_is_adjusting", bool),
 )
+#: Machine code, rows, facts and selection of a program.
+_Saved = tuple[bytes, int, Facts, Selection | None]
 #: Its solver, Z3, has one context for the whole process, and breaks down in two threads.
 _engine_lock = Lock()
 
@@ -122,7 +124,7 @@ def _evaluator(server: Any) -> Any:
     return ServerProgram(server._library, False).get_server_circuit(name)
 
 
-class ConcreteEngine:
+class ConcreteEngine(TFHE):
     """TFHE through concrete-python.
 
     Parameters
@@ -134,6 +136,15 @@ class ConcreteEngine:
 
     def __init__(self, configuration: Any = None) -> None:
         self._given = configuration
+
+    def load(self, saved: _Saved) -> ConcreteProgram:
+        """Load what `ConcreteProgram.saved` gave: machine code that you have to trust."""
+        data, rows, facts, selection = saved
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "program.zip"
+            path.write_bytes(data)
+            server = _concrete().Server.load(path)
+        return ConcreteProgram(rows, server, facts, selection)
 
     def compile(
         self, graph: Graph, rows: int, extremes: Sequence[Integers], p_error: float
@@ -162,7 +173,7 @@ class ConcreteEngine:
         selection, graph = Selection.of(graph)
         if selection is not None:
             extremes = [(selection.chosen(array),) for (array,) in extremes]
-        tables = any(node.op in BOOTSTRAPPED for node in graph)
+        tables = any(kind.bootstraps for kind in map(kinds_of(graph), graph))
         names = [f"input_{place}" for place in range(len(graph.inputs))]
 
         def circuit(**tensors: Any) -> Any:
@@ -210,7 +221,7 @@ class ConcreteEngine:
         try:
             compiled = interruptible(compiled_circuit)
         except RuntimeError as error:
-            reason = _reason(str(error), graph, p_error)
+            reason = reason_of(str(error), graph, p_error)
             if reason is None:
                 raise  # no linker, no space: nothing that a model could change
             raise CompilationError(reason) from error
@@ -219,24 +230,6 @@ class ConcreteEngine:
             facts = facts._replace(input_bytes=facts.input_bytes * selection.n_parts)
         logger.debug("compiled for %d rows: %s", rows, facts)
         return ConcreteProgram(rows, compiled.server, facts, selection, compiled)
-
-
-def _reason(message: str, graph: Graph, p_error: float) -> str | None:
-    """Return why a graph cannot be compiled, or None if it is not the graph's fault."""
-    if "NoParametersFound" in message:
-        widest = max(value.bits or 0 for value in graph.values.values())
-        return (
-            f"No cryptographic parameters for integers of {widest} bits with "
-            f"p_error={p_error:g}. Use a smaller n_bits or a larger p_error."
-        )
-    found = re.search(r"this (\d+)-bit value is used as an input to a table", message)
-    if found is not None:
-        return (
-            f"A table would read {found[1]} bits, the limit is {MAXIMUM_TABLE_BITS}: what "
-            "it reads has the width of the widest sum that it is part of. Use a smaller "
-            "n_bits, fewer inputs per neuron, or another rounding."
-        )
-    return None
 
 
 def _facts(compiled: Any) -> Facts:
@@ -263,7 +256,7 @@ def _facts(compiled: Any) -> Facts:
 class ConcreteProgram:
     """A program of `ConcreteEngine`, with the client's keys once they are generated.
 
-    Keys are never part of `to_bytes`.
+    Keys are never part of what is `saved`.
     """
 
     def __init__(
@@ -279,6 +272,9 @@ class ConcreteProgram:
         self._compiled = compiled
         self._simulates = False
         self._client = _concrete().Client(server.client_specs)
+        inputs = self._client.specs.program_info.input_signs()
+        #: How many ciphertexts `encrypt` returns.
+        self.n_ciphertexts = len(inputs) if selection is None else selection.n_parts
         self._ciphers: Any = None
         #: Those that no call is using: each serves one at a time.
         self._evaluators: list[Any] = []
@@ -422,26 +418,15 @@ class ConcreteProgram:
         """Return the bytes of ciphertexts on the wire."""
         return sum(len(ciphertext.serialize()) for ciphertext in ciphertexts)
 
-    def to_bytes(self) -> bytes:
-        """Return the compiled program, without any key, for machines of this kind."""
+    def saved(self) -> _Saved:
+        """Return what `ConcreteEngine.load` takes, for machines of this kind: no key."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "program.zip"
             self._server.save(path, via_mlir=False)
-            return path.read_bytes()
-
-    @classmethod
-    def from_bytes(
-        cls, data: bytes, rows: int, facts: Facts, selection: Selection | None
-    ) -> ConcreteProgram:
-        """Load what `to_bytes` gave. It is machine code: load only what you trust."""
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "program.zip"
-            path.write_bytes(data)
-            server = _concrete().Server.load(path)
-        return cls(rows, server, facts, selection)
+            return path.read_bytes(), self.rows, self.facts, self.selection
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("A program may hold keys and is not pickled; use to_bytes.")
+        raise TypeError("A program may hold keys and is not pickled; use saved.")
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(rows={self.rows}, {self.facts})"

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from fhe_estimators.core.engine._prices import Prices
 from fhe_estimators.core.graph import Graph, Node, evaluate
 from fhe_estimators.core.operators import operators_of
 
@@ -46,6 +47,10 @@ class Program(Protocol):
     facts: Facts
 
     @property
+    def n_ciphertexts(self) -> int:
+        """How many ciphertexts `encrypt` returns."""
+
+    @property
     def can_simulate(self) -> bool:
         """Whether `simulate` works: not for a program that was loaded."""
 
@@ -70,6 +75,35 @@ class Program(Protocol):
 
     def ciphertext_bytes(self, ciphertexts: Any) -> int:
         """Return the bytes of ciphertexts on the wire."""
+
+    def saved(self) -> Any:
+        """Return what `Engine.load` takes: it can be pickled and holds no key."""
+
+
+class Engine(Protocol):
+    """What turns integer graphs into programs, what it can do at most, and at what price.
+
+    An engine is pickled with the circuits that it compiled.
+    """
+
+    @property
+    def maximum_table_bits(self) -> int:
+        """Bits that a table reads at most."""
+
+    @property
+    def torus_bits(self) -> float:
+        """Bits that sums without a table may take, noise and margin included."""
+
+    def prices(self, p_error: float) -> Prices:
+        """Return what tables cost at least at a failure probability."""
+
+    def compile(
+        self, graph: Graph, rows: int, extremes: Sequence[Integers], p_error: float
+    ) -> Program:
+        """Return a program for a number of rows; see `ConcreteEngine.compile`."""
+
+    def load(self, saved: Any) -> Program:
+        """Return the program that `Program.saved` gave that of, without keys."""
 
 
 def run_clear(graph: Graph, inputs: Sequence[np.ndarray]) -> Integers:

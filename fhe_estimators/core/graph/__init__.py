@@ -7,6 +7,7 @@ integer graph every value carries its range.
 
 from fhe_estimators.core.graph._graph import Graph, Node, Value, bits_of_range
 from fhe_estimators.core.graph._interpret import as_tuple, evaluate
+from fhe_estimators.core.graph._reach import known_without, needed_for
 from fhe_estimators.core.graph._show import show
 from fhe_estimators.core.graph._spec import ENCRYPTED, FLOAT, INTEGER, Spec, check
 
@@ -22,5 +23,7 @@ __all__ = [
     "bits_of_range",
     "check",
     "evaluate",
+    "known_without",
+    "needed_for",
     "show",
 ]

@@ -5,22 +5,16 @@ A rule is a generator of complaints; a graph is legal when no rule complains.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import ClassVar, Protocol
 
 import numpy as np
 
-from fhe_estimators.core.graph._graph import Graph
+from fhe_estimators.core.graph._graph import Graph, Node
 from fhe_estimators.core.graph._show import show
 from fhe_estimators.exceptions import BitWidthError, GraphError, UnsupportedOperatorError
-
-#: A table reads at most this many bits, after rounding (the engine's limit).
-MAXIMUM_TABLE_BITS = 16
-
-#: What compares and chooses takes infinity; calibration tells whether it comes out again.
-_CHOOSING = frozenset(
-    {"Clip", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Max", "Min", "Where"}
-)
 
 _NO_ASSIGNMENT = (
     "assignment to parts of a tensor has no encrypted form: join parts with torch.cat, or "
@@ -35,8 +29,22 @@ _INSTEAD = {
     **dict.fromkeys(("If", "Loop", "Scan"), _NO_BRANCHES),
 }
 
+
+class OperatorFacts(Protocol):
+    """What rules ask about an operator."""
+
+    #: Whether infinity is one more end: for what compares and chooses. Calibration tells
+    #: whether it comes out again.
+    takes_infinity: ClassVar[bool]
+
+    @classmethod
+    def table_bits(cls, node: Node, graph: Graph) -> int:
+        """Return the bits of what a node looks up; 0 without a table."""
+
+
+Operators = Mapping[str, type[OperatorFacts]]
 Complaint = tuple[type[Exception], str]
-Rule = Callable[[Graph, Collection[str]], Iterator[Complaint]]
+Rule = Callable[[Graph, Operators], Iterator[Complaint]]
 
 
 @dataclass(frozen=True)
@@ -46,8 +54,12 @@ class Spec:
     name: str
     rules: tuple[Rule, ...]
 
+    def limited(self, table_bits: int) -> Spec:
+        """Return the rules of an engine whose tables read at most `table_bits` bits."""
+        return replace(self, rules=(*self.rules, partial(_small_tables, table_bits)))
 
-def _wired(graph: Graph, operators: Collection[str]) -> Iterator[Complaint]:
+
+def _wired(graph: Graph, operators: Operators) -> Iterator[Complaint]:
     known = {value.name for value in graph.inputs} | set(graph.constants)
     if len(known) != len(graph.inputs) + len(graph.constants):
         yield GraphError, "an input and a constant share a name"
@@ -67,7 +79,7 @@ def _wired(graph: Graph, operators: Collection[str]) -> Iterator[Complaint]:
             yield GraphError, f"nothing writes the output {value.name!r}"
 
 
-def _known_operators(graph: Graph, operators: Collection[str]) -> Iterator[Complaint]:
+def _known_operators(graph: Graph, operators: Operators) -> Iterator[Complaint]:
     for node in graph:
         if node.op not in operators:
             cure = _INSTEAD.get(node.op)
@@ -78,15 +90,16 @@ def _known_operators(graph: Graph, operators: Collection[str]) -> Iterator[Compl
             )
 
 
-def _defined_constants(graph: Graph, operators: Collection[str]) -> Iterator[Complaint]:
+def _defined_constants(graph: Graph, operators: Operators) -> Iterator[Complaint]:
     for name, array in graph.constants.items():
         if array.dtype.kind == "f" and np.isnan(array).any():
             yield GraphError, f"constant {name!r} holds nan or infinity"
 
 
-def _finite_constants(graph: Graph, operators: Collection[str]) -> Iterator[Complaint]:
+def _finite_constants(graph: Graph, operators: Operators) -> Iterator[Complaint]:
     for node in graph:
-        if node.op in _CHOOSING:
+        kind = operators.get(node.op)
+        if kind and kind.takes_infinity:
             continue
         for name in dict.fromkeys(node.inputs):
             if name not in graph.constants:
@@ -101,13 +114,13 @@ def _finite_constants(graph: Graph, operators: Collection[str]) -> Iterator[Comp
                 )
 
 
-def _integer_constants(graph: Graph, operators: Collection[str]) -> Iterator[Complaint]:
+def _integer_constants(graph: Graph, operators: Operators) -> Iterator[Complaint]:
     for name, array in graph.constants.items():
         if array.dtype.kind not in "iu":
             yield GraphError, f"constant {name!r} is {array.dtype}, not an integer"
 
 
-def _known_ranges(graph: Graph, operators: Collection[str]) -> Iterator[Complaint]:
+def _known_ranges(graph: Graph, operators: Operators) -> Iterator[Complaint]:
     names = [value.name for value in (*graph.inputs, *graph.outputs)]
     names += [name for node in graph for name in node.outputs]
     for name in names:
@@ -124,28 +137,30 @@ def _known_ranges(graph: Graph, operators: Collection[str]) -> Iterator[Complain
             )
 
 
-def _small_tables(graph: Graph, operators: Collection[str]) -> Iterator[Complaint]:
+def _small_tables(
+    table_bits: int, graph: Graph, operators: Operators
+) -> Iterator[Complaint]:
     for node in graph:
-        if node.op == "TableLookup":
-            bits = (len(graph.constants[node.inputs[1]]) - 1).bit_length()
-            if bits > MAXIMUM_TABLE_BITS:
-                yield (
-                    BitWidthError,
-                    f"the table {node} reads {bits} bits; the limit is "
-                    f"{MAXIMUM_TABLE_BITS}. Round sums to fewer bits, use a smaller "
-                    "n_bits, fewer inputs per neuron, or prune weights",
-                )
+        kind = operators.get(node.op)
+        bits = kind.table_bits(node, graph) if kind else 0
+        if bits > table_bits:
+            yield (
+                BitWidthError,
+                f"the table {node} reads {bits} bits; the limit is {table_bits}. Round "
+                "sums to fewer bits, use a smaller n_bits, fewer inputs per neuron, or "
+                "prune weights",
+            )
 
 
 FLOAT = Spec("float", (_wired, _known_operators, _defined_constants))
 ENCRYPTED = Spec("encrypted float", (*FLOAT.rules, _finite_constants))
 INTEGER = Spec(
     "integer",
-    (_wired, _known_operators, _integer_constants, _known_ranges, _small_tables),
+    (_wired, _known_operators, _integer_constants, _known_ranges),
 )
 
 
-def check(graph: Graph, spec: Spec, operators: Collection[str]) -> Graph:
+def check(graph: Graph, spec: Spec, operators: Operators) -> Graph:
     """Return `graph` if it is legal at a stage.
 
     Parameters
@@ -153,9 +168,9 @@ def check(graph: Graph, spec: Spec, operators: Collection[str]) -> Graph:
     graph : Graph
     spec : Spec
         ``FLOAT`` for what runs in clear, ``ENCRYPTED`` before quantization, ``INTEGER``
-        before compilation.
-    operators : collection of str
-        The operators that the stage knows.
+        behind it, and so `limited` before compilation.
+    operators : mapping of str to type
+        The operators that the stage knows, with the facts that rules ask for.
 
     Returns
     -------

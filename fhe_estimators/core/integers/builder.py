@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fhe_estimators.core.graph import Graph, Node, Value
+from fhe_estimators.core.graph import Value
+from fhe_estimators.core.integers.graphs import GraphBuilder
 from fhe_estimators.core.integers.rounding import Rounding
 from fhe_estimators.core.integers.tables import looked_up
 from fhe_estimators.core.integers.tensors import Encrypted, Grid
@@ -74,8 +75,8 @@ class Step(NamedTuple):
         return cls(np.where(tensor.is_constant, 0.0, tensor.scale))
 
 
-class IntegerBuilder:
-    """Collects the nodes of an integer graph.
+class IntegerBuilder(GraphBuilder):
+    """Collects the integer meanings of the operators of a float graph.
 
     Parameters
     ----------
@@ -94,12 +95,14 @@ class IntegerBuilder:
     rounding : Rounding, optional
     summed_with : mapping of str to sequence of str, optional
         Float tensors that each float tensor is added to.
+    table_bits : int
+        Bits that a table reads at most.
 
     Attributes
     ----------
     samples : dict of str to ndarray of int64
         The integers of each integer tensor on the same rows.
-    compute : callable
+    compute, rounding, table_bits
         As given.
     steps : dict of str to Step
         Of the integers that stand for a float tensor, where they are known.
@@ -115,7 +118,10 @@ class IntegerBuilder:
         range_of: RangeOf | None = None,
         rounding: Rounding = Rounding(),
         summed_with: Mapping[str, Sequence[str]] | None = None,
+        *,
+        table_bits: int,
     ) -> None:
+        super().__init__()
         self.bits = bits
         self.real = real
         self.weights = weights
@@ -125,23 +131,14 @@ class IntegerBuilder:
         self._readers = readers or {}
         self._range_of = range_of or extent
         self.rounding = rounding
+        self.table_bits = table_bits
         self._summed_with = summed_with or {}
-        self._nodes: list[Node] = []
-        self._constants: dict[str, np.ndarray] = {}
-        self._values: dict[str, Value] = {}
         self._tables: dict[str, list[tuple[Grid | None, Encrypted]]] = {}
 
-    def constant(self, name: str, array: np.ndarray) -> str:
-        """Add a clear integer tensor and return its name."""
-        name = self._unique(name)
-        self._constants[name] = np.ascontiguousarray(array)
-        return name
-
-    def declare(self, name: str, low: np.ndarray, high: np.ndarray) -> Value:
-        """Declare an integer tensor with its range and return it."""
-        value = Value(name, (None, *low.shape[1:]), int(low.min()), int(high.max()))
-        self._values[name] = value
-        return value
+    def given(self, name: str, low: np.ndarray, high: np.ndarray) -> Value:
+        """Declare an input with the ranges of its elements and return it."""
+        shape = (None, *low.shape[1:])
+        return self.declare(Value(name, shape, int(low.min()), int(high.max())))
 
     def emit(
         self,
@@ -154,11 +151,10 @@ class IntegerBuilder:
         **attributes: Any,
     ) -> str:
         """Add a node and return the name of its result, whose range is given."""
-        name = self._unique(result)
-        node = Node(op, inputs, (name,), attributes, name)
-        self._nodes.append(node)
-        self.declare(name, low, high)
-        known = {**self._constants, **self.samples, "": None}
+        shape = (None, *low.shape[1:])
+        node = self.append(op, inputs, shape, (low, high), result=result, **attributes)
+        (name,) = node.outputs
+        known = {**self.constants, **self.samples, "": None}
         self.samples[name] = self.compute(node, *(known[i] for i in inputs))
         return name
 
@@ -274,28 +270,6 @@ class IntegerBuilder:
             low.reshape(shape),
             0,
             int(top[0]) if same else top.reshape(shape),
-        )
-
-    # The result ----------------------------------------------------------------------
-
-    def build(self, inputs: tuple[Value, ...], outputs: tuple[str, ...]) -> Graph:
-        """Return the integer graph between `inputs` and the tensors named `outputs`."""
-        return Graph(
-            tuple(self._nodes),
-            inputs,
-            tuple(self._values[name] for name in outputs),
-            self._constants,
-            self._values,
-        )
-
-    def _unique(self, name: str) -> str:
-        taken = self._constants.keys() | self._values.keys()
-        if name not in taken:
-            return name
-        return next(
-            candidate
-            for number in range(1, len(taken) + 2)
-            if (candidate := f"{name}.{number}") not in taken
         )
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fhe_estimators.core.graph._spec import MAXIMUM_TABLE_BITS
 from fhe_estimators.core.integers.alignment import align
 from fhe_estimators.core.integers.rounding import Rounding
 from fhe_estimators.core.integers.tensors import Encrypted, Grid
@@ -40,10 +39,10 @@ def looked_up(
     rounding = Rounding() if tensor.whole else builder.rounding
     first, lsbs, size = rounding.index(low, high, result)
     kept = (size - 1).bit_length()
-    if kept > MAXIMUM_TABLE_BITS:
+    if kept > builder.table_bits:
         raise BitWidthError(
             f"The table that computes {result!r} reads {kept} bits of {tensor.name!r}; "
-            f"the limit is {MAXIMUM_TABLE_BITS}. Round sums to fewer bits, use a "
+            f"the limit is {builder.table_bits}. Round sums to fewer bits, use a "
             "smaller n_bits, fewer inputs per neuron, or prune weights."
         )
     shift = np.zeros_like(start)

@@ -9,6 +9,7 @@ from typing import Any
 
 from fhe_estimators.core.operators import (  # noqa: F401  (importing registers)
     clear,
+    comparison,
     convolution,
     elementwise,
     layout,
@@ -25,12 +26,13 @@ from fhe_estimators.core.operators._base import (
     Operand,
     QuantizedOp,
     as_array,
+    kinds_of,
     lookup,
     operators_of,
     registry,
+    scratch,
     supported,
 )
-from fhe_estimators.core.operators.table import removed_bits, table_bits
 
 #: The float meaning of every operator.
 ONNX_OPS_TO_NUMPY_IMPL: Mapping[str, Callable[..., Any]] = MappingProxyType(
@@ -41,22 +43,16 @@ ONNX_OPS_TO_QUANTIZED_IMPL: Mapping[str, type[QuantizedOp]] = MappingProxyType(
     {name: cls for name, cls in registry().items() if cls.encrypted and not cls.domain}
 )
 
-#: Operators of integer graphs that take bootstraps.
-BOOTSTRAPPED = frozenset(
-    name for name, cls in registry().items() if cls.domain == table.DOMAIN
-)
-
 __all__ = [
-    "BOOTSTRAPPED",
     "ONNX_OPS_TO_NUMPY_IMPL",
     "ONNX_OPS_TO_QUANTIZED_IMPL",
     "Operand",
     "QuantizedOp",
     "as_array",
+    "kinds_of",
     "lookup",
     "operators_of",
     "registry",
-    "removed_bits",
+    "scratch",
     "supported",
-    "table_bits",
 ]

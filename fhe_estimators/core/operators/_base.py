@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from fhe_estimators.core.graph import Graph, Node
 from fhe_estimators.core.integers.builder import IntegerBuilder
 from fhe_estimators.core.integers.tensors import ClearIntegers, Encrypted
+from fhe_estimators.core.operators._rows import row_by_row
 from fhe_estimators.exceptions import UnsupportedOperatorError
 
 #: What an operator reads while a graph is quantized.
@@ -46,14 +48,41 @@ class QuantizedOp:
     integer: ClassVar[bool] = False
     #: The operator set; ONNX's own by default.
     domain: ClassVar[str] = ""
-    #: False for an operator whose result, on clear tensors, is more than an array.
-    folds: ClassVar[bool] = True
     #: True for an operator that uses clear integers as such, not as real numbers.
     uses_integers: ClassVar[bool] = False
     #: True if ``f(x + y) == f(x) + f(y)`` for integers, in the first operand.
     additive: ClassVar[bool] = False
+    #: True for a product with clear weights. Encryption begins before the first one and
+    #: ends behind the last one.
+    is_product: ClassVar[bool] = False
+    #: Axes of the first operand of a product along which its scale may differ: the scales
+    #: go into the weights.
+    units: ClassVar[tuple[int, ...]] = ()
+    #: True if each element of a result is a function of the elements at its place.
+    pointwise: ClassVar[bool] = False
+    #: True for an operator that rounds as training did. Its results have integers of their
+    #: own, on clear tensors too.
+    trained: ClassVar[bool] = False
     #: True for an operator that takes each channel (axis 1) of images by itself.
     by_channel: ClassVar[bool] = False
+    #: True for an operator of tensors whose rows meet, not of one tensor and parameters.
+    aligned: ClassVar[bool] = False
+    #: True if it costs no table, whatever it reads; see `is_free`.
+    free: ClassVar[bool] = False
+    #: True if its results hold all elements of the first operand, none of them changed.
+    keeps_elements: ClassVar[bool] = False
+    #: True if these are in the order of the first operand, too, and there are no others.
+    keeps_order: ClassVar[bool] = False
+    #: True for a sum, or mean, of elements of one tensor, that leaves fewer of them.
+    sums: ClassVar[bool] = False
+    #: True for a sum or difference of operands, which need one scale for it.
+    adds: ClassVar[bool] = False
+    #: True for an operator that compares and chooses, for which infinity is one more end.
+    takes_infinity: ClassVar[bool] = False
+    #: True for an operator that reads how large tensors are, not what they hold.
+    reads_sizes: ClassVar[bool] = False
+    #: True for an operator of integer graphs that takes bootstraps.
+    bootstraps: ClassVar[bool] = False
     #: Attributes that are known but not served, each with the reason.
     refuses: ClassVar[Mapping[str, str]] = {}
     f: ClassVar[Callable[..., Any]]
@@ -69,6 +98,51 @@ class QuantizedOp:
                     f"{reason}. Supported: {', '.join(sorted(known)) or 'none'}."
                 )
         self.attributes = dict(node.attributes)
+
+    def row_by_row(
+        self, operands: Sequence[np.ndarray | None], rows: Collection[int]
+    ) -> tuple[np.ndarray, ...]:
+        """Return the results of the node on examples; nothing if it mixes their rows.
+
+        Parameters
+        ----------
+        operands : sequence of ndarray or None
+        rows : collection of int
+            The operands that hold ``N_ROWS`` rows; the others are the same for all rows.
+        """
+        return row_by_row(self, operands, rows)
+
+    @classmethod
+    def is_free(cls, node: Node, clear: Collection[str]) -> bool:
+        """Tell whether a node costs no table on encrypted integers.
+
+        Parameters
+        ----------
+        node : Node
+        clear : collection of str
+            The tensors that are not encrypted.
+        """
+        return cls.free
+
+    @classmethod
+    def makes_vectors(cls, node: Node) -> bool:
+        """Tell whether a node makes a vector of each row, of all its elements in order."""
+        return False
+
+    @classmethod
+    def reads_indices(cls, node: Node) -> bool:
+        """Tell whether a node takes the numbers that it reads for integers."""
+        return False
+
+    @classmethod
+    def table_bits(cls, node: Node, graph: Graph) -> int:
+        """Return the bits of what an integer node looks up; 0 without a table."""
+        return 0
+
+    @classmethod
+    def removed_bits(cls, node: Node) -> int:
+        """Return how many bits a node removes with a bootstrap each, for every element."""
+        return 0
 
     def __call__(self, *arrays: Any) -> Any:
         """Return the float meaning of the node on `arrays`."""
@@ -152,8 +226,21 @@ def register(op_type: str, *, since: int) -> Callable[[_Class], _Class]:
     return decorate
 
 
-def supported(*, encrypted: bool = False, integer: bool = False) -> tuple[str, ...]:
-    """Return the names of the operators, sorted.
+@contextmanager
+def scratch() -> Iterator[None]:
+    """Return a context at whose end operators are forgotten that were registered in it."""
+    known = {name: list(versions) for name, versions in _REGISTRY.items()}
+    try:
+        yield
+    finally:
+        _REGISTRY.clear()
+        _REGISTRY.update(known)
+
+
+def supported(
+    *, encrypted: bool = False, integer: bool = False
+) -> dict[str, type[QuantizedOp]]:
+    """Return the newest classes of operators by name, sorted.
 
     Parameters
     ----------
@@ -162,14 +249,11 @@ def supported(*, encrypted: bool = False, integer: bool = False) -> tuple[str, .
     integer : bool, default=False
         Only those that an integer graph may hold.
     """
-    return tuple(
-        sorted(
-            name
-            for name, versions in _REGISTRY.items()
-            if (versions[-1].encrypted or not encrypted)
-            and (versions[-1].integer or not integer)
-        )
-    )
+    return {
+        name: cls
+        for name, cls in registry().items()
+        if (cls.encrypted or not encrypted) and (cls.integer or not integer)
+    }
 
 
 def lookup(op_type: str, opset: int) -> type[QuantizedOp]:
@@ -190,6 +274,11 @@ def lookup(op_type: str, opset: int) -> type[QuantizedOp]:
         )
         raise UnsupportedOperatorError(f"Operator {op_type} is not supported: {why}.")
     return versions[-1]
+
+
+def kinds_of(graph: Graph) -> Callable[[Node], type[QuantizedOp]]:
+    """Return what gives the class of the operator that a node of the graph applies."""
+    return lambda node: lookup(node.op, graph.opset)
 
 
 def operators_of(graph: Graph) -> Callable[[Node], QuantizedOp]:

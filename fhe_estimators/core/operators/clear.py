@@ -100,6 +100,8 @@ class ReduceProd18(Clear):
 class Shape(Clear):
     """The sizes of a tensor."""
 
+    reads_sizes = True
+
     def f(x):
         return np.array(x.shape, np.int64)
 
@@ -108,6 +110,8 @@ class Shape(Clear):
 class Shape15(Clear):
     """The sizes of the axes from `start` to ``end - 1``."""
 
+    reads_sizes = True
+
     def f(x, *, start=0, end=None):
         return np.array(x.shape[start:end], np.int64)
 
@@ -115,6 +119,8 @@ class Shape15(Clear):
 @register("Size", since=13)
 class Size(Clear):
     """The number of elements of a tensor."""
+
+    reads_sizes = True
 
     def f(x):
         return np.array(x.size, np.int64)

@@ -75,6 +75,7 @@ class Conv(Linear):
     """
 
     integer = True
+    units = (1,)
 
     def f(
         x,

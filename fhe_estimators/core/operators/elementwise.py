@@ -9,21 +9,25 @@ change how integers are read, not the integers. For different encrypted tensors 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from fhe_estimators.core.graph import Node
 from fhe_estimators.core.integers import arithmetic
 from fhe_estimators.core.integers.builder import IntegerBuilder
 from fhe_estimators.core.integers.layout import expanded
-from fhe_estimators.core.integers.tensors import Encrypted, Grid
+from fhe_estimators.core.integers.tensors import Encrypted
 from fhe_estimators.core.operators._base import Operand, QuantizedOp, register
 
 
 class Elementwise(QuantizedOp):
     """Family base: operands broadcast against each other."""
+
+    aligned = True
+    pointwise = True
 
     def can_fuse(self, operands: Sequence[Operand]) -> bool:
         """Tell whether all encrypted operands come from one integer tensor."""
@@ -103,7 +107,7 @@ class Elementwise(QuantizedOp):
 
     def combine(self, operands: Sequence[Operand], builder: IntegerBuilder) -> Encrypted:
         """Return the result for several encrypted tensors: one table of all of them."""
-        arrays = list(map(_array, operands))
+        arrays = list(map(as_tensor, operands))
         return arithmetic.joint(
             builder, self, arrays, self.node.inputs, self.node.outputs[0]
         )
@@ -125,7 +129,8 @@ class Elementwise(QuantizedOp):
         return None
 
 
-def _array(x: Operand) -> Encrypted | np.ndarray:
+def as_tensor(x: Operand) -> Encrypted | np.ndarray:
+    """Return an operand, clear numbers as an array."""
     return x if isinstance(x, Encrypted) else np.asarray(x)
 
 
@@ -147,10 +152,20 @@ def _affine(operands: Sequence[Operand]) -> tuple[int, Encrypted, Any] | None:
     return None
 
 
+class Affine(Elementwise):
+    """Family base: an affine function of one operand where the other one is clear."""
+
+    @classmethod
+    def is_free(cls, node: Node, clear: Collection[str]) -> bool:
+        """Tell whether an operand is clear."""
+        return any(name in clear for name in node.inputs)
+
+
 @register("Add", since=13)
-class Add(Elementwise):
+class Add(Affine):
     """``a + b``."""
 
+    adds = True
     integer = True
 
     def f(a, b):
@@ -168,9 +183,10 @@ class Add(Elementwise):
 
 
 @register("Sub", since=13)
-class Sub(Elementwise):
+class Sub(Affine):
     """``a - b``."""
 
+    adds = True
     integer = True
 
     def f(a, b):
@@ -192,7 +208,7 @@ class Sub(Elementwise):
 
 
 @register("Mul", since=13)
-class Mul(Elementwise):
+class Mul(Affine):
     """``a * b``."""
 
     integer = True
@@ -223,8 +239,13 @@ class Mul(Elementwise):
 
 
 @register("Div", since=13)
-class Div(Elementwise):
+class Div(Affine):
     """``a / b``; towards zero for integers."""
+
+    @classmethod
+    def is_free(cls, node: Node, clear: Collection[str]) -> bool:
+        """Tell whether the divisor is clear."""
+        return node.inputs[1] in clear
 
     def f(a, b):
         if np.asarray(a).dtype.kind in "iu" and np.asarray(b).dtype.kind in "iu":
@@ -242,6 +263,8 @@ class Div(Elementwise):
 @register("Neg", since=13)
 class Neg(Elementwise):
     """``-x``."""
+
+    free = True
 
     def f(x):
         return -x
@@ -261,129 +284,12 @@ class Pow(Elementwise):
         return np.power(a, b).astype(np.asarray(a).dtype)
 
 
-class Comparison(Elementwise):
-    """Family base: different encrypted tensors are compared by their difference."""
-
-    def combine(self, operands: Sequence[Operand], builder: IntegerBuilder) -> Encrypted:
-        """Compare the difference of integers on one scale with zero."""
-        a, b = self.on_one_scale(operands, builder)
-        difference = arithmetic.subtracted(
-            builder, a, b, f"{self.node.outputs[0]}.difference"
-        )
-        return arithmetic.in_steps(difference).then(lambda real: self(real, np.zeros(1)))
-
-
-@register("Equal", since=13)
-class Equal(Comparison):
-    """``a == b``."""
-
-    def f(a, b):
-        return np.equal(a, b)
-
-
-@register("Greater", since=13)
-class Greater(Comparison):
-    """``a > b``."""
-
-    def f(a, b):
-        return np.greater(a, b)
-
-
-@register("GreaterOrEqual", since=12)
-class GreaterOrEqual(Comparison):
-    """``a >= b``."""
-
-    def f(a, b):
-        return np.greater_equal(a, b)
-
-
-@register("Less", since=13)
-class Less(Comparison):
-    """``a < b``."""
-
-    def f(a, b):
-        return np.less(a, b)
-
-
-@register("LessOrEqual", since=12)
-class LessOrEqual(Comparison):
-    """``a <= b``."""
-
-    def f(a, b):
-        return np.less_equal(a, b)
-
-
-@register("And", since=7)
-class And(Elementwise):
-    """Both."""
-
-    def f(a, b):
-        return np.logical_and(a, b)
-
-
-@register("Or", since=7)
-class Or(Elementwise):
-    """Either."""
-
-    def f(a, b):
-        return np.logical_or(a, b)
-
-
-@register("Not", since=1)
-class Not(Elementwise):
-    """The opposite."""
-
-    def f(x):
-        return np.logical_not(x)
-
-
 @register("PRelu", since=9)
 class PRelu(Elementwise):
     """``x`` where positive, else ``slope * x``."""
 
     def f(x, slope):
         return np.where(x < 0, slope * x, x)
-
-
-@register("Where", since=9)
-class Where(Elementwise):
-    """``a`` where the condition holds, else ``b``."""
-
-    def f(condition, a, b):
-        return np.where(condition, a, b)
-
-    def combine(self, operands: Sequence[Operand], builder: IntegerBuilder) -> Encrypted:
-        """Return ``b + (a - b if the condition holds else 0)`` for two tensors."""
-        condition, a, b = operands
-        if (
-            not isinstance(a, Encrypted)
-            or not isinstance(b, Encrypted)
-            or a.name == b.name
-            or (isinstance(condition, Encrypted) and condition.name in (a.name, b.name))
-        ):
-            return super().combine(operands, builder)
-        result = self.node.outputs[0]
-        a, b = arithmetic.on_one_scale(builder, [a, b], self.node.inputs[1:])
-        difference = arithmetic.subtracted(builder, a, b, f"{result}.difference")
-        chosen = arithmetic.joint(
-            builder,
-            lambda holds, real: np.where(holds, real, 0),
-            [_array(condition), difference],
-            [self.node.inputs[0], difference.name],
-            f"{result}.chosen",
-            n_bits=arithmetic.width(difference),
-        )
-        grid = Grid(a.scale, np.zeros(1))
-        excess = builder.materialize(chosen, f"{result}.excess", grid=grid)
-        return arithmetic.added(builder, b, excess, result)
-
-
-@register("Xor", since=7)
-class Xor(Elementwise):
-    """One of them, not both."""
-
-    def f(a, b):
-        return np.logical_xor(a, b)
 
 
 @register("Mod", since=13)
@@ -421,6 +327,8 @@ class Several(Elementwise):
 class Max(Several):
     """The largest of the tensors."""
 
+    takes_infinity = True
+
     def f(*tensors):
         return functools.reduce(np.maximum, tensors)
 
@@ -433,6 +341,8 @@ class Max(Several):
 class Min(Several):
     """The smallest of the tensors."""
 
+    takes_infinity = True
+
     def f(*tensors):
         return functools.reduce(np.minimum, tensors)
 
@@ -444,6 +354,8 @@ class Min(Several):
 @register("Sum", since=13)
 class Sum(Several):
     """The sum of the tensors."""
+
+    adds = True
 
     def f(*tensors):
         return functools.reduce(np.add, tensors)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from fhe_estimators.core.integers.builder import IntegerBuilder
 from fhe_estimators.core.integers.layout import moved
 from fhe_estimators.core.integers.tensors import ClearIntegers, Encrypted
 from fhe_estimators.core.operators._base import Operand, QuantizedOp, as_array, register
+from fhe_estimators.core.operators._rows import moves_within_rows
 from fhe_estimators.exceptions import UnsupportedOperatorError
 
 
@@ -19,7 +20,9 @@ class Layout(QuantizedOp):
     """Family base: `f` is applied to integers as it is to real numbers."""
 
     additive = True
+    free = True
     integer = True
+    keeps_elements = True
 
     def clear(self, operands: Sequence[Operand]) -> ClearIntegers | np.ndarray:
         """Move clear integers with their unit."""
@@ -49,41 +52,32 @@ class Layout(QuantizedOp):
         result = self.node.outputs[0]
         return moved(builder, x, self.op_type, parameters, result, **self.attributes)
 
+    def row_by_row(
+        self, operands: Sequence[np.ndarray | None], rows: Collection[int]
+    ) -> tuple[np.ndarray, ...]:
+        """Return the results of the node on examples; nothing if it mixes their rows."""
+        x, *parameters = operands
+        if 0 in rows and (
+            len(rows) > 1 or x is None or not self.keeps_rows((1, *x.shape[1:]), parameters)
+        ):
+            return ()
+        return super().row_by_row(operands, rows)
+
     def keeps_rows(
         self, shape: tuple[int, ...], parameters: Sequence[np.ndarray | None]
     ) -> bool:
-        """Tell whether a row of the result has elements of the same row, or zeros, only.
-
-        Two rows and three tell: a single one may be taken for an axis of size one.
-        """
-        row_size = math.prod(shape)
-        return all(
-            _is_row_by_row(self, parameters, (n_rows, *shape[1:]), row_size)
-            for n_rows in (2, 3)
-        )
-
-
-def _is_row_by_row(
-    operator: Layout,
-    parameters: Sequence[np.ndarray | None],
-    shape: tuple[int, ...],
-    row_size: int,
-) -> bool:
-    # Zeros are what the operator writes itself.
-    places = np.arange(1, shape[0] * row_size + 1).reshape(shape)
-    try:
-        found = operator(places, *parameters)
-    except ValueError:
-        # There is no such shape for so many rows.
-        return False
-    rows = np.arange(shape[0]).reshape(-1, *[1] * (found.ndim - 1))
-    if found.shape[:1] != shape[:1]:
-        return False
-    return bool(((found == 0) | ((found - 1) // row_size == rows)).all())
+        """Tell whether a row of the result has elements of the same row, or zeros, only."""
+        return moves_within_rows(self, parameters, shape)
 
 
 class Unchanged(QuantizedOp):
     """Family base: nothing happens to an encrypted tensor."""
+
+    additive = True
+    free = True
+    keeps_elements = True
+    keeps_order = True
+    pointwise = True
 
     def can_fuse(self, operands: Sequence[Operand]) -> bool:
         """Tell that it always can."""
@@ -137,6 +131,11 @@ _FLOATS = (1, 10, 11)
 class Cast(QuantizedOp):
     """The same numbers in another type; a cast to an integer type truncates."""
 
+    free = True
+    keeps_elements = True
+    keeps_order = True
+    pointwise = True
+
     def f(x, *, to):
         if to not in _TYPES:
             raise UnsupportedOperatorError(
@@ -145,10 +144,10 @@ class Cast(QuantizedOp):
             )
         return np.asarray(x).astype(_TYPES[to])
 
-    @staticmethod
-    def is_real(node: Node) -> bool:
-        """Tell whether a node casts to floating point numbers."""
-        return node.attributes["to"] in _FLOATS
+    @classmethod
+    def reads_indices(cls, node: Node) -> bool:
+        """Tell whether a node casts to integers."""
+        return node.attributes["to"] not in _FLOATS
 
     def can_fuse(self, operands: Sequence[Operand]) -> bool:
         """Tell that it always can."""
@@ -158,7 +157,7 @@ class Cast(QuantizedOp):
         """Return the operand if it holds floats already, else extend its function."""
         x = operands[0]
         assert isinstance(x, Encrypted)
-        if not self.is_real(self.node):
+        if self.reads_indices(self.node):
             return x.then(self)
         # What is pending may give truth values or integers, which calculate otherwise.
         return x if x.function is None else x.then(lambda real: np.asarray(real, float))
@@ -168,6 +167,13 @@ class Cast(QuantizedOp):
 class Flatten(Layout):
     """A matrix: the axes before `axis` become rows, the others columns."""
 
+    keeps_order = True
+
+    @classmethod
+    def makes_vectors(cls, node: Node) -> bool:
+        """Tell whether the first axis, which holds rows, stays one."""
+        return node.attributes.get("axis", 1) == 1
+
     def f(x, *, axis=1):
         axis = axis + x.ndim if axis < 0 else axis
         return x.reshape(math.prod(x.shape[:axis]), math.prod(x.shape[axis:]))
@@ -176,6 +182,8 @@ class Flatten(Layout):
 @register("Reshape", since=13)
 class Reshape(Layout):
     """The same elements in another shape; 0 keeps a size, -1 stands for the rest."""
+
+    keeps_order = True
 
     def f(x, shape, *, allowzero=0):
         sizes = (
@@ -188,6 +196,8 @@ class Reshape(Layout):
 @register("Squeeze", since=13)
 class Squeeze(Layout):
     """Without the axes of size one."""
+
+    keeps_order = True
 
     def f(x, axes=None):
         if axes is None:
@@ -216,6 +226,8 @@ class Transpose(Layout):
 @register("Unsqueeze", since=13)
 class Unsqueeze(Layout):
     """With further axes of size one."""
+
+    keeps_order = True
 
     def f(x, axes):
         rank = x.ndim + len(axes)

@@ -34,7 +34,8 @@ class Linear(QuantizedOp):
     """
 
     additive = True
-
+    is_product = True
+    units = (-1,)
     uses_integers = True
 
     def product(

@@ -20,6 +20,7 @@ class BatchNormalization(Univariate):
     """``scale * (x - mean) / sqrt(variance + epsilon) + shift`` for each channel."""
 
     by_channel = True
+    free = True
 
     def f(x, scale, shift, mean, variance, *, epsilon=1e-5, momentum=0.9):
         def channels(array):

@@ -64,6 +64,8 @@ class AveragePool(Pool):
     """
 
     by_channel = True
+    free = True
+    sums = True
 
     def f(
         x,

@@ -73,7 +73,8 @@ class OntoGrid(QuantizedOp):
     """Family base: numbers are rounded to a grid that training has chosen."""
 
     domain = DOMAIN
-    folds = False
+    pointwise = True
+    trained = True
 
     def can_fuse(self, operands: Sequence[Operand]) -> bool:
         """Tell whether only the first operand is encrypted."""

@@ -131,6 +131,9 @@ class ReduceMax18(ReduceMax):
 class ReduceMean(Reduction):
     """The mean along axes."""
 
+    free = True
+    sums = True
+
     def f(x, *, axes=None, keepdims=1):
         return reduced(np.mean, x, axes, keepdims)
 
@@ -175,7 +178,9 @@ class ReduceSum(Reduction):
     """The sum along axes."""
 
     additive = True
+    free = True
     integer = True
+    sums = True
 
     def f(x, axes=None, *, keepdims=1, noop_with_empty_axes=0):
         return reduced(np.sum, x, axes, keepdims, noop_with_empty_axes)

@@ -20,6 +20,8 @@ class Concat(QuantizedOp):
     """Tensors one behind the other."""
 
     additive = True
+    aligned = True
+    free = True
     integer = True
 
     def f(*tensors, axis):
@@ -93,6 +95,8 @@ class Expand(Layout):
 class Gather(Layout):
     """Slices of a tensor by index."""
 
+    keeps_elements = False
+
     def f(x, indices, *, axis=0):
         index = np.asarray(indices)
         # Arrays that stand in for encrypted ones know plain numbers.
@@ -165,7 +169,9 @@ class Pad(QuantizedOp):
     """The tensor with a margin: a constant, its reflection or its edge."""
 
     additive = True
+    free = True
     integer = True
+    keeps_elements = True
 
     def f(x, pads, constant_value=None, *, mode="constant"):
         return _pad(x, pads, constant_value, mode)
@@ -214,6 +220,8 @@ def _index(rank, starts, ends, axes=None, steps=None):
 class Slice(Layout):
     """``x[start:end:step]`` along axes."""
 
+    keeps_elements = False
+
     def f(x, starts, ends, axes=None, steps=None):
         return x[_index(x.ndim, starts, ends, axes, steps)]
 
@@ -244,6 +252,10 @@ def equal_sizes(size: int, n_parts: int) -> list[int]:
 @register("Split", since=13)
 class Split(QuantizedOp):
     """The parts of a tensor along an axis, of given or equal sizes."""
+
+    additive = True
+    free = True
+    keeps_elements = True
 
     def f(x, split=None, *, axis=0):
         if split is None:

@@ -7,7 +7,7 @@ import numpy as np
 from fhe_estimators.core.graph import Graph, Node
 from fhe_estimators.core.operators._base import QuantizedOp, register
 
-#: The operators that take bootstraps.
+#: The operator set of integer graphs, beyond ONNX's.
 DOMAIN = "fhe_estimators"
 
 
@@ -24,6 +24,7 @@ class TableLookup(QuantizedOp):
 
     integer = True
     domain = DOMAIN
+    bootstraps = True
 
     def f(x, table, *, first=0, lsbs=0, approximate=0):
         # Clear integers may be held as floats, see QuantizedModule.
@@ -36,18 +37,16 @@ class TableLookup(QuantizedOp):
             found = np.take_along_axis(table, index, axis=0)
         return found.astype(np.asarray(x).dtype, copy=False)
 
-
-def table_bits(graph: Graph, node: Node) -> int:
-    """Return the bits of what a node of an integer graph looks up."""
-    if node.op == "TableLookup":
+    @classmethod
+    def table_bits(cls, node: Node, graph: Graph) -> int:
+        """Return the bits of the places in the table."""
         return max(1, (len(graph.constants[node.inputs[1]]) - 1).bit_length())
-    return graph.value(node.inputs[0]).bits or 0
 
-
-def removed_bits(node: Node) -> int:
-    """Return how many bits a node removes with a bootstrap each, for every element."""
-    exact = not node.attributes.get("approximate")
-    return int(node.attributes.get("lsbs", 0)) if exact else 0
+    @classmethod
+    def removed_bits(cls, node: Node) -> int:
+        """Return how many bits are rounded away exactly."""
+        exact = not node.attributes.get("approximate")
+        return int(node.attributes.get("lsbs", 0)) if exact else 0
 
 
 @register("ExtractBits", since=1)
@@ -56,8 +55,14 @@ class ExtractBits(QuantizedOp):
 
     integer = True
     domain = DOMAIN
+    bootstraps = True
 
     def f(x, *, start, stop):
         number = np.asarray(x).astype(np.int64, copy=False)
         digit = (number >> start) & ((1 << (stop - start)) - 1)
         return digit.astype(np.asarray(x).dtype, copy=False)
+
+    @classmethod
+    def table_bits(cls, node: Node, graph: Graph) -> int:
+        """Return the bits of the number."""
+        return graph.value(node.inputs[0]).bits or 0

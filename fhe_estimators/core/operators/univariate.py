@@ -17,6 +17,8 @@ from fhe_estimators.core.operators._base import Operand, QuantizedOp, register
 class Univariate(QuantizedOp):
     """Family base: one encrypted operand, clear parameters."""
 
+    pointwise = True
+
     def can_fuse(self, operands: Sequence[Operand]) -> bool:
         """Tell whether only the first operand is encrypted."""
         return not any(isinstance(operand, Encrypted) for operand in operands[1:])
@@ -104,6 +106,8 @@ class Celu(Univariate):
 @register("Clip", since=12)
 class Clip(Univariate):
     """``min(max(x, minimum), maximum)``."""
+
+    takes_infinity = True
 
     def f(x, minimum=None, maximum=None):
         # One after the other: where minimum > maximum, the maximum counts.

@@ -1,6 +1,10 @@
 """Quantization: bits, ranges, and integer graphs from float graphs."""
 
-from fhe_estimators.core.quantization._bits import check_n_bits, resolve_n_bits
+from fhe_estimators.core.quantization._bits import (
+    MAXIMUM_N_BITS,
+    check_n_bits,
+    resolve_n_bits,
+)
 from fhe_estimators.core.quantization._calibration import InputRange, image
 from fhe_estimators.core.quantization._finite import check_finite_rows
 from fhe_estimators.core.quantization._post_training import quantize
@@ -9,6 +13,7 @@ from fhe_estimators.core.quantization._uniform import QuantizedArray, UniformQua
 
 __all__ = [
     "CALIBRATIONS",
+    "MAXIMUM_N_BITS",
     "InputRange",
     "QuantizedArray",
     "UniformQuantizer",

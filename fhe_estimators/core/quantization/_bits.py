@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import fields
 from numbers import Integral
 
+from fhe_estimators.core.engine import ConcreteEngine
 from fhe_estimators.core.integers import BitWidths
 
-#: The largest n_bits of any part.
-MAXIMUM_N_BITS = 16
+#: The largest n_bits of any part: a table reads no more.
+MAXIMUM_N_BITS = ConcreteEngine.maximum_table_bits
 
 _PARTS = tuple(field.name for field in fields(BitWidths))
 #: Each is as many as the other by default.

@@ -7,10 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 import numpy as np
 
 from fhe_estimators.core.graph import Graph, Node
-from fhe_estimators.core.operators import QuantizedOp, lookup
-from fhe_estimators.core.operators.elementwise import Elementwise
-from fhe_estimators.core.operators.layout import Cast, Unchanged
-from fhe_estimators.core.operators.univariate import Univariate
+from fhe_estimators.core.operators import kinds_of
 from fhe_estimators.exceptions import GraphError
 
 #: Where a tensor stopped to be finite: what gave it, and the row.
@@ -74,17 +71,15 @@ def _held(graph: Graph) -> Iterator[str]:
     yield from (value.name for value in graph.outputs)
     # What each tensor is a function of.
     source: dict[str, str] = {}
+    kind_of = kinds_of(graph)
     for node in graph:
         read = [name for name in node.inputs if name and name not in graph.constants]
         sources = {source.get(name, name) for name in read}
-        if len(sources) == 1 and _is_a_function(lookup(node.op, graph.opset)):
+        kind = kind_of(node)
+        if len(sources) == 1 and kind.pointwise and not kind.trained:
             source.update(dict.fromkeys(node.outputs, *sources))
         else:
             yield from read
-
-
-def _is_a_function(kind: type[QuantizedOp]) -> bool:
-    return issubclass(kind, (Cast, Elementwise, Unchanged, Univariate))
 
 
 def _error(

@@ -7,16 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from fhe_estimators.core.graph import Graph, Node, bits_of_range
-from fhe_estimators.core.operators import lookup
-from fhe_estimators.core.operators.elementwise import Elementwise
-from fhe_estimators.core.operators.layout import Cast, Unchanged
+from fhe_estimators.core.graph import Graph, Node, bits_of_range, known_without
+from fhe_estimators.core.operators import kinds_of, operators_of
 from fhe_estimators.core.operators.quantized import OntoGrid, Quant
-from fhe_estimators.core.operators.univariate import Univariate
 from fhe_estimators.core.quantization._uniform import UniformQuantizer
 from fhe_estimators.core.validation import check_finite
 
-_PRODUCTS = frozenset({"Gemm", "MatMul"})
 #: Attributes of Quant that tell its integers, with their defaults.
 _DEFAULTS = (("signed", 1), ("narrow", 0))
 
@@ -37,29 +33,26 @@ def units_of_input(graph: Graph, name: str, rank: int) -> tuple[int, ...]:
         Axes of the input, rows included.
     """
     axes = set(range(1, rank))
-    clear = {"", *graph.constants}
+    clear = known_without(graph)
     # Functions of the input, element by element; whether a row of one is a vector.
     reached = {name: rank == 2}
+    kind_of = kinds_of(graph)
     for node in graph:
-        if clear.issuperset(node.inputs):
-            clear.update(node.outputs)
         read = [reached[source] for source in node.inputs if source in reached]
         if not read:
             continue
         if not (clear | reached.keys()).issuperset(node.inputs):
             return ()
-        kind = lookup(node.op, graph.opset)
-        if node.op in _PRODUCTS and node.inputs[0] in reached and len(read) == 1:
-            # The last axis, which is the only one of vectors.
-            axes = axes if read[0] else axes & {rank - 1}
-        elif node.op == "Conv" and not read[0] and len(read) == 1:
-            axes &= {1}
+        kind = kind_of(node)
+        if kind.is_product and node.inputs[0] in reached and len(read) == 1:
+            # A vector has one axis.
+            axes = axes if read[0] else axes & {axis % rank for axis in kind.units}
         elif kind.by_channel and not read[0]:
             axes &= {1}
             reached.update(dict.fromkeys(node.outputs, False))
-        elif node.op == "Flatten" and node.attributes.get("axis", 1) == 1:
+        elif kind.makes_vectors(node):
             reached.update(dict.fromkeys(node.outputs, True))
-        elif issubclass(kind, (Cast, Elementwise, OntoGrid, Unchanged, Univariate)):
+        elif kind.pointwise:
             reached.update(dict.fromkeys(node.outputs, all(read)))
         else:
             return ()
@@ -152,7 +145,7 @@ class TrainedQuantizer(UniformQuantizer):
 
 
 def _read_by(graph: Graph, name: str, node: Node) -> TrainedQuantizer | None:
-    operator = lookup(node.op, graph.opset)(node)
+    operator = operators_of(graph)(node)
     first, *others = node.inputs
     clear = all(source in graph.constants for source in others)
     if not isinstance(operator, OntoGrid) or first != name or not clear:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fhe_estimators.core.engine import ConcreteEngine
 from fhe_estimators.core.graph import Graph, Node, as_tuple, bits_of_range
 from fhe_estimators.core.integers import (
     BitWidths,
@@ -18,8 +19,7 @@ from fhe_estimators.core.integers import (
 )
 from fhe_estimators.core.integers.builder import Step
 from fhe_estimators.core.numpy_module import NumpyModule
-from fhe_estimators.core.operators import Operand, as_array, lookup, operators_of
-from fhe_estimators.core.operators.elementwise import Add, Sub, Sum
+from fhe_estimators.core.operators import Operand, as_array, kinds_of, operators_of
 from fhe_estimators.core.quantization._calibration import InputRange
 from fhe_estimators.core.quantization._finite import check_finite_rows
 from fhe_estimators.core.quantization._inputs import trained_grid, units_of_input
@@ -83,7 +83,7 @@ def quantize(
         real = NumpyModule(graph).intermediates(*(rows[::step] for rows in calibration))
     check_finite_rows(graph, real, step=step)
 
-    operator_of = operators_of(graph)
+    operator_of, kind_of = operators_of(graph), kinds_of(graph)
 
     def compute(node: Node, *arrays: np.ndarray) -> np.ndarray:
         return np.asarray(operator_of(node)(*arrays))
@@ -93,11 +93,19 @@ def quantize(
     summed_with = {
         name: [other for other in node.inputs if other != name]
         for node in graph
-        if issubclass(lookup(node.op, graph.opset), (Add, Sub, Sum))
+        if kind_of(node).adds
         for name in node.inputs
     }
     builder = IntegerBuilder(
-        bits, real, weights[::step], compute, readers, range_of, rounding, summed_with
+        bits,
+        real,
+        weights[::step],
+        compute,
+        readers,
+        range_of,
+        rounding,
+        summed_with,
+        table_bits=ConcreteEngine.maximum_table_bits,
     )
     tensors: dict[str, Operand] = {"": None, **graph.constants}
     quantizers, inputs = [], []
@@ -111,7 +119,7 @@ def quantize(
         tensors[value.name] = tensor
         builder.samples[value.name] = quantizer.quant(real[value.name])
         builder.steps[value.name] = Step.of(tensor)
-        inputs.append(builder.declare(value.name, tensor.low, tensor.high))
+        inputs.append(builder.given(value.name, tensor.low, tensor.high))
         quantizers.append(quantizer)
     for node in graph:
         operator = operator_of(node)
@@ -138,7 +146,7 @@ def quantize(
         tensor = builder.materialize(result, value.name, grid=grid)
         names.append(tensor.name)
         outputs.append(_output(tensor))
-    return builder.build(tuple(inputs), tuple(names)), tuple(quantizers), tuple(outputs)
+    return builder.build(inputs, names), tuple(quantizers), tuple(outputs)
 
 
 def _calibrated(

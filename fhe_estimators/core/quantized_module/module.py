@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from fhe_estimators._config import check_fhe_mode
 from fhe_estimators.core.circuit import Circuit, LayerReport, check_integers
-from fhe_estimators.core.engine import Integers, run_clear
+from fhe_estimators.core.engine import ConcreteEngine, Integers, run_clear
 from fhe_estimators.core.graph import INTEGER, Graph, Value, as_tuple, check, show
 from fhe_estimators.core.numpy_module import NumpyModule
 from fhe_estimators.core.operators import supported
@@ -348,14 +348,14 @@ class QuantizedModule:
             If there are no cryptographic parameters for integers that wide.
         """
         with self._lock:
-            build = partial(
-                Circuit, p_error=p_error, configuration=configuration, engine=engine
-            )
+            engine = engine or ConcreteEngine(configuration)
+            build = partial(Circuit, p_error=p_error, engine=engine)
             if self.alternatives is None:
                 self._circuit = build(self.graph)
             else:
                 self._circuit = self.alternatives.cheapest(
-                    lambda graph, recombination: build(graph, recombination=recombination)
+                    lambda graph, recombination: build(graph, recombination=recombination),
+                    engine.prices(p_error),
                 )
             return self._circuit
 

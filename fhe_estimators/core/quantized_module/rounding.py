@@ -11,6 +11,7 @@ import numpy as np
 
 from fhe_estimators.core.graph import as_tuple
 from fhe_estimators.core.integers import Rounding
+from fhe_estimators.core.quantization import MAXIMUM_N_BITS
 from fhe_estimators.core.quantized_module.module import QuantizedModule
 from fhe_estimators.exceptions import AccuracyWarning, BitWidthError, CompilationError
 
@@ -64,8 +65,8 @@ class RoundingOptions:
         is_auto = isinstance(self.bits, str) and self.bits == "auto"
         if not is_auto and not all(map(_is_number_of_bits, numbers)):
             raise ValueError(
-                "The parameter 'rounding_bits' must be 'auto', an integer from 1 to 16, or "
-                f"a dict of them by layer; got {self.bits!r}."
+                "The parameter 'rounding_bits' must be 'auto', an integer from 1 to "
+                f"{MAXIMUM_N_BITS}, or a dict of them by layer; got {self.bits!r}."
             )
 
     def keeping(self, bits: int | Mapping[str, int] | None) -> Rounding:
@@ -218,4 +219,4 @@ def _cost(module: QuantizedModule, complexity: Callable[[QuantizedModule], float
 
 def _is_number_of_bits(bits: object) -> bool:
     whole = isinstance(bits, int | np.integer) and not isinstance(bits, bool)
-    return whole and 1 <= bits <= 16  # type: ignore[operator]
+    return whole and 1 <= bits <= MAXIMUM_N_BITS  # type: ignore[operator]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from fhe_estimators.core.graph import Graph, as_tuple
+from fhe_estimators.core.graph import Graph, as_tuple, needed_for
 from fhe_estimators.core.operators import operators_of
 from fhe_estimators.core.rewrite._shapes import fold_shapes
 from fhe_estimators.core.rewrite._stable import stabilize
@@ -29,7 +29,7 @@ def _fold(graph: Graph) -> Graph:
     for node in graph:
         operator = operator_of(node)
         known = all(name in constants or not name for name in node.inputs)
-        if known and operator.folds:
+        if known and not operator.trained:
             arguments = [constants[name] if name else None for name in node.inputs]
             results = as_tuple(operator(*arguments))
             constants.update(zip(node.outputs, map(np.asarray, results), strict=True))
@@ -39,15 +39,12 @@ def _fold(graph: Graph) -> Graph:
 
 
 def _prune(graph: Graph) -> Graph:
-    needed = {value.name for value in graph.outputs}
-    nodes = []
-    for node in reversed(graph.nodes):
-        if needed.intersection(node.outputs):
-            nodes.append(node)
-            needed.update(node.inputs)
+    outputs = [value.name for value in graph.outputs]
+    nodes = needed_for(outputs, graph)
+    needed = {*outputs, *(name for node in nodes for name in node.inputs)}
     return replace(
         graph,
-        nodes=tuple(reversed(nodes)),
+        nodes=tuple(nodes),
         constants={k: v for k, v in graph.constants.items() if k in needed},
         values={k: v for k, v in graph.values.items() if k in needed},
     )

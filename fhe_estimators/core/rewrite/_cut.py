@@ -6,23 +6,9 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from fhe_estimators.core.graph import Graph, Node
-from fhe_estimators.core.operators import QuantizedOp, lookup
-from fhe_estimators.core.operators.elementwise import Add, Div, Mul, Neg, Sub
-from fhe_estimators.core.operators.layout import Cast, Layout, Unchanged
-from fhe_estimators.core.operators.linear import Linear
-from fhe_estimators.core.operators.normalization import BatchNormalization
-from fhe_estimators.core.operators.pooling import AveragePool
-from fhe_estimators.core.operators.reduction import ReduceMean, ReduceSum
-from fhe_estimators.core.operators.slicing import Concat, Split
+from fhe_estimators.core.graph import Graph, Node, known_without, needed_for
+from fhe_estimators.core.operators import QuantizedOp, kinds_of
 from fhe_estimators.core.rewrite._clean import tidy
-
-#: Sums of integers: they need no table.
-_SUMS = (AveragePool, ReduceMean, ReduceSum)
-#: Operators that cost nothing on encrypted integers.
-_FREE = (*_SUMS, BatchNormalization, Cast, Concat, Layout, Neg, Split, Unchanged)
-#: These neither, if one operand is clear.
-_AFFINE = (Add, Div, Mul, Sub)
 
 
 def cut(graph: Graph) -> tuple[Graph, Graph]:
@@ -45,14 +31,15 @@ def cut(graph: Graph) -> tuple[Graph, Graph]:
     clear : Graph
         From the raw scores to the outputs. Without nodes if nothing follows.
     """
-    kinds = {node.outputs: lookup(node.op, graph.opset) for node in graph}
+    kind_of = kinds_of(graph)
+    kinds = {node.outputs: kind_of(node) for node in graph}
     products = _products(graph, kinds)
     if not products:
         last = replace(graph, nodes=())
         return graph, replace(last, inputs=graph.outputs, constants={}, values={})
     encrypted = _needed(graph, products)
     for node in graph:
-        if node.outputs not in encrypted and issubclass(kinds[node.outputs], _SUMS):
+        if node.outputs not in encrypted and kinds[node.outputs].sums:
             more = encrypted | _needed(graph, [node])
             new = [other for other in graph if other.outputs in more - encrypted]
             if _is_worth_it(graph, node, new, kinds) and (
@@ -74,27 +61,20 @@ Kinds = dict[tuple[str, ...], type[QuantizedOp]]
 
 def _products(graph: Graph, kinds: Kinds) -> list[Node]:
     """Return the products of weights with what depends on the inputs."""
-    clear = {"", *graph.constants}
-    products = []
-    for node in graph:
-        if clear.issuperset(node.inputs):
-            clear.update(node.outputs)
-        elif issubclass(kinds[node.outputs], Linear) and clear.intersection(
-            node.inputs[:2]
-        ):
-            products.append(node)
-    return products
+    clear = known_without(graph)
+    return [
+        node
+        for node in graph
+        if kinds[node.outputs].is_product
+        and not clear.issuperset(node.inputs)
+        and clear.intersection(node.inputs[:2])
+    ]
 
 
 def _needed(graph: Graph, nodes: Sequence[Node]) -> set[tuple[str, ...]]:
     """Return the results of nodes and of all that they are computed from."""
-    names = {name for node in nodes for name in node.outputs}
-    found = set()
-    for node in reversed(graph.nodes):
-        if names.intersection(node.outputs):
-            names.update(node.inputs)
-            found.add(node.outputs)
-    return found
+    names = [name for node in nodes for name in node.outputs]
+    return {node.outputs for node in needed_for(names, graph)}
 
 
 def _border(graph: Graph, encrypted: Collection[tuple[str, ...]]) -> list[str]:
@@ -120,11 +100,5 @@ def _is_worth_it(graph: Graph, node: Node, new: Sequence[Node], kinds: Kinds) ->
         return False
     shape = graph.value(node.inputs[0]).shape
     return (shape is not None and len(shape) > 2) or all(
-        _is_free(other, kinds[other.outputs], graph.constants) for other in new
+        kinds[other.outputs].is_free(other, graph.constants) for other in new
     )
-
-
-def _is_free(node: Node, kind: type[QuantizedOp], clear: Collection[str]) -> bool:
-    if issubclass(kind, _AFFINE):
-        return any(name in clear for name in node.inputs)
-    return issubclass(kind, _FREE)

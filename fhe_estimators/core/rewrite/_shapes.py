@@ -8,15 +8,11 @@ from typing import Any
 import numpy as np
 
 from fhe_estimators.core.graph import Graph, Node, Value, as_tuple, evaluate
-from fhe_estimators.core.operators import lookup, operators_of
-from fhe_estimators.core.operators.elementwise import Elementwise
+from fhe_estimators.core.operators import QuantizedOp, kinds_of, operators_of
 from fhe_estimators.core.operators.slicing import Concat
 from fhe_estimators.exceptions import GraphError
 
 Arrays = dict[str, np.ndarray]
-
-#: Operators that read shapes.
-_SIZES = ("Shape", "Size")
 
 
 def fold_shapes(graph: Graph) -> Graph:
@@ -49,7 +45,8 @@ def fold_shapes(graph: Graph) -> Graph:
     if any(value.shape is None or None in value.shape[1:] for value in graph.inputs):
         return graph
     written = _n_rows_written(graph)
-    if written is None and not any(map(_depends_on_sizes, graph)):
+    kind_of = kinds_of(graph)
+    if written is None and not any(_reads_sizes(node, kind_of(node)) for node in graph):
         return graph
     settled = _Settled(graph, written)
     for node in graph:
@@ -71,8 +68,8 @@ def _n_rows_written(graph: Graph) -> int | None:
     return counts.pop() if counts else None
 
 
-def _depends_on_sizes(node: Node) -> bool:
-    return node.op in _SIZES or (node.op == "Squeeze" and len(node.inputs) == 1)
+def _reads_sizes(node: Node, kind: type[QuantizedOp]) -> bool:
+    return kind.reads_sizes or (node.op == "Squeeze" and len(node.inputs) == 1)
 
 
 class _Settled:
@@ -83,7 +80,7 @@ class _Settled:
 
     def __init__(self, graph: Graph, written: int | None) -> None:
         self._graph, self._written = graph, written
-        self._operator_of = operators_of(graph)
+        self._operator_of, self._kind_of = operators_of(graph), kinds_of(graph)
         self._nodes: list[Node] = []
         #: What is computed from shapes and constants only, and differs.
         self._shapes: set[str] = set()
@@ -105,7 +102,8 @@ class _Settled:
         """Append a node, or its results as constants."""
         read = {name for name in node.inputs if name}
         known = self._shapes | self._constants.keys()
-        clear = node.op in _SIZES or (self._operator_of(node).folds and read <= known)
+        kind = self._kind_of(node)
+        clear = kind.reads_sizes or (not kind.trained and read <= known)
         if not clear:
             node = self._settled(node)
         for arrays in (self.few, self.many):
@@ -161,8 +159,8 @@ class _Settled:
             return self._expand(node)
         if node.op == "Slice":
             return self._slice(node)
-        kind = lookup(node.op, self._graph.opset)
-        if not issubclass(kind, (Concat, Elementwise)):
+        kind = self._kind_of(node)
+        if not kind.aligned:
             return node
         rank = max(self.few[name].ndim for name in node.inputs)
         if issubclass(kind, Concat) and not node.attributes["axis"] % rank:

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from fhe_estimators.core.graph import Graph, Node, Value
+from fhe_estimators.core.graph import Graph, Value
+from fhe_estimators.core.integers.graphs import GraphBuilder
 
 
 @dataclass(frozen=True)
@@ -107,13 +108,11 @@ def _compare(
 
 
 class Chain:
-    """Collects the nodes of an integer graph of one input."""
+    """Builds an integer graph of one input; nodes are named after their operators."""
 
     def __init__(self, source: Value) -> None:
-        self._source = source
-        self._nodes: list[Node] = []
-        self._constants: dict[str, np.ndarray] = {}
-        self._values: dict[str, Value] = {}
+        self._builder = GraphBuilder()
+        self._source = self._builder.declare(source)
         self.last = source.name
 
     def add(
@@ -131,31 +130,21 @@ class Chain:
         name : str
             Of its result, whose elements lie between the two `bounds`.
         """
-        name = f"{op.lower()}_{len(self._nodes)}"
+        builder = self._builder
+        name = f"{op.lower()}_{len(builder.nodes)}"
         inputs = [operand]
-        shape = self._value(operand).shape
+        shape = builder.value(operand).shape
+        assert shape is not None
         if isinstance(other, np.ndarray):
-            self._constants[f"{name}_constant"] = np.ascontiguousarray(other)
-            inputs.append(f"{name}_constant")
+            inputs.append(builder.constant(f"{name}_constant", other))
             if other.ndim > 1 or op == "Gather":
                 shape = (None, other.shape[-1])
         elif other is not None:
             inputs.append(other)
-        low, high = int(np.min(bounds[0])), int(np.max(bounds[1]))
-        self._nodes.append(Node(op, tuple(inputs), (name,), attributes, name))
-        self._values[name] = Value(name, shape, low, high)
-        self.last = name
-        return name
-
-    def _value(self, name: str) -> Value:
-        return self._source if name == self._source.name else self._values[name]
+        node = builder.append(op, inputs, shape, bounds, result=name, **attributes)
+        (self.last,) = node.outputs
+        return self.last
 
     def graph(self) -> Graph:
         """Return the graph up to the last node."""
-        return Graph(
-            tuple(self._nodes),
-            (self._source,),
-            (self._values[self.last],),
-            self._constants,
-            self._values,
-        )
+        return self._builder.build([self._source], [self.last])

@@ -19,14 +19,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fhe_estimators.core.graph import Graph, Node, Value, evaluate
-from fhe_estimators.core.operators import operators_of
+from fhe_estimators.core.operators import kinds_of, operators_of
 from fhe_estimators.core.rewrite._clean import clean
 from fhe_estimators.core.trees.tree import Leaf, Split, Tree
-
-#: Operators under which the sum over trees remains a linear map of the leaf values.
-_LINEAR = {"Flatten", "Identity", "ReduceSum", "Reshape", "Squeeze", "Transpose"}
-#: Operators that change neither a number nor, here, the order of numbers.
-_PASSING = {"Cast", "Identity", "Reshape"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,6 +116,7 @@ class _Walk:
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
+        self._kind_of = kinds_of(graph)
         self.passed: list[Node] = []
         self.name = graph.inputs[0].name
 
@@ -137,7 +133,7 @@ class _Walk:
     def reach(self, *operators: str, constant: int) -> tuple[str, np.ndarray]:
         """Go on to one of the operators; return its name and its constant operand."""
         node = self._next()
-        while node is not None and node.op in _PASSING:
+        while node is not None and self._kind_of(node).keeps_order:
             self._pass(node)
             node = self._next()
         if node is None or node.op not in operators or len(node.inputs) != 2:
@@ -150,6 +146,13 @@ class _Walk:
         self._pass(node)
         return node.op, array
 
+    def _is_linear(self, node: Node) -> bool:
+        """Tell whether a node leaves a linear map of the values of leaves what it is."""
+        kind, constants = self._kind_of(node), {"", *self._graph.constants}
+        others = [name for name in node.inputs if name != self.name]
+        linear = kind.additive and not kind.is_product and len(node.outputs) == 1
+        return linear and constants.issuperset(others)
+
     def sum_over_trees(self, n_trees: int, n_values: int) -> np.ndarray:
         """Go on as long as rows hold linear combinations of the values of trees.
 
@@ -158,15 +161,16 @@ class _Walk:
         weights : ndarray of shape (n_trees, n_outputs, n_values)
         """
         n_units = n_trees * n_values
-        # One more row, so that rows are not taken for anything else.
+        # One more row, of zeros: rows are not taken for anything else, and what it becomes
+        # is a constant that was added.
         units = np.eye(n_units, n_units + 1).reshape(n_trees, n_values, -1)
         start, passed = self.name, len(self.passed)
         found = None
-        while (node := self._next()) is not None and node.op in _LINEAR:
+        while (node := self._next()) is not None and self._is_linear(node):
             self._pass(node)
             part = replace(self._graph, nodes=tuple(self.passed[passed:]))
             result = evaluate(part, {start: units}, operators_of(part))[self.name]
-            if result.ndim == 2 and len(result) == n_units + 1:
+            if result.ndim == 2 and len(result) == n_units + 1 and not result[-1].any():
                 found = self.name, len(self.passed), result[:-1]
         if found is None:
             raise _OtherGraph

@@ -10,7 +10,8 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
-from fhe_estimators.core.circuit import Cost, Recombination, estimated_seconds
+from fhe_estimators.core.circuit import Cost, Recombination
+from fhe_estimators.core.engine import ConcreteEngine, Prices
 from fhe_estimators.core.graph import Graph
 from fhe_estimators.core.trees.binning import Grid
 from fhe_estimators.core.trees.comparisons import Bits
@@ -35,11 +36,8 @@ from fhe_estimators.exceptions import CompilationError, CostWarning
 _ENCODERS = {"integer": BinEncoder, "thermometer": ThermometerEncoder}
 #: Up to so many bins, a table that compares with an edge is cheap.
 _SMALL_BINS = 31
-#: Bits of tables that are tried, and the least that one of so many bits costs, at
-#: ``p_error = 2**-40``: the optimizer's figure, and bytes of keys.
+#: Bits of tables that are tried.
 _TABLE_BITS = (3, 4, 5, 6)
-_OPERATIONS = {0: 0.0, 1: 29e6, 2: 41e6, 3: 69e6, 4: 98e6, 5: 227e6, 6: 526e6, 7: 1.2e9}
-_KEY_BYTES = {0: 0.0, 1: 10e6, 2: 11e6, 3: 19e6, 4: 25e6, 5: 56e6, 6: 124e6, 7: 260e6}
 #: How much more tables cost whose values span at least so many bits; there are no
 #: parameters for the widest, nor for sums that wide without a table.
 _WIDE_VALUES = {0: 1.0, 11: 1.45, 15: 3.5, 17: np.inf}
@@ -51,9 +49,6 @@ _STATES_IN_CLEAR = 16
 _ROOMS = (8, 8.5, 9, 9.5, 10, 12, np.inf)
 #: A complexity within this factor of another is as good.
 _AS_GOOD = 1.03
-#: Elementary operations that take a server as long as to make a byte of keys ready, and as
-#: a column takes to be sent and decrypted.
-_PER_KEY_BYTE, _PER_COLUMN = 20, 15e6
 #: Estimated seconds a row that are worth a warning, and that are refused.
 _SLOW, _HOPELESS = 60, 3600
 #: Trees that are enough to see how many tables all take.
@@ -126,6 +121,8 @@ class TreeGraphs:
     options : TreeOptions
     sample_weight : ndarray of shape (n_samples,), optional
         Positive.
+    prices : Prices, optional
+        What decides between sums and numbers; those of the default ``p_error`` by default.
 
     Attributes
     ----------
@@ -140,7 +137,9 @@ class TreeGraphs:
         X: np.ndarray,
         options: TreeOptions,
         sample_weight: np.ndarray | None = None,
+        prices: Prices | None = None,
     ) -> None:
+        prices = prices or ConcreteEngine().prices(2**-64)
         grid = options.grid
         if grid is None:
             empty = np.empty(0)
@@ -155,7 +154,9 @@ class TreeGraphs:
         else:
             bins = rows_of_leaves(real, [len(edges) for edges in grid.edges], _ROWS)
             weights = np.ones(len(bins))
-        self.trees, self._decoder = _integer_trees(real, grid, bins, weights, options)
+        self.trees, self._decoder = _integer_trees(
+            real, grid, bins, weights, options, prices
+        )
         used = {split.feature for tree in self.trees for split in splits(tree)}
         self.encoder = _ENCODERS[options.encoding](*_sent(grid, used))
         # Of integers, bins are compared in one way or the other, whichever is cheaper.
@@ -176,7 +177,7 @@ class TreeGraphs:
         columns = sorted(sums.columns(), key=lambda column: column.output)
         return sums.lowered(columns, self._encodings[0])
 
-    def cheapest(self, build: _Build[_Built]) -> _Built:
+    def cheapest(self, build: _Build[_Built], prices: Prices) -> _Built:
         """Build the graph that is cheapest for server and client.
 
         Sizes of tables are tried from the one of the lowest estimate on, as long as the
@@ -189,6 +190,8 @@ class TreeGraphs:
         build : callable
             Compiles a graph, whose recombined results are those of `default`; what it
             returns has a `cost`.
+        prices : Prices
+            What tables cost at least where that is.
 
         Returns
         -------
@@ -212,11 +215,11 @@ class TreeGraphs:
             TableSum.of_sizes(self.trees, self._bits, _TABLE_BITS),
             strict=True,
         ):
-            sums[bits], estimates[bits] = found, _estimate(found)
+            sums[bits], estimates[bits] = found, _estimate(found, prices)
             if estimates[bits] > min(estimates.values()):
                 break
         ranked = sorted(estimates, key=lambda bits: estimates[bits])
-        self._check_cost(sums[ranked[0]])
+        self._check_cost(sums[ranked[0]], prices)
         offset = self._default().offset
         priced: list[tuple[float, _Built]] = []
         failure = None
@@ -225,7 +228,7 @@ class TreeGraphs:
                 break
             for encoding in self._encodings:
                 try:
-                    priced += _priced(sums[bits], encoding, offset, build)
+                    priced += _priced(sums[bits], encoding, offset, build, prices)
                 except CompilationError as error:
                     failure = error
         if not priced:
@@ -233,8 +236,8 @@ class TreeGraphs:
             raise failure
         return min(priced, key=lambda entry: entry[0])[1]
 
-    def _check_cost(self, sums: TableSum) -> None:
-        seconds = estimated_seconds(_work(sums))
+    def _check_cost(self, sums: TableSum, prices: Prices) -> None:
+        seconds = prices.seconds(_work(sums, prices))
         if seconds < _SLOW:
             return
         message = (
@@ -249,7 +252,11 @@ class TreeGraphs:
 
 
 def _priced(
-    sums: TableSum, encoding: str, offset: np.ndarray, build: _Build[_Built]
+    sums: TableSum,
+    encoding: str,
+    offset: np.ndarray,
+    build: _Build[_Built],
+    of_engine: Prices,
 ) -> list[tuple[float, _Built]]:
     """Return circuits with several numbers of columns, and the price of each.
 
@@ -275,8 +282,10 @@ def _priced(
                 prices[number] = np.inf
             else:
                 cost = built.cost
-                prices[number] = cost.complexity + _PER_KEY_BYTE * cost.key_bytes
-                found[number] = prices[number] + _PER_COLUMN * number, built
+                keys = of_engine.operations_per_key_byte * cost.key_bytes
+                prices[number] = cost.complexity + keys
+                total = prices[number] + of_engine.operations_per_result * number
+                found[number] = total, built
         return prices[number]
 
     # Functions of one feature are linear: one column of all is cheapest.
@@ -288,14 +297,15 @@ def _priced(
     return list(found.values())
 
 
-def _estimate(sums: TableSum) -> float:
+def _estimate(sums: TableSum, prices: Prices) -> float:
     """Return a price that no circuit with these tables falls below."""
-    return _work(sums) + _PER_KEY_BYTE * _KEY_BYTES[min(sums.table_bits, max(_KEY_BYTES))]
+    keys = prices.operations_per_key_byte * prices.key_bytes(sums.table_bits)
+    return _work(sums, prices) + keys
 
 
-def _work(sums: TableSum) -> float:
+def _work(sums: TableSum, prices: Prices) -> float:
     """Return a complexity that no circuit with these tables falls below."""
-    return sums.n_tables * _OPERATIONS[min(sums.table_bits, max(_OPERATIONS))]
+    return sums.n_tables * prices.operations(sums.table_bits)
 
 
 def _integer_trees(
@@ -304,6 +314,7 @@ def _integer_trees(
     bins: np.ndarray,
     weights: np.ndarray,
     options: TreeOptions,
+    prices: Prices,
 ) -> IntegerTrees:
     """Return trees with the numbers of their leaves, or with rounded leaves."""
     if len(trees) == 1:
@@ -320,7 +331,8 @@ def _integer_trees(
     if len(next(leaves(rounded.trees[0])).value) == 1 and _width_factor(rounded.trees) == 1:
         # Numbers save tables only where leaves have several values, or far ones.
         return rounded
-    return min((rounded, numbered_leaves(trees)), key=lambda found: _expected(found, grid))
+    found = rounded, numbered_leaves(trees)
+    return min(found, key=lambda integers: _expected(integers, grid, prices))
 
 
 def _width_factor(trees: Sequence[Tree]) -> float:
@@ -338,7 +350,7 @@ def _width_factor(trees: Sequence[Tree]) -> float:
     return _WIDE_VALUES[least]
 
 
-def _expected(integer_trees: IntegerTrees, grid: Grid) -> float:
+def _expected(integer_trees: IntegerTrees, grid: Grid, prices: Prices) -> float:
     """Return about what trees cost, as long as none is merged with another."""
     features = tuple(range(len(grid.edges)))
     bits = Bits(features, tuple(map(len, grid.edges)))
@@ -347,8 +359,9 @@ def _expected(integer_trees: IntegerTrees, grid: Grid) -> float:
     sample = trees[:: -(-len(trees) // _SAMPLE)]
     sums = TableSum.unmerged(sample, bits, _STATES_IN_CLEAR)
     n_tables = sums.n_tables * len(trees) / len(sample)
-    per_output = _PER_COLUMN * len(sums.constant)
-    return (n_tables * _OPERATIONS[4] + per_output) * _width_factor(trees)
+    of_outputs = prices.operations_per_result * len(sums.constant)
+    of_tables = prices.operations(4) * n_tables
+    return (of_tables + of_outputs) * _width_factor(trees)
 
 
 def _sent(grid: Grid, used: set[int]) -> tuple[Grid, tuple[int, ...]]:

@@ -75,6 +75,33 @@ def test_sum_at_the_end(between):
         assert ops(before) == ["MatMul"]
 
 
+@pytest.mark.parametrize(
+    ("between", "free"),
+    [
+        (("Pad", "a pads", "e", {}), True),
+        (("Div", "a two", "e", {}), True),
+        (("Div", "two a", "e", {}), False),
+    ],
+)
+def test_what_is_free_in_front_of_a_sum(between, free):
+    graph = graph_of(
+        [
+            ("MatMul", "x w", "a", {}),
+            between,
+            ("ReduceSum", "e last", "y", {}),
+        ],
+        {
+            "w": W,
+            "last": np.array([1]),
+            "pads": np.array([0, 1, 0, 0]),
+            "two": np.array([[2.0]]),
+        },
+        shapes={"a": (4,), "e": (5 if between[0] == "Pad" else 4,), "y": (1,)},
+    )
+    before, _ = check_parts(graph)
+    assert ops(before) == ["MatMul", *((between[0], "ReduceSum") if free else ())]
+
+
 def test_sizes_that_are_not_known():
     graph = graph_of(
         [("MatMul", "x w", "a", {}), ("ReduceSum", "a last", "y", {})],

@@ -10,6 +10,7 @@ from sklearn.datasets import load_iris
 
 from fhe_estimators.core.frontends.torch import export_linear, export_torch, export_trees
 from fhe_estimators.core.frontends.trees import TreeArrays, matrices
+from fhe_estimators.core.graph import Node
 from fhe_estimators.core.lowering import Calibration, Options, to_quantized_module
 from fhe_estimators.core.numpy_module import NumpyModule
 from fhe_estimators.core.rewrite import clean
@@ -92,6 +93,28 @@ def test_own_export_is_recognized():
     }
     values = [leaf.value.tolist() for leaf in leaves(found.trees[0])]
     assert values == [[4.0, 5.0], [6.0, 7.0], [8.0, 9.0]]
+
+
+@pytest.mark.parametrize("number", [0.0, 1.0])
+def test_a_constant_beside_the_sums_is_no_value_of_a_leaf(number):
+    """Zeros may be: a margin of ones stays with the client."""
+    graph = clean(NumpyModule(export_trees([arrays()], 3, np.array([1.0, 2.0]))).graph)
+    *others, last = graph.nodes
+    margin = Node("Pad", (last.inputs[0], "widths", "number"), ("padded",))
+    added = replace(last, inputs=("padded", "ones"))
+    constants = {
+        **graph.constants,
+        "widths": np.array([0, 0, 0, 1]),
+        "number": np.array(number),
+        "ones": np.ones((1, 3)),
+    }
+    graph = replace(graph, nodes=(*others, margin, added), constants=constants)
+    found, rest = recognize(graph)
+    assert [node.op for node in rest] == (["Pad", "Add"] if number else ["Add"])
+    bins = np.column_stack([X[:, 0] > 0.5, X[:, 1] > 0.25, X[:, 2] > 0]).astype(int)
+    scores = sum(evaluate_tree(tree, bins) for tree in found.trees)
+    meant = NumpyModule(graph)(X[:, :3])
+    np.testing.assert_allclose(NumpyModule(rest)(scores), meant, atol=1e-6)
 
 
 def test_thresholds_are_not_rounded():

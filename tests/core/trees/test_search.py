@@ -1,13 +1,14 @@
 """The search for the cheapest graph, and what it says of cost."""
 
 import pickle
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from fhe_estimators import CompilationError, CostWarning
-from fhe_estimators.core.engine import run_clear
+from fhe_estimators.core.engine import ConcreteEngine, run_clear
 from fhe_estimators.core.trees import (
     Bits,
     Ensemble,
@@ -39,6 +40,11 @@ def ensemble(n_trees=12, depth=3, n_features=6, n_edges=7, seed=0):
 def graphs(**options):
     trees, X = ensemble()
     return TreeGraphs(trees, X, TreeOptions(**options))
+
+
+#: What tables cost at least, and that nothing is known of it.
+PRICES = ConcreteEngine().prices(2**-40)
+UNKNOWN = replace(PRICES, table_operations={1: 0.0}, table_key_bytes={1: 0.0})
 
 
 def table_bits(graph):
@@ -80,20 +86,17 @@ def test_fewest_columns_that_are_as_good():
     assert len(numbers) > 2
     for step in numbers:
         build, _ = builder(lambda graph, n=step: 1e12 if n_columns(graph) >= n else 2e12)
-        built = found.cheapest(build)
+        built = found.cheapest(build, PRICES)
         assert n_columns(built.graph) == step
 
 
-def test_keys_and_columns_have_a_price(monkeypatch):
+def test_keys_and_columns_have_a_price():
     """Few columns, or small keys, are worth a little more work, but not much more."""
     fewest = min(numbers_of_columns(graphs()))
     for work, pays in ((1e6, False), (1e9, True)):
         build, _ = builder(lambda graph, w=work: 1e9 + w * (n_columns(graph) == fewest))
-        built = graphs().cheapest(build)
+        built = graphs().cheapest(build, PRICES)
         assert (n_columns(built.graph) > fewest) is pays
-
-    for least in ("_OPERATIONS", "_KEY_BYTES"):
-        monkeypatch.setattr(trees_module, least, dict.fromkeys(range(8), 0.0))
 
     def build(graph, recombination):
         small = table_bits(graph) == 3
@@ -102,26 +105,24 @@ def test_keys_and_columns_have_a_price(monkeypatch):
         )
         return SimpleNamespace(cost=cost, graph=graph)
 
-    assert table_bits(graphs().cheapest(build).graph) == 3
+    assert table_bits(graphs().cheapest(build, UNKNOWN).graph) == 3
 
 
 @pytest.mark.parametrize("best", [3, 4, 5])
-def test_cheapest_size_of_tables(best, monkeypatch):
-    for least in ("_OPERATIONS", "_KEY_BYTES"):
-        monkeypatch.setattr(trees_module, least, dict.fromkeys(range(8), 0.0))
+def test_cheapest_size_of_tables(best):
     build, _ = builder(lambda graph: 1.0 if table_bits(graph) == best else 2.0)
-    built = graphs().cheapest(build)
+    built = graphs().cheapest(build, UNKNOWN)
     assert table_bits(built.graph) == best
 
 
 def test_sizes_that_cannot_be_best_are_not_compiled():
     found = graphs()
     estimates = {
-        bits: trees_module._estimate(sum_of_tables(found, bits)) for bits in (3, 4)
+        bits: trees_module._estimate(sum_of_tables(found, bits), PRICES) for bits in (3, 4)
     }
     cheaper = min(estimates, key=estimates.get)
     build, compiled = builder(lambda graph: 0)
-    found.cheapest(build)
+    found.cheapest(build, PRICES)
     assert {table_bits(graph) for graph in compiled} == {cheaper}
 
 
@@ -132,7 +133,7 @@ def test_a_graph_without_parameters_is_passed_over():
         return 1e12
 
     build, _ = builder(price)
-    built = graphs().cheapest(build)
+    built = graphs().cheapest(build, PRICES)
     assert table_bits(built.graph) > 3
     assert n_columns(built.graph) >= 4
 
@@ -140,7 +141,7 @@ def test_a_graph_without_parameters_is_passed_over():
         raise CompilationError("no parameters")
 
     with pytest.raises(CompilationError, match="no parameters"):
-        graphs().cheapest(builder(never)[0])
+        graphs().cheapest(builder(never)[0], PRICES)
 
 
 @pytest.mark.parametrize(
@@ -154,10 +155,10 @@ def test_too_large_an_ensemble(limit, expected, monkeypatch):
     message = r"12 trees take \d+ table look-ups: about .* s .*max_depth.*n_bits"
     if expected is CostWarning:
         with pytest.warns(CostWarning, match=message):
-            graphs().cheapest(build)
+            graphs().cheapest(build, PRICES)
     else:
         with pytest.raises(CompilationError, match=message):
-            graphs().cheapest(build)
+            graphs().cheapest(build, PRICES)
 
 
 @pytest.mark.parametrize("encoding", ["thermometer", "integer"])
@@ -178,7 +179,7 @@ def test_all_that_are_compiled_give_the_same(encoding, n_trees):
         cost = SimpleNamespace(complexity=1e12 - len(n_results), key_bytes=0)
         return SimpleNamespace(cost=cost)
 
-    found.cheapest(build)
+    found.cheapest(build, PRICES)
     assert len(n_results) > 1 or n_trees == 1
     scores = decoder.dequant(expected)
     assert scores.shape == (len(X), 1)
@@ -189,7 +190,7 @@ def test_sums_that_were_compared_are_not_kept():
     found = graphs()
     found.default()
     before = len(pickle.dumps(found))
-    found.cheapest(builder(lambda graph: 1.0)[0])
+    found.cheapest(builder(lambda graph: 1.0)[0], PRICES)
     assert len(pickle.dumps(found)) < 1.01 * before
     assert len(pickle.dumps(sum_of_tables(found, 3))) > before
     loaded = pickle.loads(pickle.dumps(found))
@@ -230,6 +231,6 @@ def test_digits_are_compared_where_bins_are_many():
     trees, X = ensemble(n_edges=40)
     found = TreeGraphs(trees, X, TreeOptions(encoding="integer"))
     build, compiled = builder(lambda graph: 1e12 - len(graph.nodes))
-    built = found.cheapest(build)
+    built = found.cheapest(build, PRICES)
     assert any(node.op == "ExtractBits" for node in built.graph)
     assert any(node.op != "ExtractBits" for graph in compiled for node in graph)
