@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from fhe_estimators.exceptions import (
         UnsupportedOperatorError as UnsupportedOperatorError,
     )
+    from fhe_estimators.exceptions import WrapAroundWarning as WrapAroundWarning
     from fhe_estimators.lightgbm import LGBMClassifier as LGBMClassifier
     from fhe_estimators.lightgbm import LGBMRegressor as LGBMRegressor
     from fhe_estimators.linear_model import ARDRegression as ARDRegression
@@ -118,6 +119,7 @@ _MODULE_OF = {
     "ModelChangedError": "exceptions",
     "NotCompiledError": "exceptions",
     "UnsupportedOperatorError": "exceptions",
+    "WrapAroundWarning": "exceptions",
     "LGBMClassifier": "lightgbm",
     "LGBMRegressor": "lightgbm",
     "ARDRegression": "linear_model",

@@ -13,6 +13,7 @@ __all__ = [
     "ModelChangedError",
     "NotCompiledError",
     "UnsupportedOperatorError",
+    "WrapAroundWarning",
 ]
 
 
@@ -53,6 +54,10 @@ class AccuracyWarning(UserWarning):
 
 class ClippingWarning(UserWarning):
     """Rows lie beyond the range of those that a model was fitted on."""
+
+
+class WrapAroundWarning(UserWarning):
+    """Rows have sums so far beyond those of calibration that tables give them nonsense."""
 
 
 class CostWarning(UserWarning):

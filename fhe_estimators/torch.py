@@ -22,7 +22,7 @@ import numpy as np
 
 from fhe_estimators.core.lowering import Calibration, Options, to_quantized_module
 from fhe_estimators.core.numpy_module import NumpyModule
-from fhe_estimators.core.quantization import CALIBRATIONS, resolve_n_bits
+from fhe_estimators.core.quantization import resolve_n_bits
 from fhe_estimators.core.quantized_module import RoundingOptions
 from fhe_estimators.core.validation import as_numbers
 from fhe_estimators.quantization import QuantizedModule
@@ -47,6 +47,7 @@ def compile_torch_model(
     calibration: str = "least_error",
     rounding: str | None = "exact",
     rounding_bits: int | str | Mapping[str, int] = "auto",
+    accumulator_range: str = "calibrated",
     p_error: float = 2**-64,
     configuration: Any = None,
 ) -> QuantizedModule:
@@ -74,6 +75,11 @@ def compile_torch_model(
         Bits that are kept of the accumulators: of all, or by layer (the names that
         ``layers`` of the result reports). ``"auto"`` takes the cheapest that is nearly as
         accurate as all bits on the inputset.
+    accumulator_range : {'calibrated', 'worst_case'}, default='calibrated'
+        Which accumulators tables cover. ``"calibrated"``: those of the inputset with a
+        margin of a quarter of their range on either side, which takes fewer bits or keeps
+        more of them. Farther out tables wrap around, encrypted exactly as in clear, where a
+        `WrapAroundWarning` counts such rows. ``"worst_case"``: all that there can be.
     p_error : float in (0, 1), default=2**-64
         Probability that a table, or a decrypted result, is wrong.
     configuration : concrete.fhe.Configuration, optional
@@ -97,8 +103,14 @@ def compile_torch_model(
 
     inputs = _arrays(torch_inputset)
     model = export_torch(torch_model, _examples(torch_model, inputs))
-    options = RoundingOptions(rounding, rounding_bits)
-    return _compiled(model, inputs, n_bits, calibration, options, p_error, configuration)
+    options = Options(
+        resolve_n_bits(n_bits),
+        ranges=calibration,
+        rounding=RoundingOptions(rounding, rounding_bits),
+        accumulator_range=accumulator_range,
+        p_error=p_error,
+    )
+    return _compiled(model, inputs, options, configuration)
 
 
 def compile_brevitas_qat_model(
@@ -152,8 +164,12 @@ def compile_brevitas_qat_model(
 
     inputs = _arrays(torch_inputset)
     model = export_brevitas(torch_model, _examples(torch_model, inputs))
-    options = RoundingOptions(rounding, rounding_bits)
-    return _compiled(model, inputs, n_bits, "minmax", options, p_error, configuration)
+    options = Options(
+        resolve_n_bits(n_bits),
+        rounding=RoundingOptions(rounding, rounding_bits),
+        p_error=p_error,
+    )
+    return _compiled(model, inputs, options, configuration)
 
 
 def compile_onnx_model(
@@ -164,6 +180,7 @@ def compile_onnx_model(
     calibration: str = "least_error",
     rounding: str | None = "exact",
     rounding_bits: int | str | Mapping[str, int] = "auto",
+    accumulator_range: str = "calibrated",
     p_error: float = 2**-64,
     configuration: Any = None,
 ) -> QuantizedModule:
@@ -184,6 +201,8 @@ def compile_onnx_model(
         As for `compile_torch_model`.
     rounding_bits : int in [1, 16], dict or 'auto', default='auto'
         As for `compile_torch_model`.
+    accumulator_range : {'calibrated', 'worst_case'}, default='calibrated'
+        As for `compile_torch_model`.
     p_error : float in (0, 1), default=2**-64
         Probability that a table, or a decrypted result, is wrong.
     configuration : concrete.fhe.Configuration, optional
@@ -202,10 +221,15 @@ def compile_onnx_model(
     CompilationError
         If there are no cryptographic parameters for integers that wide.
     """
-    inputs, options = _arrays(torch_inputset), RoundingOptions(rounding, rounding_bits)
-    return _compiled(
-        onnx_model, inputs, n_bits, calibration, options, p_error, configuration
+    inputs = _arrays(torch_inputset)
+    options = Options(
+        resolve_n_bits(n_bits),
+        ranges=calibration,
+        rounding=RoundingOptions(rounding, rounding_bits),
+        accumulator_range=accumulator_range,
+        p_error=p_error,
     )
+    return _compiled(onnx_model, inputs, options, configuration)
 
 
 def to_numpy_module(torch_model: nn.Module, torch_inputset: Any) -> NumpyModule:
@@ -236,27 +260,14 @@ def to_numpy_module(torch_model: nn.Module, torch_inputset: Any) -> NumpyModule:
 def _compiled(
     model: ModelProto | str | os.PathLike[str],
     inputs: tuple[np.ndarray, ...],
-    n_bits: int | Mapping[str, int],
-    calibration: str,
-    rounding: RoundingOptions,
-    p_error: float,
+    options: Options,
     configuration: Any,
 ) -> QuantizedModule:
     from fhe_estimators.core.frontends.onnx import with_sizes
 
-    if not isinstance(calibration, str) or calibration not in CALIBRATIONS:
-        raise ValueError(
-            f"The parameter 'calibration' must be one of {sorted(CALIBRATIONS)}; "
-            f"got {calibration!r}."
-        )
-    module = to_quantized_module(
-        with_sizes(model, [array.shape for array in inputs]),
-        Calibration(inputs),
-        Options(
-            resolve_n_bits(n_bits), ranges=calibration, rounding=rounding, p_error=p_error
-        ),
-    )
-    module.compile(p_error=p_error, configuration=configuration)
+    model = with_sizes(model, [array.shape for array in inputs])
+    module = to_quantized_module(model, Calibration(inputs), options)
+    module.compile(p_error=options.p_error, configuration=configuration)
     return module
 
 

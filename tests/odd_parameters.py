@@ -146,6 +146,10 @@ def small(name):
     return fixed
 
 
+#: Parameters of all that compiles networks.
+NETWORKS = ("n_bits", "rounding", "rounding_bits", "p_error")
+
+
 def compiled(kind, odd, value):
     """Compile a network with an odd parameter, and simulate it."""
     compiler, model = {
@@ -184,9 +188,9 @@ def targets(family):
 
         yield "fhe", predict
     for kind, parameters in {
-        "torch": ("n_bits", "calibration", "rounding", "rounding_bits", "p_error"),
-        "onnx": ("n_bits", "calibration", "rounding", "rounding_bits", "p_error"),
-        "brevitas": ("n_bits", "rounding", "rounding_bits", "p_error"),
+        "torch": (*NETWORKS, "calibration", "accumulator_range"),
+        "onnx": (*NETWORKS, "calibration", "accumulator_range"),
+        "brevitas": NETWORKS,
     }.items():
         if family == kind:
             for odd in parameters:

@@ -186,6 +186,8 @@ class EncryptedNetMixin(FHEMixin):
 
     net_: Any
     rounding: Any
+    #: Sums that training has made narrow are covered by tables as they are.
+    accumulator_range: str = "worst_case"
     rounding_bits: Any
 
     def _outputs(self, X: Any) -> np.ndarray:
@@ -221,6 +223,7 @@ class EncryptedNetMixin(FHEMixin):
                 self._bit_widths(),
                 ranges=self._calibration,
                 rounding=self._rounding(),
+                accumulator_range=self.accumulator_range,
                 p_error=self.p_error,
             ),
         )

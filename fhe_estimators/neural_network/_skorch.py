@@ -12,11 +12,13 @@ import torch
 from brevitas.proxy.quant_proxy import QuantProxyFromInjector
 from sklearn.base import clone
 from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 from skorch import NeuralNet, NeuralNetBinaryClassifier
 from torch import Tensor
 
 from fhe_estimators.base import FHE_CONSTRAINTS, FHEClassifierMixin, FHERegressorMixin
+from fhe_estimators.core.lowering import MARGINS
 from fhe_estimators.neural_network._base import (
     EncryptedNetMixin,
     NetClassifier,
@@ -73,6 +75,7 @@ class _ClearSkorch(NetEstimator):
         n_bits=6,
         rounding="exact",
         rounding_bits="auto",
+        accumulator_range="calibrated",
         random_state=None,
         p_error=2**-64,
     ):
@@ -80,6 +83,7 @@ class _ClearSkorch(NetEstimator):
         self.n_bits = n_bits
         self.rounding = rounding
         self.rounding_bits = rounding_bits
+        self.accumulator_range = accumulator_range
         self.random_state = random_state
         self.p_error = p_error
 
@@ -264,6 +268,7 @@ class _SkorchMixin(EncryptedNetMixin):
     _fhe_constraints: ClassVar[dict[str, list[Any]]] = {
         **EncryptedNetMixin._fhe_constraints,
         "n_bits": FHE_CONSTRAINTS["n_bits"],
+        "accumulator_range": [StrOptions(set(MARGINS))],
     }
     _calibration: ClassVar[str] = "least_error"
     _mirrors: ClassVar[Any]
@@ -360,6 +365,11 @@ class SkorchClassifier(_SkorchMixin, FHEClassifierMixin, ClearSkorchClassifier):
         Bits that are kept of the sums: of all, or by layer (the names that
         ``quantized_module_.layers`` reports). ``"auto"`` takes the cheapest that is nearly
         as accurate as all bits on the training rows.
+    accumulator_range : {'calibrated', 'worst_case'}, default='calibrated'
+        Which sums tables cover. ``"calibrated"``: those of the training rows with a margin
+        of a quarter of their range on either side, which takes fewer bits or keeps more of
+        them. Farther out tables wrap around, encrypted exactly as in clear, where a
+        `WrapAroundWarning` counts such rows. ``"worst_case"``: all that there can be.
     random_state : int, RandomState instance or None, default=None
         Seed of all that torch draws while `fit` trains; None leaves torch's own generator
         as it is.
@@ -446,6 +456,11 @@ class SkorchRegressor(_SkorchMixin, FHERegressorMixin, ClearSkorchRegressor):
         Bits that are kept of the sums: of all, or by layer (the names that
         ``quantized_module_.layers`` reports). ``"auto"`` takes the cheapest that is nearly
         as accurate as all bits on the training rows.
+    accumulator_range : {'calibrated', 'worst_case'}, default='calibrated'
+        Which sums tables cover. ``"calibrated"``: those of the training rows with a margin
+        of a quarter of their range on either side, which takes fewer bits or keeps more of
+        them. Farther out tables wrap around, encrypted exactly as in clear, where a
+        `WrapAroundWarning` counts such rows. ``"worst_case"``: all that there can be.
     random_state : int, RandomState instance or None, default=None
         Seed of all that torch draws while `fit` trains; None leaves torch's own generator
         as it is.

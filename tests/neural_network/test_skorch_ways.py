@@ -137,7 +137,7 @@ def test_fitted_classifier(make):
     net = make(**options).fit(ROWS, y if make is classifier else y.astype(np.float32))
     before = [p.detach().clone() for p in net.module_.parameters()]
     model = SkorchClassifier.from_sklearn_model(net, X, n_bits=7)
-    assert np.mean(model.predict(X) == net.predict(ROWS)) > 0.97
+    assert np.mean(model.predict(X) == net.predict(ROWS)) > 0.95
     np.testing.assert_array_equal(model.classes_, [0, 1])
     assert model.n_bits == 7
     assert all(map(torch.equal, before, net.module_.parameters()))

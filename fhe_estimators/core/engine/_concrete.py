@@ -28,7 +28,7 @@ from fhe_estimators.core.engine._forks import check_not_forked
 from fhe_estimators.core.engine._memory import kept_memory
 from fhe_estimators.core.engine._prices import TFHE
 from fhe_estimators.core.engine._program import Facts, Integers
-from fhe_estimators.core.engine._reasons import reason_of
+from fhe_estimators.core.engine._reasons import misread_tables, reason_of
 from fhe_estimators.core.engine._selection import Selection
 from fhe_estimators.core.engine._signals import (
     evaluating,
@@ -36,7 +36,7 @@ from fhe_estimators.core.engine._signals import (
     signals_kept,
     undisturbed,
 )
-from fhe_estimators.core.engine._tracing import hinted, set_signs, traced
+from fhe_estimators.core.engine._tracing import declare_integers, hinted, traced
 from fhe_estimators.core.graph import Graph, as_tuple, evaluate
 from fhe_estimators.core.operators import kinds_of
 from fhe_estimators.exceptions import CompilationError
@@ -58,13 +58,13 @@ _engine_lock = Lock()
 
 @cache
 def _signs() -> Any:
-    """Return what makes tensors signed that can be negative, see `set_signs`."""
+    """Return what makes tensors signed that can be negative, see `declare_integers`."""
     _concrete()
     from concrete.fhe.representation import GraphProcessor
 
     class Signs(GraphProcessor):  # type: ignore[misc]
         def apply(self, graph: Any) -> None:
-            set_signs(graph)
+            declare_integers(graph)
 
     return Signs()
 
@@ -225,6 +225,9 @@ class ConcreteEngine(TFHE):
             if reason is None:
                 raise  # no linker, no space: nothing that a model could change
             raise CompilationError(reason) from error
+        reason = misread_tables(graph, compiled)
+        if reason is not None:
+            raise CompilationError(reason)
         facts = _facts(compiled)
         if selection is not None:
             facts = facts._replace(input_bytes=facts.input_bytes * selection.n_parts)

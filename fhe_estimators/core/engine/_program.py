@@ -106,15 +106,18 @@ class Engine(Protocol):
         """Return the program that `Program.saved` gave that of, without keys."""
 
 
-def run_clear(graph: Graph, inputs: Sequence[np.ndarray]) -> Integers:
-    """Compute an integer graph with numpy on 64-bit integers."""
+def run_clear(
+    graph: Graph, inputs: Sequence[np.ndarray], observe: Callable[..., Any] | None = None
+) -> Integers:
+    """Compute an integer graph with numpy on 64-bit integers; see `evaluate`."""
     names = [value.name for value in graph.inputs]
     operator_of = operators_of(graph)
 
     def implementation(node: Node) -> Callable[..., Any]:
         return _product if node.op == "MatMul" else operator_of(node)
 
-    results = evaluate(graph, dict(zip(names, inputs, strict=True)), implementation)
+    arrays = dict(zip(names, inputs, strict=True))
+    results = evaluate(graph, arrays, implementation, observe)
     return tuple(results[value.name] for value in graph.outputs)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
+from typing import Any
 
 from fhe_estimators.core.engine._prices import TFHE
-from fhe_estimators.core.graph import Graph
+from fhe_estimators.core.graph import Graph, wraps
 
 
 def reason_of(message: str, graph: Graph, p_error: float) -> str | None:
@@ -32,3 +34,21 @@ def reason_of(message: str, graph: Graph, p_error: float) -> str | None:
             "smaller n_bits, fewer inputs per neuron, or another rounding."
         )
     return None
+
+
+def misread_tables(graph: Graph, compiled: Any) -> str | None:
+    """Return why the engine would not compute a graph as it is defined, or None.
+
+    It reads wide tables bit by bit where that is cheaper, with circuit bootstraps, which
+    take packing keys: what is too wide for such a table does not wrap around.
+    """
+    if not any(map(wraps, graph)):
+        return None
+    keys = json.loads(compiled.client.specs.serialize())["keyset"]
+    if not keys.get("packingKeyswitchKeys"):
+        return None
+    return (
+        "The cheapest parameters for this graph read tables bit by bit, and such tables do "
+        "not wrap around. Round sums to fewer bits, use a smaller n_bits, or "
+        "accumulator_range='worst_case'."
+    )

@@ -18,6 +18,8 @@ from fhe_estimators.core.operators import operators_of
 
 #: The property of a computation of the engine that says whether it can be negative.
 _SIGNED = "fhe_estimators.signed"
+#: That which gives the bits of its result at least.
+_WIDTH = "bit_width_hint"
 #: The engine's operations that only move integers.
 _MOVES = {
     *("assign_static", "broadcast_to", "concatenate", "copy", "expand_dims", "identity"),
@@ -55,6 +57,7 @@ def traced(graph: Graph, fhe: Any) -> Callable[[Node], Callable[..., Any]]:
                     ),
                     bit_width=bits,
                 )
+                index.computation.properties[_SIGNED] = False
             return fhe.univariate(lambda i: _entries(table, lsbs, i))(index)
 
         return apply
@@ -109,16 +112,17 @@ def hinted(graph: Graph, fhe: Any) -> Callable[[Node, str, Any], Any]:
     return hint
 
 
-def set_signs(graph: Any) -> None:
-    """Make tensors of the engine's graph signed that can be negative.
+def declare_integers(graph: Any) -> None:
+    """Give tensors of the engine's graph the signs and widths that are declared.
 
-    The engine reads signs from examples. A result that none of them makes negative would
-    be decrypted as a large number where it is negative.
+    The engine reads them from examples. A result that none of them makes negative would be
+    decrypted as a large number where it is negative, and sums that are wider than the
+    tables that read them would be as wide as they are.
 
     Parameters
     ----------
     graph : concrete.fhe.representation.Graph
-        Traced; its nodes tell declared signs, see `hinted`.
+        Traced; its nodes tell what is declared, see `hinted`.
     """
     nodes = graph.query_nodes(ordered=True)
     # What only moves integers has operands and a result of one kind. Some of it stands
@@ -129,17 +133,19 @@ def set_signs(graph: Any) -> None:
             for operand in graph.ordered_preds_of(node):
                 if operand.output.is_encrypted:
                     alike.merge(node, operand)
-    signed = {
-        alike[node]
-        for node in nodes
-        if node.properties.get(_SIGNED, node.output.dtype.is_signed)
-    }
-    for node in nodes:
-        if alike[node] not in signed or node.output.dtype.is_signed:
-            continue
-        node.output.dtype.is_signed = True
-        if not node.properties.get(_SIGNED):
-            # Its width is that of numbers without a sign.
-            width = node.properties.get("bit_width_hint", 0)
-            width = max(width, node.output.dtype.bit_width) + 1
-            node.properties["bit_width_hint"] = width
+    for group in alike.subsets():
+        declared = [node for node in group if _SIGNED in node.properties]
+        signed = any(
+            node.properties.get(_SIGNED, node.output.dtype.is_signed)
+            for node in declared or group
+        )
+        widths = [node.properties.get(_WIDTH, 0) for node in declared]
+        widest = max(widths, default=0)
+        for node in group:
+            dtype = node.output.dtype
+            width = node.properties.get(_WIDTH, widest or dtype.bit_width)
+            if signed and not node.properties.get(_SIGNED, dtype.is_signed):
+                width += 1  # it is that of numbers without a sign
+            if declared or dtype.is_signed != signed:
+                dtype.is_signed, dtype.bit_width = signed, width
+                node.properties[_WIDTH] = width

@@ -42,6 +42,10 @@ class Value:
     runs : tuple of int
         Lengths of the runs into which the elements of a row fall, one after the other,
         where each run is a thermometer code: it never decreases. Empty: no such promise.
+    wraps : bool
+        Whether integers may lie outside of the range, which then is that of likely ones.
+        Such a tensor is read by tables that wrap, and by sums that they read: encrypted
+        integers are known modulo ``2**(bits + 1)``.
     """
 
     name: str
@@ -49,6 +53,7 @@ class Value:
     low: int | None = None
     high: int | None = None
     runs: tuple[int, ...] = ()
+    wraps: bool = False
 
     @property
     def row_size(self) -> int:
@@ -90,6 +95,11 @@ class Node:
         label = f" '{self.name}'" if self.name else ""
         inputs = ", ".join(self.inputs)
         return f"{self.op}{label} ({inputs}) -> {', '.join(self.outputs)}"
+
+
+def wraps(node: Node) -> bool:
+    """Tell whether a node is a table that is read at any integer."""
+    return bool(node.attributes.get("wraps"))
 
 
 @dataclass(frozen=True)

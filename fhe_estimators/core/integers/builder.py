@@ -95,6 +95,10 @@ class IntegerBuilder(GraphBuilder):
     rounding : Rounding, optional
     summed_with : mapping of str to sequence of str, optional
         Float tensors that each float tensor is added to.
+    margin : float, optional
+        Tables cover the integers of the calibration rows, with such a part of their range
+        as a margin on either side, and wrap around beyond. By default they cover all that
+        there can be.
     table_bits : int
         Bits that a table reads at most.
 
@@ -118,10 +122,12 @@ class IntegerBuilder(GraphBuilder):
         range_of: RangeOf | None = None,
         rounding: Rounding = Rounding(),
         summed_with: Mapping[str, Sequence[str]] | None = None,
+        margin: float | None = None,
         *,
         table_bits: int,
     ) -> None:
         super().__init__()
+        self.margin = margin
         self.bits = bits
         self.real = real
         self.weights = weights
@@ -169,8 +175,8 @@ class IntegerBuilder(GraphBuilder):
     ) -> Encrypted:
         """Return `tensor` without a pending function, through one table if need be.
 
-        The table covers every integer that the tensor can hold. Who asks for the same
-        `result` again gets the same table.
+        The table covers every integer that the tensor can hold, or, with a `margin`, those
+        that are likely. Who asks for the same `result` again gets the same table.
 
         Parameters
         ----------

@@ -27,7 +27,8 @@ def looked_up(
     The entry for the integers around ``x`` is
     ``grid.integers(function(scale * x + offset))``.
     """
-    start = _starts(tensor)
+    rounding = Rounding() if tensor.whole else builder.rounding
+    start, high, wraps = _covered(builder, tensor, rounding, result)
     # The function of integers that are counted from there.
     counted = replace(
         tensor,
@@ -35,8 +36,7 @@ def looked_up(
         low=tensor.low - start,
         high=tensor.high - start,
     )
-    low, high = int(counted.low.min()), int(counted.high.max())
-    rounding = Rounding() if tensor.whole else builder.rounding
+    low = 0 if wraps else int(counted.low.min())
     first, lsbs, size = rounding.index(low, high, result)
     kept = (size - 1).bit_length()
     if kept > builder.table_bits:
@@ -48,9 +48,7 @@ def looked_up(
     shift = np.zeros_like(start)
     width, n_elements = high - low + 1, start.size
     if lsbs and width * n_elements <= _MOST_ENTRIES:
-        # The last index may be as large as its bits allow.
         spare = int(rounding.approximate)
-        room = (1 << kept + lsbs) - 1 - (high - first) - (1 << lsbs >> 1) - (spare << lsbs)
         seen = builder.samples[tensor.name] - start - low
         shift, table = align(
             _entries(counted, grid, np.arange(low, high + 1)).reshape(width, -1),
@@ -58,7 +56,7 @@ def looked_up(
             builder.weights,
             lsbs,
             first - low,
-            min(room, (1 << lsbs) - 1),
+            min(_room(high - first, lsbs, kept, spare), (1 << lsbs) - 1),
             spare,
         )
         table = table.reshape(len(table), *tensor.shape[1:])
@@ -67,11 +65,19 @@ def looked_up(
         # The middle of the integers that share an index.
         middle = first + (np.arange(size) << lsbs) - 0.5 * (lsbs > 0)
         table = _entries(counted, grid, np.clip(middle, low, high))
+    if wraps:
+        missing = [(0, (1 << kept) - len(table)), *[(0, 0)] * (table.ndim - 1)]
+        table = np.pad(table, missing, "edge")
     name = _shifted(builder, tensor, shift - start, result)
-    ends = table.min(axis=0, keepdims=True), table.max(axis=0, keepdims=True)
+    low_end, high_end = table.min(axis=0, keepdims=True), table.max(axis=0, keepdims=True)
+    if wraps:
+        low_end, high_end = np.minimum(low_end, -high_end), np.maximum(high_end, -low_end)
+    ends = np.broadcast_to(low_end, tensor.shape), np.broadcast_to(high_end, tensor.shape)
     attributes: dict[str, Any] = {"first": first}
     if lsbs:
         attributes |= {"lsbs": lsbs, "approximate": int(rounding.approximate)}
+    if wraps:
+        attributes["wraps"] = 1
     name = builder.emit(
         "TableLookup",
         (
@@ -88,6 +94,14 @@ def looked_up(
         np.broadcast_to(grid.offset, tensor.shape),
         *ends,
     )
+
+
+def counted_from_lowest(builder: IntegerBuilder, tensor: Encrypted) -> Encrypted:
+    """Return a tensor whose integers begin at zero."""
+    name = _shifted(builder, tensor, -tensor.low, tensor.name)
+    offset = tensor.offset + tensor.scale * tensor.low
+    low, high = np.zeros_like(tensor.low), tensor.high - tensor.low
+    return replace(tensor, name=name, offset=offset, low=low, high=high)
 
 
 def _shifted(
@@ -107,6 +121,50 @@ def _compact(table: np.ndarray) -> np.ndarray:
         one = table.take([0], axis)
         table = one if np.array_equal(np.broadcast_to(one, table.shape), table) else table
     return table if table[0].size > 1 else table.ravel()
+
+
+def _room(high: int, lsbs: int, kept: int, spare: int) -> int:
+    """Return the largest shift of integers up to `high` that an index has room for.
+
+    The index ``(high + shift + half) >> lsbs`` has to stay below ``2**kept - spare``.
+    """
+    half = (1 << lsbs) >> 1
+    return ((1 << kept) - spare << lsbs) - 1 - half - high
+
+
+def _covered(
+    builder: IntegerBuilder, tensor: Encrypted, rounding: Rounding, result: str
+) -> tuple[np.ndarray, int, bool]:
+    """Return which integers a table covers.
+
+    Returns
+    -------
+    start : ndarray of int64 of shape (1, ...)
+        From where the integers of each element are counted.
+    high : int
+        The largest one, counted from there.
+    wraps : bool
+        Whether there are others.
+    """
+    start = _starts(tensor)
+    low, high = int((tensor.low - start).min()), int((tensor.high - start).max())
+    if builder.margin is None:
+        return start, high, False
+    seen = builder.samples[tensor.name]
+    lowest, highest = seen.min(axis=0, keepdims=True), seen.max(axis=0, keepdims=True)
+    margin = np.ceil(builder.margin * (highest - lowest)).astype(np.int64)
+    lowest = np.maximum(tensor.low, lowest - margin)
+    spans = np.minimum(tensor.high, highest + margin) - lowest
+    first, lsbs, size = rounding.index(0, int(spans.max()), result)
+    _, most_lsbs, most_size = rounding.index(low, high, result)
+    kept = (size - 1).bit_length()
+    if kept + lsbs >= (most_size - 1).bit_length() + most_lsbs:
+        return start, high, False
+    # All that as many bits hold, but for what the best shift may take; in the middle of it
+    # are the integers that were seen.
+    room = _room(int(spans.max()) - first, lsbs, kept, int(rounding.approximate))
+    high = int(spans.max()) + max(0, room - (1 << lsbs) + 1)
+    return lowest - (high - spans) // 2, high, True
 
 
 def _starts(tensor: Encrypted) -> np.ndarray:

@@ -20,21 +20,35 @@ class TableLookup(QuantizedOp):
     `lsbs` lowest bits are rounded away first. Computed on encrypted integers, that is
     exact and takes a bootstrap for each of them; if `approximate`, it takes none, and an
     integer that lies between two entries may get either.
+
+    A table that `wraps` has ``n``, a power of two, entries, and is read at any integer: its
+    entries repeat with the opposite sign, ``table[i + n] = -table[i]``. So a programmable
+    bootstrap reads what is too wide for it, since it computes with polynomials modulo
+    ``X**N + 1`` [1]_.
+
+    References
+    ----------
+    .. [1] I. Chillotti, M. Joye, P. Paillier, "Programmable Bootstrapping Enables Efficient
+       Homomorphic Inference of Deep Neural Networks", CSCML 2021.
     """
 
     integer = True
     domain = DOMAIN
     bootstraps = True
 
-    def f(x, table, *, first=0, lsbs=0, approximate=0):
+    def f(x, table, *, first=0, lsbs=0, approximate=0, wraps=0):
         # Clear integers may be held as floats, see QuantizedModule.
         index = np.asarray(x - first).astype(np.int64, copy=False)
         if lsbs:
             index = (index + (1 << (lsbs - 1))) >> lsbs
+        if wraps:
+            turns, index = np.divmod(index, len(table))
         if table.ndim == 1:
             found = table[index]
         else:
             found = np.take_along_axis(table, index, axis=0)
+        if wraps:
+            found = np.where(turns & 1, -found, found)
         return found.astype(np.asarray(x).dtype, copy=False)
 
     @classmethod

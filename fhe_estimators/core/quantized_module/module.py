@@ -19,6 +19,11 @@ from fhe_estimators.core.numpy_module import NumpyModule
 from fhe_estimators.core.operators import supported
 from fhe_estimators.core.quantization._uniform import UniformQuantizer
 from fhe_estimators.core.quantized_module.rows import check_rows
+from fhe_estimators.core.quantized_module.wrapping import (
+    RowsBeyond,
+    covered,
+    warn_of_wrapping,
+)
 from fhe_estimators.core.trees.by_columns import ColumnProgram
 from fhe_estimators.core.trees.encoders import BinEncoder
 from fhe_estimators.core.trees.search import TreeGraphs
@@ -92,6 +97,7 @@ class QuantizedModule:
         self.alternatives = alternatives
         # Integers of up to 52 bits are exact as floats, and BLAS is fast.
         self._exact_as_floats = max(self.bit_widths().values()) <= 52
+        self._covered = covered(graph)
         self._circuit: Circuit | None = None
         self._by_columns: ColumnProgram | None = None
         self._has_warned = False
@@ -262,6 +268,8 @@ class QuantizedModule:
         ClippingWarning
             Once, if a number lies more than a step beyond its range, and further out than
             those of calibration, and there is a `cure`.
+        WrapAroundWarning
+            In clear, if sums of a row lie beyond what tables cover.
         """
         check_fhe_mode(fhe)
         prepared = self._prepare(inputs)
@@ -275,12 +283,14 @@ class QuantizedModule:
         n_rows = len(prepared[0])
         # Some rows at a time, so that the steps in between stay in the cache.
         step = max(1, _BLOCK * n_rows // max(1, sum(map(np.size, prepared))))
-        blocks = [
-            as_tuple(
-                self._clear_scores(*(array[start : start + step] for array in prepared))
-            )
-            for start in range(0, max(1, n_rows), step)
-        ]
+        blocks, count = [], 0
+        for start in range(0, max(1, n_rows), step):
+            beyond = RowsBeyond(self._covered)
+            rows = [array[start : start + step] for array in prepared]
+            blocks.append(as_tuple(self._clear_scores(rows, beyond)))
+            count += beyond.count
+        if count:
+            warn_of_wrapping(count, n_rows)
         outputs = tuple(np.concatenate(parts) for parts in zip(*blocks, strict=True))
         return outputs[0] if len(outputs) == 1 else outputs
 
@@ -292,11 +302,14 @@ class QuantizedModule:
             self._by_columns = ColumnProgram(self.graph, encoder)
         return self._by_columns
 
-    def _clear_scores(self, *prepared: np.ndarray) -> np.ndarray | Integers:
+    def _clear_scores(
+        self, prepared: Sequence[np.ndarray], beyond: RowsBeyond
+    ) -> np.ndarray | Integers:
         dtype = np.float64 if self._exact_as_floats else np.int64
         pairs = zip(self.input_quantizers, prepared, strict=True)
         q_inputs = [quantizer.quant(array, dtype) for quantizer, array in pairs]
-        return self.dequantize_output(*run_clear(self.graph, q_inputs))
+        observe = beyond if self._covered else None
+        return self.dequantize_output(*run_clear(self.graph, q_inputs, observe))
 
     def forward(self, *inputs: np.ndarray, fhe: str = "disable") -> Any:
         """Quantize, compute, dequantize, and run the clear end of the model.

@@ -1,0 +1,140 @@
+"""Sums as wide as their tables: what lies beyond wraps around, encrypted as in clear."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from fhe_estimators import CompilationError
+from fhe_estimators.core.engine import run_clear
+from fhe_estimators.core.graph import wraps
+from fhe_estimators.core.operators import lookup
+from fhe_estimators.core.quantization import _post_training
+from fhe_estimators.core.quantized_module.wrapping import covered
+from fhe_estimators.torch import compile_torch_model
+from tests.core.operators.tools import any_integers
+
+P_ERROR = 2**-40
+
+
+class Branches(nn.Module):
+    """Two tables of different widths read sums of one tensor, which is added to both."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(6, 3)
+        self.wide, self.narrow = nn.Linear(3, 3), nn.Linear(3, 3)
+        self.last = nn.Linear(6, 2)
+        with torch.no_grad():
+            self.narrow.weight[0] *= 30
+
+    def forward(self, x):
+        x = torch.relu(self.first(x))
+        both = torch.tanh(self.wide(x)) + x, torch.sigmoid(self.narrow(x)) + x
+        return self.last(torch.cat(both, dim=1))
+
+
+def network(kind, seed=0):
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        if kind == "branches":
+            return Branches()
+        if kind == "images":
+            return nn.Sequential(
+                *(nn.Conv2d(1, 2, 2), nn.ReLU(), nn.AvgPool2d(2), nn.Flatten()),
+                *(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 2)),
+            )
+        return nn.Sequential(
+            nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 4), nn.SiLU(), nn.Linear(4, 2)
+        )
+
+
+def compiled(kind, **options):
+    shape = (1, 3, 3) if kind == "images" else (6,)
+    generator = np.random.default_rng(1)
+    # Few features of a row differ from zero: sums of all of them lie far beyond.
+    rows = generator.normal(size=(200, *shape)) * (generator.random((200, *shape)) < 0.2)
+    rows = rows.astype(np.float32)
+    weights = {"n_bits": 4, "p_error": P_ERROR, **options}
+    return compile_torch_model(network(kind), rows, **weights), rows
+
+
+def rows_beyond(module, q):
+    """Return how many rows have integers that no table covers."""
+    seen = dict.fromkeys(covered(module.graph), 0)
+
+    def observe(node, name, array):
+        if name in seen:
+            low, high = covered(module.graph)[name]
+            outside = ((array < low) | (array > high)).reshape(len(array), -1)
+            seen[name] += int(outside.any(axis=1).sum())
+        return array
+
+    run_clear(module.graph, [q], observe)
+    return sum(seen.values())
+
+
+@pytest.mark.simulate
+@pytest.mark.parametrize("kind", ["layers", "branches", "images"])
+@pytest.mark.parametrize("rounding_bits", [3, 5, None])
+def test_beyond_it_is_simulated_as_in_clear(kind, rounding_bits):
+    how = {"rounding": None} if rounding_bits is None else {"rounding_bits": rounding_bits}
+    n_bits = 3 if rounding_bits is None else 4
+    module, _ = compiled(kind, n_bits=n_bits, **how)
+    assert any(map(wraps, module.graph))
+    q = any_integers(module, 0, 200)
+    assert rows_beyond(module, q) > 10
+    clear = module.quantized_forward(q)
+    np.testing.assert_array_equal(module.quantized_forward(q, fhe="simulate"), clear)
+
+
+@pytest.mark.fhe
+@pytest.mark.parametrize("kind", ["layers", "branches", "images"])
+def test_beyond_it_is_encrypted_as_in_clear(kind):
+    module, _ = compiled(kind, n_bits=3, rounding_bits=4)
+    q = any_integers(module, 0, 200)
+    far = [row for row in range(len(q)) if rows_beyond(module, q[row : row + 1])][:4]
+    near = module.quantize_input(np.zeros((1, *q.shape[1:]), np.float32))
+    q = np.concatenate([q[far], near])
+    clear = module.quantized_forward(q)
+    np.testing.assert_array_equal(module.quantized_forward(q, fhe="execute"), clear)
+
+
+@pytest.mark.simulate
+@pytest.mark.parametrize("kind", ["layers", "images"])
+def test_tables_read_fewer_bits(kind):
+    narrow, rows = compiled(kind, n_bits=3, rounding=None)
+    wide, _ = compiled(kind, n_bits=3, rounding=None, accumulator_range="worst_case")
+    bits = [[layer.kept_bits for layer in m.layers if layer.tables] for m in (narrow, wide)]
+    assert np.less_equal(*bits).all()
+    assert sum(bits[0]) < sum(bits[1])
+    assert narrow.fhe_circuit.complexity < wide.fhe_circuit.complexity
+    # Without rounding nothing is lost on the rows of calibration.
+    np.testing.assert_allclose(narrow(rows), wide(rows), atol=1e-9)
+
+
+@pytest.mark.simulate
+def test_tables_that_the_engine_would_read_otherwise_are_refused(monkeypatch):
+    """It reads wide ones bit by bit: they would not wrap."""
+    monkeypatch.setattr(_post_training, "_WRAPPING_BITS", 16)
+    with pytest.raises(CompilationError, match=r"wrap around.*accumulator_range"):
+        compiled("layers", n_bits=6, rounding=None)
+    monkeypatch.undo()
+    module, _ = compiled("layers", n_bits=6, rounding=None)
+    assert not any(map(wraps, module.graph))
+
+
+def test_entries_repeat_with_the_opposite_sign():
+    table = np.array([3, 1, 0, 2, 5, 4, 7, 6])
+    look_up = lookup("TableLookup", 17).f
+    x = np.arange(-40, 40)
+    for lsbs in (0, 2):
+        found = look_up(x, table, first=-3, lsbs=lsbs, wraps=1)
+        np.testing.assert_array_equal(
+            look_up(x + (8 << lsbs), table, first=-3, lsbs=lsbs, wraps=1), -found
+        )
+        inside = np.arange(-3, -3 + (8 << lsbs) - (1 << lsbs >> 1))
+        np.testing.assert_array_equal(
+            look_up(inside, table, first=-3, lsbs=lsbs, wraps=1),
+            look_up(inside, table, first=-3, lsbs=lsbs),
+        )
