@@ -35,8 +35,9 @@ def check_simulation(seed):
         # Without rounding, or rounded to so many bits, sums may be too wide. And maxima
         # read what they compare with the width of the sums behind them.
         whole = case.options["rounding"] is None or case.options["rounding_bits"] != "auto"
-        assert whole or "widest sum that it is part of" in str(error)
-        return
+        if whole or "widest sum that it is part of" in str(error):
+            return
+        raise
     q = np.concatenate([module.quantize_input(case.X[:30]), any_integers(module, seed, 30)])
     clear = module.quantized_forward(q)
     simulated = module.quantized_forward(q, fhe="simulate")
