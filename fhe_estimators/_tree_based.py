@@ -23,7 +23,7 @@ from fhe_estimators.base import (
     Tags,
 )
 from fhe_estimators.core.lowering import Calibration, Options, to_quantized_module
-from fhe_estimators.core.trees import BINNINGS, Grid, TreeOptions
+from fhe_estimators.core.trees import BINNINGS, BinEdges, TreeOptions
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -67,7 +67,7 @@ class TreeMixin(FHEMixin):
     binning: str
     input_encoding: str
     n_features_in_: int
-    _grid: Grid | None
+    _grid: BinEdges | None
     #: What stands for the values in each bin, while the parent is fitted: training values.
     _representatives: list[np.ndarray]
     _base: np.ndarray
@@ -89,7 +89,7 @@ class TreeMixin(FHEMixin):
         grid = getattr(self, "_grid", None) if getattr(self, "warm_start", False) else None
         if grid is None or grid.n_features != array.shape[1]:
             n_bits = self._bit_widths().op_inputs
-            grid = Grid.of(array, n_bits, self.binning, sample_weight)
+            grid = BinEdges.of(array, n_bits, self.binning, sample_weight)
         self._grid, self._representatives = grid, grid.representatives(counted)
         return in_container_of(X, self._snapped(array))
 
@@ -241,7 +241,7 @@ class TreeMixin(FHEMixin):
         )
         twin._grid = None
         if n_bits is not None:
-            twin._grid = Grid.of(rows, twin._bit_widths().op_inputs, binning)
+            twin._grid = BinEdges.of(rows, twin._bit_widths().op_inputs, binning)
             twin._set_thresholds(
                 [twin._grid.moved(*comparisons) for comparisons in twin._comparisons()]
             )

@@ -30,7 +30,7 @@ def _uniform(array: np.ndarray) -> bool:
     return bool(np.all(array == array.flat[0]))
 
 
-def multiplied(
+def multiply_by(
     builder: IntegerBuilder, x: Encrypted, factor: np.ndarray, result: str
 ) -> Encrypted:
     """Return the same real tensor, without a pending function, on a multiple of integers.
@@ -55,7 +55,7 @@ def upright(builder: IntegerBuilder, x: Encrypted, name: str) -> Encrypted:
     """Return the tensor with positive scales, if it has no pending function."""
     if x.function is not None or np.all(x.scale > 0):
         return x
-    return multiplied(builder, x, np.where(x.scale < 0, -1, 1), f"{name}.upright")
+    return multiply_by(builder, x, np.where(x.scale < 0, -1, 1), f"{name}.upright")
 
 
 def on_one_scale(
@@ -91,7 +91,7 @@ def on_one_scale(
         unit, factors = multiples
         return [
             replace(
-                multiplied(builder, x, factor, f"{name}.multiple"),
+                multiply_by(builder, x, factor, f"{name}.multiple"),
                 scale=np.broadcast_to(unit, x.shape),
             )
             for x, factor, name in zip(tensors, factors, names, strict=True)
@@ -158,7 +158,7 @@ def _onto(
         ratio = x.scale / unit
         whole = np.rint(ratio)
         if np.all(np.abs(ratio - whole) <= _TOLERANCE * ratio) and np.all(whole >= 1):
-            scaled = multiplied(builder, x, whole.astype(np.int64), f"{name}.multiple")
+            scaled = multiply_by(builder, x, whole.astype(np.int64), f"{name}.multiple")
             return replace(scaled, scale=np.broadcast_to(unit, x.shape))
     own = builder.calibrated([name])
     smallest, step = float(own.offset.min()), float(own.scale.max())
@@ -168,7 +168,7 @@ def _onto(
     return builder.materialize(x, name, grid=Grid(unit, offset, 0, levels))
 
 
-def added(builder: IntegerBuilder, a: Encrypted, b: Encrypted, result: str) -> Encrypted:
+def add(builder: IntegerBuilder, a: Encrypted, b: Encrypted, result: str) -> Encrypted:
     """Return ``a + b`` of tensors of one scale, without pending functions."""
     low, high = a.low + b.low, a.high + b.high
     name = builder.emit("Add", (a.name, b.name), low, high, result=result)
@@ -176,9 +176,7 @@ def added(builder: IntegerBuilder, a: Encrypted, b: Encrypted, result: str) -> E
     return Encrypted(name, scale, a.offset + b.offset, low, high)
 
 
-def subtracted(
-    builder: IntegerBuilder, a: Encrypted, b: Encrypted, result: str
-) -> Encrypted:
+def subtract(builder: IntegerBuilder, a: Encrypted, b: Encrypted, result: str) -> Encrypted:
     """Return ``a - b`` of tensors of one scale, without pending functions."""
     low, high = a.low - b.high, a.high - b.low
     name = builder.emit("Sub", (a.name, b.name), low, high, result=result)
@@ -195,7 +193,7 @@ def largest_of(
     no multiple of it apart, the result is off by half a step at most.
     """
     shift = np.rint((a.offset - b.offset) / a.scale).astype(np.int64)
-    difference = subtracted(builder, a, b, f"{result}.difference")
+    difference = subtract(builder, a, b, f"{result}.difference")
     excess = builder.materialize(
         replace(
             difference,
@@ -224,7 +222,7 @@ def smallest_of(
 
 def _negative(builder: IntegerBuilder, x: Encrypted) -> Encrypted:
     """Return ``-x`` on the same scale."""
-    turned = multiplied(builder, x, np.full(x.shape, -1), f"{x.name}.negative")
+    turned = multiply_by(builder, x, np.full(x.shape, -1), f"{x.name}.negative")
     return replace(turned, scale=x.scale, offset=-x.offset)
 
 
@@ -237,7 +235,7 @@ def in_steps(x: Encrypted) -> Encrypted:
     return replace(x, scale=np.ones(x.shape), offset=np.broadcast_to(shift, x.shape))
 
 
-def product(builder: IntegerBuilder, a: Encrypted, b: Encrypted, result: str) -> Encrypted:
+def multiply(builder: IntegerBuilder, a: Encrypted, b: Encrypted, result: str) -> Encrypted:
     """Return ``a * b`` as ``(a + b)**2 / 4 - (a - b)**2 / 4``: two tables.
 
     The tensors have one scale and no pending functions. The two squares are rounded to
@@ -246,7 +244,7 @@ def product(builder: IntegerBuilder, a: Encrypted, b: Encrypted, result: str) ->
     """
     halves = [
         function(builder, a, b, f"{result}.{name}")
-        for function, name in ((added, "sum"), (subtracted, "difference"))
+        for function, name in ((add, "sum"), (subtract, "difference"))
     ]
     largest = max(
         float(np.max(np.square(x.scale * builder.samples[x.name] + x.offset))) / 4
@@ -258,7 +256,7 @@ def product(builder: IntegerBuilder, a: Encrypted, b: Encrypted, result: str) ->
         builder.materialize(x.then(_quarter_of_square), f"{x.name}.square", grid=grid)
         for x in halves
     ]
-    return subtracted(builder, squares[0], squares[1], result)
+    return subtract(builder, squares[0], squares[1], result)
 
 
 def _quarter_of_square(real: np.ndarray) -> np.ndarray:
@@ -308,9 +306,9 @@ def joint(
         digits[x.name] = lowest, place, size
         digit = replace(x, scale=np.ones(x.shape), offset=np.zeros(x.shape), function=None)
         factor = np.full(x.shape, place)
-        digit = multiplied(builder, digit, factor, f"{result}.digit")
+        digit = multiply_by(builder, digit, factor, f"{result}.digit")
         digit = replace(digit, scale=np.ones(x.shape))
-        index = digit if index is None else added(builder, index, digit, f"{result}.index")
+        index = digit if index is None else add(builder, index, digit, f"{result}.index")
         place *= size
     assert index is not None
     total = sum(lowest * place for lowest, place, _ in digits.values())

@@ -12,7 +12,7 @@ import numpy as np
 from fhe_estimators.core.graph import Value
 from fhe_estimators.core.integers.graphs import GraphBuilder
 from fhe_estimators.core.integers.rounding import Rounding
-from fhe_estimators.core.integers.tables import looked_up
+from fhe_estimators.core.integers.tables import look_up
 from fhe_estimators.core.integers.tensors import Encrypted, Grid
 from fhe_estimators.exceptions import GraphError
 
@@ -208,7 +208,7 @@ class IntegerBuilder(GraphBuilder):
         # Who else reads the tensor may not be able to use more than one scale.
         apart = units_along if self._readers.get(result, 1) == 1 else None
         chosen = grid or self.calibrated([result], axes=apart or ())
-        made = looked_up(self, tensor, result, chosen)
+        made = look_up(self, tensor, result, chosen)
         self._tables.setdefault(result, []).append((grid, made))
         self.steps.setdefault(result, Step.of(made))
         return made

@@ -13,7 +13,7 @@ from fhe_estimators.core.integers.builder import IntegerBuilder
 from fhe_estimators.core.integers.tensors import Encrypted
 
 
-def moved(
+def rearrange(
     builder: IntegerBuilder,
     x: Encrypted,
     op: str,
@@ -48,7 +48,7 @@ def moved(
     return replace(tensor, name=name)
 
 
-def sliced(
+def take_slice(
     builder: IntegerBuilder,
     x: Encrypted,
     axis: int,
@@ -58,19 +58,19 @@ def sliced(
     """Return ``x[part]`` along an axis; `part` has a start and a stop."""
     step = 1 if part.step is None else part.step
     numbers = [np.array([n], np.int64) for n in (part.start, part.stop, axis, step)]
-    return moved(builder, x, "Slice", numbers, result)
+    return rearrange(builder, x, "Slice", numbers, result)
 
 
-def expanded(
+def expand(
     builder: IntegerBuilder, x: Encrypted, shape: Sequence[int], result: str
 ) -> Encrypted:
     """Return the tensor, repeated along axes of size one, if need be."""
     if x.shape == tuple(shape):
         return x
-    return moved(builder, x, "Expand", [np.array(shape, np.int64)], result)
+    return rearrange(builder, x, "Expand", [np.array(shape, np.int64)], result)
 
 
-def padded_with(
+def pad_with(
     builder: IntegerBuilder,
     x: Encrypted,
     widths: Sequence[tuple[int, int]],
@@ -98,7 +98,7 @@ def padded_with(
     return Encrypted(name, scale, offset, low, high)
 
 
-def total(
+def sum_over(
     builder: IntegerBuilder,
     x: Encrypted,
     axes: Sequence[int],

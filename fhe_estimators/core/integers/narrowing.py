@@ -17,7 +17,7 @@ from scipy.cluster.hierarchy import DisjointSet
 from fhe_estimators.core.graph import Graph, Node, Value, bits_of_range, wraps
 
 
-def narrowed(graph: Graph) -> Graph:
+def narrow(graph: Graph) -> Graph:
     """Return an integer graph whose tensors have no more bits than their readers need.
 
     What sums connect has one number of bits, as the engine encodes it in one way: the most

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _MOST_ENTRIES = 2**25
 
 
-def looked_up(
+def look_up(
     builder: IntegerBuilder, tensor: Encrypted, result: str, grid: Grid
 ) -> Encrypted:
     """Append the table that computes the pending function.
@@ -96,7 +96,7 @@ def looked_up(
     )
 
 
-def counted_from_lowest(builder: IntegerBuilder, tensor: Encrypted) -> Encrypted:
+def count_from_lowest(builder: IntegerBuilder, tensor: Encrypted) -> Encrypted:
     """Return a tensor whose integers begin at zero."""
     name = _shifted(builder, tensor, -tensor.low, tensor.name)
     offset = tensor.offset + tensor.scale * tensor.low

@@ -11,7 +11,7 @@ import numpy as np
 from fhe_estimators.exceptions import GraphError
 
 RealFunction = Callable[[np.ndarray], np.ndarray]
-Layout = Callable[[np.ndarray], np.ndarray]
+Rearrangement = Callable[[np.ndarray], np.ndarray]
 
 
 class Grid(NamedTuple):
@@ -63,7 +63,7 @@ class ClearIntegers:
         integers: np.ndarray = np.rint(self.values / self.unit).astype(np.int64)
         return integers
 
-    def laid_out(self, layout: Layout) -> ClearIntegers:
+    def laid_out(self, layout: Rearrangement) -> ClearIntegers:
         """Return the tensor after its elements were moved, not changed."""
         return ClearIntegers(layout(self.values), layout(self.unit))
 
@@ -139,7 +139,7 @@ class Encrypted:
         offset = np.broadcast_to(self.offset * factor + shift, self.shape)
         return replace(self, scale=scale, offset=offset)
 
-    def laid_out(self, name: str, layout: Layout) -> Encrypted:
+    def laid_out(self, name: str, layout: Rearrangement) -> Encrypted:
         """Return the tensor after its elements were moved, or replaced by zeros."""
         arrays = (self.scale, self.offset, self.low, self.high)
         scale, offset, low, high = map(layout, arrays)

@@ -217,8 +217,9 @@ def register(op_type: str, *, since: int) -> Callable[[_Class], _Class]:
         versions = _REGISTRY.setdefault(op_type, [])
         if any(version.since == since for version in versions):
             raise ValueError(f"{op_type} since opset {since} is registered twice")
+        if not isinstance(inspect.getattr_static(cls, "f"), staticmethod):
+            raise TypeError(f"{cls.__name__}.f is no method: decorate it with staticmethod")
         cls.op_type, cls.since = op_type, since
-        cls.f = staticmethod(cls.f)
         versions.append(cls)
         versions.sort(key=lambda version: version.since)
         return cls

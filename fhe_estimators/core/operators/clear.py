@@ -19,6 +19,7 @@ class Clear(QuantizedOp):
 class ArgMax(Clear):
     """Where the largest element is."""
 
+    @staticmethod
     def f(x, *, axis=0, keepdims=1, select_last_index=0):
         if select_last_index:
             last = x.shape[axis] - 1
@@ -37,6 +38,7 @@ class Constant(Clear):
         "only dense tensors and numbers are",
     )
 
+    @staticmethod
     def f(
         *,
         value=None,
@@ -57,6 +59,7 @@ class Constant(Clear):
 class ConstantOfShape(Clear):
     """A tensor of one number."""
 
+    @staticmethod
     def f(shape, *, value=None):
         number = np.zeros(1, np.float32) if value is None else np.asarray(value)
         sizes = [int(size) for size in shape]
@@ -67,6 +70,7 @@ class ConstantOfShape(Clear):
 class LogSoftmax(Clear):
     """The logarithm of the softmax."""
 
+    @staticmethod
     def f(x, *, axis=-1):
         return special.log_softmax(x, axis=axis)
 
@@ -75,6 +79,7 @@ class LogSoftmax(Clear):
 class Range(Clear):
     """The numbers from `start` on, `delta` apart, that do not reach `limit`."""
 
+    @staticmethod
     def f(start, limit, delta):
         start, limit, delta = map(np.asarray, (start, limit, delta))
         return np.arange(start.item(), limit.item(), delta.item()).astype(start.dtype)
@@ -84,6 +89,7 @@ class Range(Clear):
 class ReduceProd(Clear):
     """The product of the elements along axes."""
 
+    @staticmethod
     def f(x, *, axes=None, keepdims=1):
         return reduced(np.prod, x, axes, keepdims)
 
@@ -92,6 +98,7 @@ class ReduceProd(Clear):
 class ReduceProd18(Clear):
     """The product of the elements along axes, which are an input since opset 18."""
 
+    @staticmethod
     def f(x, axes=None, *, keepdims=1, noop_with_empty_axes=0):
         return reduced(np.prod, x, axes, keepdims, noop_with_empty_axes)
 
@@ -102,6 +109,7 @@ class Shape(Clear):
 
     reads_sizes = True
 
+    @staticmethod
     def f(x):
         return np.array(x.shape, np.int64)
 
@@ -112,6 +120,7 @@ class Shape15(Clear):
 
     reads_sizes = True
 
+    @staticmethod
     def f(x, *, start=0, end=None):
         return np.array(x.shape[start:end], np.int64)
 
@@ -122,6 +131,7 @@ class Size(Clear):
 
     reads_sizes = True
 
+    @staticmethod
     def f(x):
         return np.array(x.size, np.int64)
 
@@ -130,5 +140,6 @@ class Size(Clear):
 class Softmax(Clear):
     """``exp(x)`` over its sum along an axis."""
 
+    @staticmethod
     def f(x, *, axis=-1):
         return special.softmax(x, axis=axis)

@@ -19,7 +19,7 @@ class Comparison(Elementwise):
     def combine(self, operands: Sequence[Operand], builder: IntegerBuilder) -> Encrypted:
         """Compare the difference of integers on one scale with zero."""
         a, b = self.on_one_scale(operands, builder)
-        difference = arithmetic.subtracted(
+        difference = arithmetic.subtract(
             builder, a, b, f"{self.node.outputs[0]}.difference"
         )
         return arithmetic.in_steps(difference).then(lambda real: self(real, np.zeros(1)))
@@ -29,6 +29,7 @@ class Comparison(Elementwise):
 class Equal(Comparison):
     """``a == b``."""
 
+    @staticmethod
     def f(a, b):
         return np.equal(a, b)
 
@@ -39,6 +40,7 @@ class Greater(Comparison):
 
     takes_infinity = True
 
+    @staticmethod
     def f(a, b):
         return np.greater(a, b)
 
@@ -49,6 +51,7 @@ class GreaterOrEqual(Comparison):
 
     takes_infinity = True
 
+    @staticmethod
     def f(a, b):
         return np.greater_equal(a, b)
 
@@ -59,6 +62,7 @@ class Less(Comparison):
 
     takes_infinity = True
 
+    @staticmethod
     def f(a, b):
         return np.less(a, b)
 
@@ -69,6 +73,7 @@ class LessOrEqual(Comparison):
 
     takes_infinity = True
 
+    @staticmethod
     def f(a, b):
         return np.less_equal(a, b)
 
@@ -77,6 +82,7 @@ class LessOrEqual(Comparison):
 class And(Elementwise):
     """Both."""
 
+    @staticmethod
     def f(a, b):
         return np.logical_and(a, b)
 
@@ -85,6 +91,7 @@ class And(Elementwise):
 class Or(Elementwise):
     """Either."""
 
+    @staticmethod
     def f(a, b):
         return np.logical_or(a, b)
 
@@ -93,6 +100,7 @@ class Or(Elementwise):
 class Not(Elementwise):
     """The opposite."""
 
+    @staticmethod
     def f(x):
         return np.logical_not(x)
 
@@ -101,6 +109,7 @@ class Not(Elementwise):
 class Xor(Elementwise):
     """One of them, not both."""
 
+    @staticmethod
     def f(a, b):
         return np.logical_xor(a, b)
 
@@ -111,6 +120,7 @@ class Where(Elementwise):
 
     takes_infinity = True
 
+    @staticmethod
     def f(condition, a, b):
         return np.where(condition, a, b)
 
@@ -126,7 +136,7 @@ class Where(Elementwise):
             return super().combine(operands, builder)
         result = self.node.outputs[0]
         a, b = arithmetic.on_one_scale(builder, [a, b], self.node.inputs[1:])
-        difference = arithmetic.subtracted(builder, a, b, f"{result}.difference")
+        difference = arithmetic.subtract(builder, a, b, f"{result}.difference")
         chosen = arithmetic.joint(
             builder,
             lambda holds, real: np.where(holds, real, 0),
@@ -137,4 +147,4 @@ class Where(Elementwise):
         )
         grid = Grid(a.scale, np.zeros(1))
         excess = builder.materialize(chosen, f"{result}.excess", grid=grid)
-        return arithmetic.added(builder, b, excess, result)
+        return arithmetic.add(builder, b, excess, result)

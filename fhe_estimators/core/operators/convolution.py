@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fhe_estimators.core.integers.builder import IntegerBuilder, Step
-from fhe_estimators.core.integers.layout import padded_with
+from fhe_estimators.core.integers.layout import pad_with
 from fhe_estimators.core.integers.tensors import ClearIntegers, Encrypted, same_but_along
 from fhe_estimators.core.integers.weights import MOST_ROWS, integer_weights
 from fhe_estimators.core.operators._base import Operand, as_array, register
@@ -77,6 +77,7 @@ class Conv(Linear):
     integer = True
     units = (1,)
 
+    @staticmethod
     def f(
         x,
         w,
@@ -114,7 +115,7 @@ class Conv(Linear):
         result, group = self.node.outputs[0], self.attributes.get("group", 1)
         x = builder.materialize(x, self.node.inputs[0], units_along=(1,))
         axes = spatial(self, x.shape, np.shape(as_array(w))[2:])
-        x = padded_with(builder, x, padding(axes), 0.0, f"{result}.padded")
+        x = pad_with(builder, x, padding(axes), 0.0, f"{result}.padded")
         axes = tuple(axis.inside() for axis in axes)
         integers, scale, shift = self._weights(x, w, b, axes, builder)
         low = convolved(x.low, np.maximum(integers, 0), axes, group)

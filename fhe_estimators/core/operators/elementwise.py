@@ -18,7 +18,7 @@ import numpy as np
 from fhe_estimators.core.graph import Node
 from fhe_estimators.core.integers import arithmetic
 from fhe_estimators.core.integers.builder import IntegerBuilder
-from fhe_estimators.core.integers.layout import expanded
+from fhe_estimators.core.integers.layout import expand
 from fhe_estimators.core.integers.tensors import Encrypted
 from fhe_estimators.core.operators._base import Operand, QuantizedOp, register
 
@@ -82,7 +82,7 @@ class Elementwise(QuantizedOp):
             return x
         # A function of few elements is cheaper than one of many.
         name = self.node.inputs[place]
-        return expanded(builder, builder.materialize(x, name), shape, f"{name}.expanded")
+        return expand(builder, builder.materialize(x, name), shape, f"{name}.expanded")
 
     def fused(self, operands: Sequence[Operand]) -> Encrypted:
         """Return the result as a function of the one integer tensor."""
@@ -168,6 +168,7 @@ class Add(Affine):
     adds = True
     integer = True
 
+    @staticmethod
     def f(a, b):
         return a + b
 
@@ -179,7 +180,7 @@ class Add(Affine):
     def combine(self, operands: Sequence[Operand], builder: IntegerBuilder) -> Encrypted:
         """Add integers on one scale."""
         a, b = self.on_one_scale(operands, builder)
-        return arithmetic.added(builder, a, b, self.node.outputs[0])
+        return arithmetic.add(builder, a, b, self.node.outputs[0])
 
 
 @register("Sub", since=13)
@@ -189,6 +190,7 @@ class Sub(Affine):
     adds = True
     integer = True
 
+    @staticmethod
     def f(a, b):
         return a - b
 
@@ -204,7 +206,7 @@ class Sub(Affine):
     def combine(self, operands: Sequence[Operand], builder: IntegerBuilder) -> Encrypted:
         """Subtract integers on one scale."""
         a, b = self.on_one_scale(operands, builder)
-        return arithmetic.subtracted(builder, a, b, self.node.outputs[0])
+        return arithmetic.subtract(builder, a, b, self.node.outputs[0])
 
 
 @register("Mul", since=13)
@@ -213,6 +215,7 @@ class Mul(Affine):
 
     integer = True
 
+    @staticmethod
     def f(a, b):
         return a * b
 
@@ -235,7 +238,7 @@ class Mul(Affine):
             return super().combine(operands, builder)
         # The tables read one bit more than the operands have.
         a, b = self.on_one_scale(operands, builder, builder.bits.op_inputs + 1)
-        return arithmetic.product(builder, a, b, self.node.outputs[0])
+        return arithmetic.multiply(builder, a, b, self.node.outputs[0])
 
 
 @register("Div", since=13)
@@ -247,6 +250,7 @@ class Div(Affine):
         """Tell whether the divisor is clear."""
         return node.inputs[1] in clear
 
+    @staticmethod
     def f(a, b):
         if np.asarray(a).dtype.kind in "iu" and np.asarray(b).dtype.kind in "iu":
             return np.trunc(a / b).astype(np.asarray(a).dtype)
@@ -266,6 +270,7 @@ class Neg(Elementwise):
 
     free = True
 
+    @staticmethod
     def f(x):
         return -x
 
@@ -280,6 +285,7 @@ class Neg(Elementwise):
 class Pow(Elementwise):
     """``a ** b``, in the type of ``a``."""
 
+    @staticmethod
     def f(a, b):
         return np.power(a, b).astype(np.asarray(a).dtype)
 
@@ -288,6 +294,7 @@ class Pow(Elementwise):
 class PRelu(Elementwise):
     """``x`` where positive, else ``slope * x``."""
 
+    @staticmethod
     def f(x, slope):
         return np.where(x < 0, slope * x, x)
 
@@ -296,6 +303,7 @@ class PRelu(Elementwise):
 class Mod(Elementwise):
     """The remainder of ``a / b``: with the sign of ``b``, or of ``a`` if `fmod`."""
 
+    @staticmethod
     def f(a, b, *, fmod=0):
         return np.fmod(a, b) if fmod else np.mod(a, b)
 
@@ -329,6 +337,7 @@ class Max(Several):
 
     takes_infinity = True
 
+    @staticmethod
     def f(*tensors):
         return functools.reduce(np.maximum, tensors)
 
@@ -343,6 +352,7 @@ class Min(Several):
 
     takes_infinity = True
 
+    @staticmethod
     def f(*tensors):
         return functools.reduce(np.minimum, tensors)
 
@@ -357,12 +367,13 @@ class Sum(Several):
 
     adds = True
 
+    @staticmethod
     def f(*tensors):
         return functools.reduce(np.add, tensors)
 
     def pair(self, a, b, builder, result):
         """Add integers."""
-        return arithmetic.added(builder, a, b, result)
+        return arithmetic.add(builder, a, b, result)
 
     def finished(self, x, count, clear):
         """Fold the clear operands into the offset."""
@@ -373,6 +384,7 @@ class Sum(Several):
 class Mean(Sum):
     """The mean of the tensors."""
 
+    @staticmethod
     def f(*tensors):
         return functools.reduce(np.add, tensors) / tensors[0].dtype.type(len(tensors))
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from fhe_estimators.core.graph import Node
 from fhe_estimators.core.integers.builder import IntegerBuilder
-from fhe_estimators.core.integers.layout import moved
+from fhe_estimators.core.integers.layout import rearrange
 from fhe_estimators.core.integers.tensors import ClearIntegers, Encrypted
 from fhe_estimators.core.operators._base import Operand, QuantizedOp, as_array, register
 from fhe_estimators.core.operators._rows import moves_within_rows
@@ -50,7 +50,7 @@ class Layout(QuantizedOp):
     ) -> Encrypted:
         """Append the node, given a tensor without a pending function."""
         result = self.node.outputs[0]
-        return moved(builder, x, self.op_type, parameters, result, **self.attributes)
+        return rearrange(builder, x, self.op_type, parameters, result, **self.attributes)
 
     def row_by_row(
         self, operands: Sequence[np.ndarray | None], rows: Collection[int]
@@ -93,6 +93,7 @@ class Unchanged(QuantizedOp):
 class Identity(Unchanged):
     """``x``."""
 
+    @staticmethod
     def f(x):
         return x
 
@@ -101,6 +102,7 @@ class Identity(Unchanged):
 class Dropout(Unchanged):
     """``x``: nothing is dropped at inference."""
 
+    @staticmethod
     def f(x, ratio=None, training_mode=None, *, seed=None):
         if training_mode and (ratio is None or ratio):
             raise UnsupportedOperatorError(
@@ -136,6 +138,7 @@ class Cast(QuantizedOp):
     keeps_order = True
     pointwise = True
 
+    @staticmethod
     def f(x, *, to):
         if to not in _TYPES:
             raise UnsupportedOperatorError(
@@ -174,6 +177,7 @@ class Flatten(Layout):
         """Tell whether the first axis, which holds rows, stays one."""
         return node.attributes.get("axis", 1) == 1
 
+    @staticmethod
     def f(x, *, axis=1):
         axis = axis + x.ndim if axis < 0 else axis
         return x.reshape(math.prod(x.shape[:axis]), math.prod(x.shape[axis:]))
@@ -185,6 +189,7 @@ class Reshape(Layout):
 
     keeps_order = True
 
+    @staticmethod
     def f(x, shape, *, allowzero=0):
         sizes = (
             x.shape[axis] if size == 0 and not allowzero else int(size)
@@ -199,6 +204,7 @@ class Squeeze(Layout):
 
     keeps_order = True
 
+    @staticmethod
     def f(x, axes=None):
         if axes is None:
             return x.reshape(tuple(size for size in x.shape if size != 1))
@@ -219,6 +225,7 @@ class Squeeze(Layout):
 class Transpose(Layout):
     """The axes in another order."""
 
+    @staticmethod
     def f(x, *, perm=None):
         return np.transpose(x, perm)
 
@@ -229,6 +236,7 @@ class Unsqueeze(Layout):
 
     keeps_order = True
 
+    @staticmethod
     def f(x, axes):
         rank = x.ndim + len(axes)
         new = {int(axis) % rank for axis in axes}

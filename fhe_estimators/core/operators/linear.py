@@ -8,7 +8,7 @@ import numpy as np
 
 from fhe_estimators.core.integers import arithmetic
 from fhe_estimators.core.integers.builder import IntegerBuilder, Step
-from fhe_estimators.core.integers.layout import expanded, moved, total
+from fhe_estimators.core.integers.layout import expand, rearrange, sum_over
 from fhe_estimators.core.integers.tensors import ClearIntegers, Encrypted, same_but_along
 from fhe_estimators.core.integers.weights import integer_weights
 from fhe_estimators.core.operators._base import Operand, QuantizedOp, as_array, register
@@ -142,6 +142,7 @@ def _turned(array: np.ndarray) -> np.ndarray:
 class Gemm(Linear):
     """``alpha * A' @ B' + beta * C``; a prime is a transposition that was asked for."""
 
+    @staticmethod
     def f(a, b, c=None, *, alpha=1.0, beta=1.0, transA=0, transB=0):
         product = alpha * ((a.T if transA else a) @ (b.T if transB else b))
         return product if c is None else product + beta * c
@@ -170,6 +171,7 @@ class MatMul(Linear):
 
     integer = True
 
+    @staticmethod
     def f(a, b):
         return a @ b
 
@@ -204,12 +206,12 @@ class MatMul(Linear):
         result = self.node.outputs[0]
         if len(shape) > 2:
             stack = np.broadcast_shapes(x.shape[:-2], shape[:-2])
-            x = expanded(builder, x, (*stack, *x.shape[-2:]), f"{result}.expanded")
+            x = expand(builder, x, (*stack, *x.shape[-2:]), f"{result}.expanded")
         if on_left:
             return self.product(x, weights, np.zeros(1), builder)
         # (weights @ x)' == x' @ weights'
         order = [*range(rank - 2), rank - 1, rank - 2]
-        turned = moved(builder, x, "Transpose", [], f"{result}.turned", perm=order)
+        turned = rearrange(builder, x, "Transpose", [], f"{result}.turned", perm=order)
         product = self.product(
             turned,
             laid_out(weights, _turned),
@@ -217,7 +219,7 @@ class MatMul(Linear):
             builder,
             _turned(np.asarray(builder.real[result])),
         )
-        return moved(builder, product, "Transpose", [], result, perm=order)
+        return rearrange(builder, product, "Transpose", [], result, perm=order)
 
     def _by_vector(
         self, x: Encrypted, weights: np.ndarray | ClearIntegers, builder: IntegerBuilder
@@ -229,7 +231,7 @@ class MatMul(Linear):
         real = np.asarray(builder.real[result])[..., np.newaxis]
         product = self.product(x, column, np.zeros(1), builder, real)
         axes = np.array([len(product.shape) - 1])
-        return moved(builder, product, "Squeeze", [axes], f"{result}.squeezed")
+        return rearrange(builder, product, "Squeeze", [axes], f"{result}.squeezed")
 
     def _both(self, a: Encrypted, b: Encrypted, builder: IntegerBuilder) -> Encrypted:
         """Multiply two encrypted tensors: two tables for each pair of numbers."""
@@ -241,7 +243,9 @@ class MatMul(Linear):
         result, rank = self.node.outputs[0], len(a.shape)
         n_bits = builder.bits.op_inputs + 1
         a, b = arithmetic.on_one_scale(builder, [a, b], self.node.inputs, n_bits)
-        left = moved(builder, a, "Unsqueeze", [np.array([rank])], f"{result}.left")
-        right = moved(builder, b, "Unsqueeze", [np.array([rank - 2])], f"{result}.right")
-        products = arithmetic.product(builder, left, right, f"{result}.products")
-        return total(builder, products, (rank - 1,), result)
+        left = rearrange(builder, a, "Unsqueeze", [np.array([rank])], f"{result}.left")
+        right = rearrange(
+            builder, b, "Unsqueeze", [np.array([rank - 2])], f"{result}.right"
+        )
+        products = arithmetic.multiply(builder, left, right, f"{result}.products")
+        return sum_over(builder, products, (rank - 1,), result)

@@ -22,6 +22,7 @@ class BatchNormalization(Univariate):
     by_channel = True
     free = True
 
+    @staticmethod
     def f(x, scale, shift, mean, variance, *, epsilon=1e-5, momentum=0.9):
         def channels(array):
             return np.reshape(array, (-1, *[1] * (x.ndim - 2)))
@@ -55,6 +56,7 @@ class BatchNormalization14(BatchNormalization):
                 "inference."
             )
 
+    @staticmethod
     def f(x, scale, shift, mean, variance, *, epsilon=1e-5, momentum=0.9, training_mode=0):
         if training_mode:
             raise UnsupportedOperatorError(
@@ -70,6 +72,7 @@ class LayerNormalization(Clear):
     The results are that tensor, the means and the inverse standard deviations.
     """
 
+    @staticmethod
     def f(x, scale, shift=None, *, axis=-1, epsilon=1e-5, stash_type=1):
         axes = tuple(range(axis % x.ndim, x.ndim))
         exact = x.astype(np.float64 if x.dtype == np.float64 else np.float32)

@@ -10,7 +10,7 @@ import numpy as np
 from fhe_estimators.core.graph import Node
 from fhe_estimators.core.integers import arithmetic
 from fhe_estimators.core.integers.builder import IntegerBuilder
-from fhe_estimators.core.integers.layout import padded_with, sliced
+from fhe_estimators.core.integers.layout import pad_with, take_slice
 from fhe_estimators.core.integers.tensors import Encrypted
 from fhe_estimators.core.operators._base import Operand, QuantizedOp, register
 from fhe_estimators.core.operators._windows import (
@@ -49,7 +49,7 @@ class Pool(QuantizedOp):
                     elements.append(x)
                     continue
                 each = slice(start, stop, axis.stride)
-                elements.append(sliced(builder, x, place, each, f"{result}.part"))
+                elements.append(take_slice(builder, x, place, each, f"{result}.part"))
             x, *others = elements
             for other in others:
                 x = pair(builder, x, other, f"{result}.pair")
@@ -67,6 +67,7 @@ class AveragePool(Pool):
     free = True
     sums = True
 
+    @staticmethod
     def f(
         x,
         *,
@@ -93,8 +94,8 @@ class AveragePool(Pool):
         """Add the integers of each window."""
         x = self.channels(operands, builder)
         axes = spatial(self, x.shape)
-        x = padded_with(builder, x, padding(axes), 0.0, f"{self.node.outputs[0]}.padded")
-        sums = self.pooled(x, [axis.inside() for axis in axes], builder, arithmetic.added)
+        x = pad_with(builder, x, padding(axes), 0.0, f"{self.node.outputs[0]}.padded")
+        sums = self.pooled(x, [axis.inside() for axis in axes], builder, arithmetic.add)
         with_padding = bool(self.attributes.get("count_include_pad", 0))
         counts = spread([axis.counts(padding=with_padding) for axis in axes])
         return sums.scaled(1 / counts, np.zeros(1))
@@ -118,6 +119,7 @@ class MaxPool(Pool):
                 "supported."
             )
 
+    @staticmethod
     def f(
         x,
         *,
@@ -162,7 +164,7 @@ def _with_smallest(
     low, high = x.low - lowest, x.high - lowest
     name = builder.emit("Sub", (x.name, shift), low, high, result=f"{result}.shifted")
     shifted = Encrypted(name, x.scale, x.offset + x.scale * lowest, low, high)
-    wide = padded_with(builder, shifted, widths, 0.0, f"{result}.padded")
+    wide = pad_with(builder, shifted, widths, 0.0, f"{result}.padded")
     spatial_axes = tuple(range(2, x.offset.ndim))
     smallest_of_channel = shifted.offset.min(axis=spatial_axes, keepdims=True)
     offset = np.broadcast_to(smallest_of_channel, wide.shape).copy()
@@ -177,6 +179,7 @@ class GlobalAveragePool(ReduceMean):
 
     by_channel = True
 
+    @staticmethod
     def f(x):
         return np.mean(x, axis=tuple(range(2, x.ndim)), keepdims=True)
 
@@ -191,6 +194,7 @@ class GlobalMaxPool(ReduceMax):
 
     by_channel = True
 
+    @staticmethod
     def f(x):
         return np.max(x, axis=tuple(range(2, x.ndim)), keepdims=True)
 

@@ -125,6 +125,7 @@ def _double(array: Any) -> np.ndarray:
 class Quant(OntoGrid):
     """The nearest of ``scale * (q - zero_point)`` for integers of `bit_width` bits."""
 
+    @staticmethod
     def f(x, scale, zero_point, bit_width, *, signed=1, narrow=0, rounding_mode="ROUND"):
         low, high = _ends(bit_width, signed, narrow)
         q = _rounding(rounding_mode)(_double(x) / scale + zero_point)
@@ -155,6 +156,7 @@ class IntQuant(Quant):
 class BipolarQuant(OntoGrid):
     """``scale`` where `x` is not negative, else ``-scale``."""
 
+    @staticmethod
     def f(x, scale):
         return np.where(np.asarray(x) >= 0, 1.0, -1.0) * _double(scale)
 
@@ -167,6 +169,7 @@ class BipolarQuant(OntoGrid):
 class Trunc(OntoGrid):
     """Integers of a fine grid, divided by a power of two: those of a coarser one."""
 
+    @staticmethod
     def f(
         x,
         scale,

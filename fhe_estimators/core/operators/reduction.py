@@ -8,7 +8,7 @@ import numpy as np
 
 from fhe_estimators.core.integers import arithmetic
 from fhe_estimators.core.integers.builder import IntegerBuilder
-from fhe_estimators.core.integers.layout import moved, sliced, total
+from fhe_estimators.core.integers.layout import rearrange, sum_over, take_slice
 from fhe_estimators.core.integers.tensors import Encrypted
 from fhe_estimators.core.operators._base import Operand, QuantizedOp, as_array, register
 
@@ -73,13 +73,13 @@ class Extreme(Reduction):
             while (size := x.shape[axis]) > 1:
                 half = size // 2
                 if size % 2:
-                    rest.append(sliced(builder, x, axis, slice(size - 1, size), name))
-                a = sliced(builder, x, axis, slice(0, half), name)
-                b = sliced(builder, x, axis, slice(half, 2 * half), name)
+                    rest.append(take_slice(builder, x, axis, slice(size - 1, size), name))
+                a = take_slice(builder, x, axis, slice(0, half), name)
+                b = take_slice(builder, x, axis, slice(half, 2 * half), name)
                 x = self.pair(builder, a, b, f"{result}.pair")
             for other in rest:
                 x = self.pair(builder, x, other, f"{result}.pair")
-        return x if keepdims else moved(builder, x, "Squeeze", [np.array(axes)], result)
+        return x if keepdims else rearrange(builder, x, "Squeeze", [np.array(axes)], result)
 
 
 def reduced(function, x, axes, keepdims, noop_with_empty_axes=0, **options):
@@ -110,6 +110,7 @@ def largest(dtype):
 class ReduceMax(Extreme):
     """The largest element along axes."""
 
+    @staticmethod
     def f(x, *, axes=None, keepdims=1):
         return reduced(np.max, x, axes, keepdims, initial=smallest(x.dtype))
 
@@ -122,6 +123,7 @@ class ReduceMax(Extreme):
 class ReduceMax18(ReduceMax):
     """The largest element along axes, which are an input since opset 18."""
 
+    @staticmethod
     def f(x, axes=None, *, keepdims=1, noop_with_empty_axes=0):
         first = smallest(x.dtype)
         return reduced(np.max, x, axes, keepdims, noop_with_empty_axes, initial=first)
@@ -134,13 +136,14 @@ class ReduceMean(Reduction):
     free = True
     sums = True
 
+    @staticmethod
     def f(x, *, axes=None, keepdims=1):
         return reduced(np.mean, x, axes, keepdims)
 
     def reduce(self, x, axes, keepdims, builder):
         """Add integers; their number goes into the scale."""
         count = np.prod([x.shape[axis] for axis in axes])
-        sums = total(builder, x, axes, self.node.outputs[0], keepdims=keepdims)
+        sums = sum_over(builder, x, axes, self.node.outputs[0], keepdims=keepdims)
         return sums.scaled(np.full(1, 1 / count), np.zeros(1))
 
 
@@ -148,6 +151,7 @@ class ReduceMean(Reduction):
 class ReduceMean18(ReduceMean):
     """The mean along axes, which are an input since opset 18."""
 
+    @staticmethod
     def f(x, axes=None, *, keepdims=1, noop_with_empty_axes=0):
         return reduced(np.mean, x, axes, keepdims, noop_with_empty_axes)
 
@@ -156,6 +160,7 @@ class ReduceMean18(ReduceMean):
 class ReduceMin(Extreme):
     """The smallest element along axes."""
 
+    @staticmethod
     def f(x, *, axes=None, keepdims=1):
         return reduced(np.min, x, axes, keepdims, initial=largest(x.dtype))
 
@@ -168,6 +173,7 @@ class ReduceMin(Extreme):
 class ReduceMin18(ReduceMin):
     """The smallest element along axes, which are an input since opset 18."""
 
+    @staticmethod
     def f(x, axes=None, *, keepdims=1, noop_with_empty_axes=0):
         first = largest(x.dtype)
         return reduced(np.min, x, axes, keepdims, noop_with_empty_axes, initial=first)
@@ -182,9 +188,10 @@ class ReduceSum(Reduction):
     integer = True
     sums = True
 
+    @staticmethod
     def f(x, axes=None, *, keepdims=1, noop_with_empty_axes=0):
         return reduced(np.sum, x, axes, keepdims, noop_with_empty_axes)
 
     def reduce(self, x, axes, keepdims, builder):
         """Add integers."""
-        return total(builder, x, axes, self.node.outputs[0], keepdims=keepdims)
+        return sum_over(builder, x, axes, self.node.outputs[0], keepdims=keepdims)

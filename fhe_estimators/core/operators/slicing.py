@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from fhe_estimators.core.integers.builder import IntegerBuilder
-from fhe_estimators.core.integers.layout import moved, padded_with, sliced
+from fhe_estimators.core.integers.layout import pad_with, rearrange, take_slice
 from fhe_estimators.core.integers.tensors import Encrypted
 from fhe_estimators.core.operators._base import Operand, QuantizedOp, as_array, register
 from fhe_estimators.core.operators.layout import Layout
@@ -24,6 +24,7 @@ class Concat(QuantizedOp):
     free = True
     integer = True
 
+    @staticmethod
     def f(*tensors, axis):
         # A clear tensor of one row stands beside any number of rows.
         if axis % tensors[0].ndim and len({x.shape[0] for x in tensors}) > 1:
@@ -74,7 +75,7 @@ class Concat(QuantizedOp):
         size = clear.shape[axis]
         widths = [(0, 0)] * len(x.shape)
         widths[axis] = (0, size) if side else (size, 0)
-        wide = padded_with(builder, x, widths, 0.0, f"{self.node.outputs[0]}.part")
+        wide = pad_with(builder, x, widths, 0.0, f"{self.node.outputs[0]}.part")
         margin = [slice(None)] * len(x.shape)
         margin[axis] = slice(x.shape[axis], None) if side else slice(0, size)
         offset = wide.offset.copy()
@@ -86,6 +87,7 @@ class Concat(QuantizedOp):
 class Expand(Layout):
     """The tensor, repeated along axes of size one; the shape may also be smaller."""
 
+    @staticmethod
     def f(x, shape):
         sizes = tuple(int(size) for size in shape)
         return np.broadcast_to(x, np.broadcast_shapes(x.shape, sizes))
@@ -97,6 +99,7 @@ class Gather(Layout):
 
     keeps_elements = False
 
+    @staticmethod
     def f(x, indices, *, axis=0):
         index = np.asarray(indices)
         # Arrays that stand in for encrypted ones know plain numbers.
@@ -131,10 +134,10 @@ class Gather(Layout):
         start, stop = int(index[0]), int(index[-1]) + (1 if step > 0 else -1)
         # Before the first element is -1, which would count from the end.
         part = slice(start, stop if stop >= 0 else -size - 1, step)
-        found = sliced(builder, x, axis, part, result)
+        found = take_slice(builder, x, axis, part, result)
         if indices.ndim:
             return found
-        return moved(builder, found, "Squeeze", [np.array([axis])], f"{result}.one")
+        return rearrange(builder, found, "Squeeze", [np.array([axis])], f"{result}.one")
 
 
 def _all_clear(operands: Sequence[Operand]) -> bool:
@@ -173,6 +176,7 @@ class Pad(QuantizedOp):
     integer = True
     keeps_elements = True
 
+    @staticmethod
     def f(x, pads, constant_value=None, *, mode="constant"):
         return _pad(x, pads, constant_value, mode)
 
@@ -192,16 +196,17 @@ class Pad(QuantizedOp):
         for axis, (begin, end) in enumerate(np.maximum(-widths, 0).tolist()):
             if begin or end:
                 part = slice(begin, x.shape[axis] - end)
-                x = sliced(builder, x, axis, part, f"{result}.part")
+                x = take_slice(builder, x, axis, part, f"{result}.part")
         margin = [(begin, end) for begin, end in np.maximum(widths, 0).tolist()]
         number = 0.0 if constant is None else np.asarray(constant).item()
-        return padded_with(builder, x, margin, number, result)
+        return pad_with(builder, x, margin, number, result)
 
 
 @register("Pad", since=18)
 class Pad18(Pad):
     """The tensor with a margin along axes, which may be given since opset 18."""
 
+    @staticmethod
     def f(x, pads, constant_value=None, axes=None, *, mode="constant"):
         return _pad(x, pads, constant_value, mode, axes)
 
@@ -222,6 +227,7 @@ class Slice(Layout):
 
     keeps_elements = False
 
+    @staticmethod
     def f(x, starts, ends, axes=None, steps=None):
         return x[_index(x.ndim, starts, ends, axes, steps)]
 
@@ -257,6 +263,7 @@ class Split(QuantizedOp):
     free = True
     keeps_elements = True
 
+    @staticmethod
     def f(x, split=None, *, axis=0):
         if split is None:
             raise TypeError("the sizes of the parts, or their number, must be known")
@@ -288,7 +295,7 @@ class Split(QuantizedOp):
         parts = self(x.low, as_array(split))
         ends = np.cumsum([part.shape[axis] for part in parts]).tolist()
         return tuple(
-            sliced(builder, x, axis, slice(end - part.shape[axis], end), result)
+            take_slice(builder, x, axis, slice(end - part.shape[axis], end), result)
             for part, end, result in zip(parts, ends, self.node.outputs, strict=True)
         )
 
@@ -297,6 +304,7 @@ class Split(QuantizedOp):
 class Split18(Split):
     """The parts of a tensor; without sizes the last may be smaller since opset 18."""
 
+    @staticmethod
     def f(x, split=None, *, axis=0, num_outputs=None):
         if split is None:
             split = equal_sizes(x.shape[axis], num_outputs)
@@ -311,6 +319,7 @@ class Split18(Split):
 class Tile(Layout):
     """The tensor, repeated along each axis."""
 
+    @staticmethod
     def f(x, repeats):
         # As an axis of repetitions in front of each axis.
         pairs = [(int(number), size) for number, size in zip(repeats, x.shape, strict=True)]

@@ -36,6 +36,7 @@ class TableLookup(QuantizedOp):
     domain = DOMAIN
     bootstraps = True
 
+    @staticmethod
     def f(x, table, *, first=0, lsbs=0, approximate=0, wraps=0):
         # Clear integers may be held as floats, see QuantizedModule.
         index = np.asarray(x - first).astype(np.int64, copy=False)
@@ -71,6 +72,7 @@ class ExtractBits(QuantizedOp):
     domain = DOMAIN
     bootstraps = True
 
+    @staticmethod
     def f(x, *, start, stop):
         number = np.asarray(x).astype(np.int64, copy=False)
         digit = (number >> start) & ((1 << (stop - start)) - 1)

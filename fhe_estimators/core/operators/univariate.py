@@ -9,7 +9,7 @@ import numpy as np
 from scipy import special
 
 from fhe_estimators.core.integers.builder import IntegerBuilder
-from fhe_estimators.core.integers.layout import expanded, moved
+from fhe_estimators.core.integers.layout import expand, rearrange
 from fhe_estimators.core.integers.tensors import Encrypted
 from fhe_estimators.core.operators._base import Operand, QuantizedOp, register
 
@@ -35,6 +35,7 @@ class Univariate(QuantizedOp):
 class Abs(Univariate):
     """``|x|``."""
 
+    @staticmethod
     def f(x):
         return np.abs(x)
 
@@ -43,6 +44,7 @@ class Abs(Univariate):
 class Acos(Univariate):
     """The angle whose cosine is ``x``."""
 
+    @staticmethod
     def f(x):
         return np.arccos(x)
 
@@ -51,6 +53,7 @@ class Acos(Univariate):
 class Acosh(Univariate):
     """The inverse of the hyperbolic cosine."""
 
+    @staticmethod
     def f(x):
         return np.arccosh(x)
 
@@ -59,6 +62,7 @@ class Acosh(Univariate):
 class Asin(Univariate):
     """The angle whose sine is ``x``."""
 
+    @staticmethod
     def f(x):
         return np.arcsin(x)
 
@@ -67,6 +71,7 @@ class Asin(Univariate):
 class Asinh(Univariate):
     """The inverse of the hyperbolic sine."""
 
+    @staticmethod
     def f(x):
         return np.arcsinh(x)
 
@@ -75,6 +80,7 @@ class Asinh(Univariate):
 class Atan(Univariate):
     """The angle whose tangent is ``x``."""
 
+    @staticmethod
     def f(x):
         return np.arctan(x)
 
@@ -83,6 +89,7 @@ class Atan(Univariate):
 class Atanh(Univariate):
     """The inverse of the hyperbolic tangent."""
 
+    @staticmethod
     def f(x):
         return np.arctanh(x)
 
@@ -91,6 +98,7 @@ class Atanh(Univariate):
 class Ceil(Univariate):
     """Smallest integer that is not below ``x``."""
 
+    @staticmethod
     def f(x):
         return np.ceil(x)
 
@@ -99,6 +107,7 @@ class Ceil(Univariate):
 class Celu(Univariate):
     """``max(0, x) + min(0, alpha * (exp(x / alpha) - 1))``."""
 
+    @staticmethod
     def f(x, *, alpha=1.0):
         return np.maximum(x, 0) + np.minimum(0, alpha * np.expm1(np.minimum(x, 0) / alpha))
 
@@ -109,6 +118,7 @@ class Clip(Univariate):
 
     takes_infinity = True
 
+    @staticmethod
     def f(x, minimum=None, maximum=None):
         # One after the other: where minimum > maximum, the maximum counts.
         if minimum is not None:
@@ -122,6 +132,7 @@ class Clip(Univariate):
 class Cos(Univariate):
     """The cosine."""
 
+    @staticmethod
     def f(x):
         return np.cos(x)
 
@@ -130,6 +141,7 @@ class Cos(Univariate):
 class Cosh(Univariate):
     """The hyperbolic cosine."""
 
+    @staticmethod
     def f(x):
         return np.cosh(x)
 
@@ -138,6 +150,7 @@ class Cosh(Univariate):
 class Elu(Univariate):
     """``x`` where positive, else ``alpha * (exp(x) - 1)``."""
 
+    @staticmethod
     def f(x, *, alpha=1.0):
         return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
 
@@ -146,6 +159,7 @@ class Elu(Univariate):
 class Erf(Univariate):
     """The error function."""
 
+    @staticmethod
     def f(x):
         return special.erf(x)
 
@@ -154,6 +168,7 @@ class Erf(Univariate):
 class Exp(Univariate):
     """``e**x``."""
 
+    @staticmethod
     def f(x):
         return np.exp(x)
 
@@ -162,6 +177,7 @@ class Exp(Univariate):
 class Floor(Univariate):
     """Largest integer that is not above ``x``."""
 
+    @staticmethod
     def f(x):
         return np.floor(x)
 
@@ -170,6 +186,7 @@ class Floor(Univariate):
 class HardSigmoid(Univariate):
     """``max(0, min(1, alpha * x + beta))``."""
 
+    @staticmethod
     def f(x, *, alpha=0.2, beta=0.5):
         return np.clip(alpha * x + beta, 0, 1)
 
@@ -178,6 +195,7 @@ class HardSigmoid(Univariate):
 class HardSwish(Univariate):
     """``x * max(0, min(1, x / 6 + 0.5))``."""
 
+    @staticmethod
     def f(x):
         return x * np.clip(x / 6 + 0.5, 0, 1)
 
@@ -186,6 +204,7 @@ class HardSwish(Univariate):
 class LeakyRelu(Univariate):
     """``x`` where positive, else ``alpha * x``."""
 
+    @staticmethod
     def f(x, *, alpha=0.01):
         return np.where(x >= 0, x, alpha * x)
 
@@ -194,6 +213,7 @@ class LeakyRelu(Univariate):
 class Log(Univariate):
     """The natural logarithm."""
 
+    @staticmethod
     def f(x):
         return np.log(x)
 
@@ -205,6 +225,7 @@ class OneHot(Univariate):
     A negative index counts from the end; one that is out of range is nowhere.
     """
 
+    @staticmethod
     def f(indices, depth, values, *, axis=-1):
         depth = int(np.asarray(depth).item())
         axis = axis % (indices.ndim + 1)
@@ -225,8 +246,8 @@ class OneHot(Univariate):
         # The integers are repeated, and the pending function is applied to one of each.
         plain = replace(x, function=None)
         shape = self(x.low, *parameters).shape
-        wide = moved(builder, plain, "Unsqueeze", [np.array([axis])], f"{result}.index")
-        wide = expanded(builder, wide, shape, f"{result}.indices")
+        wide = rearrange(builder, plain, "Unsqueeze", [np.array([axis])], f"{result}.index")
+        wide = expand(builder, wide, shape, f"{result}.indices")
         return wide.then(lambda real: self(x.apply(np.take(real, 0, axis)), *parameters))
 
 
@@ -234,6 +255,7 @@ class OneHot(Univariate):
 class Reciprocal(Univariate):
     """``1 / x``."""
 
+    @staticmethod
     def f(x):
         return np.reciprocal(x)
 
@@ -242,6 +264,7 @@ class Reciprocal(Univariate):
 class Relu(Univariate):
     """``max(x, 0)``."""
 
+    @staticmethod
     def f(x):
         return np.maximum(x, 0)
 
@@ -250,6 +273,7 @@ class Relu(Univariate):
 class Round(Univariate):
     """The nearest integer; halves go to the even one."""
 
+    @staticmethod
     def f(x):
         return np.rint(x)
 
@@ -258,6 +282,7 @@ class Round(Univariate):
 class Selu(Univariate):
     """``gamma * x`` where positive, else ``gamma * alpha * (exp(x) - 1)``."""
 
+    @staticmethod
     def f(x, *, alpha=1.6732632423543772, gamma=1.0507009873554805):
         return gamma * np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
 
@@ -266,6 +291,7 @@ class Selu(Univariate):
 class Sigmoid(Univariate):
     """``1 / (1 + exp(-x))``."""
 
+    @staticmethod
     def f(x):
         return special.expit(x)
 
@@ -274,6 +300,7 @@ class Sigmoid(Univariate):
 class Sign(Univariate):
     """-1, 0 or 1."""
 
+    @staticmethod
     def f(x):
         return np.sign(x)
 
@@ -282,6 +309,7 @@ class Sign(Univariate):
 class Sin(Univariate):
     """The sine."""
 
+    @staticmethod
     def f(x):
         return np.sin(x)
 
@@ -290,6 +318,7 @@ class Sin(Univariate):
 class Sinh(Univariate):
     """The hyperbolic sine."""
 
+    @staticmethod
     def f(x):
         return np.sinh(x)
 
@@ -298,6 +327,7 @@ class Sinh(Univariate):
 class Softplus(Univariate):
     """``log(1 + exp(x))``."""
 
+    @staticmethod
     def f(x):
         return np.logaddexp(0, x)
 
@@ -306,6 +336,7 @@ class Softplus(Univariate):
 class Softsign(Univariate):
     """``x / (1 + |x|)``."""
 
+    @staticmethod
     def f(x):
         return x / (1 + np.abs(x))
 
@@ -314,6 +345,7 @@ class Softsign(Univariate):
 class Sqrt(Univariate):
     """The square root."""
 
+    @staticmethod
     def f(x):
         return np.sqrt(x)
 
@@ -322,6 +354,7 @@ class Sqrt(Univariate):
 class Tan(Univariate):
     """The tangent."""
 
+    @staticmethod
     def f(x):
         return np.tan(x)
 
@@ -330,6 +363,7 @@ class Tan(Univariate):
 class Tanh(Univariate):
     """The hyperbolic tangent."""
 
+    @staticmethod
     def f(x):
         return np.tanh(x)
 
@@ -338,5 +372,6 @@ class Tanh(Univariate):
 class ThresholdedRelu(Univariate):
     """``x`` where above `alpha`, else 0."""
 
+    @staticmethod
     def f(x, *, alpha=1.0):
         return np.where(x > alpha, x, 0)

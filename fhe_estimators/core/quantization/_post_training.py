@@ -19,8 +19,8 @@ from fhe_estimators.core.integers import (
     Rounding,
 )
 from fhe_estimators.core.integers.builder import Step
-from fhe_estimators.core.integers.narrowing import narrowed
-from fhe_estimators.core.integers.tables import counted_from_lowest
+from fhe_estimators.core.integers.narrowing import narrow
+from fhe_estimators.core.integers.tables import count_from_lowest
 from fhe_estimators.core.numpy_module import NumpyModule
 from fhe_estimators.core.operators import Operand, as_array, kinds_of, operators_of
 from fhe_estimators.core.quantization._calibration import InputRange
@@ -155,7 +155,7 @@ def quantize(
             grid = builder.calibrated([value.name], bits.of_outputs)
         tensor = builder.materialize(result, value.name, grid=grid)
         if builder.margin is not None:
-            tensor = counted_from_lowest(builder, tensor)
+            tensor = count_from_lowest(builder, tensor)
         names.append(tensor.name)
         outputs.append(_output(tensor))
     integers = builder.build(inputs, names)
@@ -165,7 +165,7 @@ def quantize(
             return quantize(
                 graph, calibration, bits, input_ranges, sample_weight, range_of, rounding
             )
-        integers = narrowed(integers)
+        integers = narrow(integers)
     return integers, tuple(quantizers), tuple(outputs)
 
 

@@ -6,7 +6,7 @@ the client's, who sends their results encrypted; the function of a few of them i
 table; functions of one feature are linear in them.
 """
 
-from fhe_estimators.core.trees.binning import BINNINGS, Grid
+from fhe_estimators.core.trees.binning import BINNINGS, BinEdges
 from fhe_estimators.core.trees.columns import Column
 from fhe_estimators.core.trees.comparisons import Bits
 from fhe_estimators.core.trees.recognize import Ensemble, recognize
@@ -14,7 +14,7 @@ from fhe_estimators.core.trees.search import TreeGraphs, TreeOptions
 from fhe_estimators.core.trees.table_sum import Lowered, TableSum
 from fhe_estimators.core.trees.tree import (
     Leaf,
-    Split,
+    SplitNode,
     Tree,
     boxes,
     evaluate_tree,
@@ -27,13 +27,13 @@ from fhe_estimators.core.trees.tree import (
 
 __all__ = [
     "BINNINGS",
+    "BinEdges",
     "Bits",
     "Column",
     "Ensemble",
-    "Grid",
     "Leaf",
     "Lowered",
-    "Split",
+    "SplitNode",
     "TableSum",
     "Tree",
     "TreeGraphs",

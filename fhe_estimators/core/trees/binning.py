@@ -10,7 +10,7 @@ import numpy as np
 BINNINGS = ("quantile", "uniform")
 
 
-class Grid:
+class BinEdges:
     """Edges that divide the values of each feature into bins.
 
     A value lies in bin ``b`` if it is greater than `b` of the edges of its feature.
@@ -22,7 +22,7 @@ class Grid:
 
     Examples
     --------
-    >>> grid = Grid.of(np.array([[0.0], [1.0], [1.0], [9.0], [10.0]]), n_bits=1)
+    >>> grid = BinEdges.of(np.array([[0.0], [1.0], [1.0], [9.0], [10.0]]), n_bits=1)
     >>> grid.edges[0]
     array([5.])
     >>> grid.bins(np.array([[-3.0], [5.0], [5.1]]))
@@ -41,7 +41,7 @@ class Grid:
         n_bits: int,
         binning: str = "quantile",
         sample_weight: np.ndarray | None = None,
-    ) -> Grid:
+    ) -> BinEdges:
         """Divide each feature into at most ``2**n_bits`` bins.
 
         A feature with no more different values than that gets a bin for each.
@@ -57,7 +57,7 @@ class Grid:
 
         Returns
         -------
-        grid : Grid
+        grid : BinEdges
         """
         weights = np.ones(len(X)) if sample_weight is None else sample_weight
         X, weights = X[weights > 0], weights[weights > 0]
@@ -193,7 +193,7 @@ class Grid:
         return snapped
 
     def __repr__(self) -> str:
-        return f"Grid({[len(edges) + 1 for edges in self.edges]} bins)"
+        return f"BinEdges({[len(edges) + 1 for edges in self.edges]} bins)"
 
 
 def _ends(edges: np.ndarray, dtype: np.dtype) -> np.ndarray:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from fhe_estimators.core.trees.groups import Fragment, Gate, Group, gates_of
-from fhe_estimators.core.trees.tree import Box, Leaf, Split, Tree, leaves, sides, splits
+from fhe_estimators.core.trees.tree import Box, Leaf, SplitNode, Tree, leaves, sides, splits
 
 
 def cover(tree: Tree, source: int, most_states: int) -> tuple[np.ndarray, list[Group]]:
@@ -52,7 +52,7 @@ def cover(tree: Tree, source: int, most_states: int) -> tuple[np.ndarray, list[G
     return constant, [
         group.mapped(less)
         for piece, group in pieces
-        if isinstance(piece, Split) or not np.array_equal(piece.value, constant)
+        if isinstance(piece, SplitNode) or not np.array_equal(piece.value, constant)
     ]
 
 

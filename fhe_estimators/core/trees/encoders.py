@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from fhe_estimators.core.trees.binning import Grid
+from fhe_estimators.core.trees.binning import BinEdges
 from fhe_estimators.core.validation import check_finite
 
 #: Digits of sums of leaves of several outputs.
@@ -20,14 +20,14 @@ class BinEncoder:
 
     Parameters
     ----------
-    grid : Grid
+    grid : BinEdges
     features : tuple of int
         The features that are sent, in order.
     """
 
     low = 0
 
-    def __init__(self, grid: Grid, features: tuple[int, ...]) -> None:
+    def __init__(self, grid: BinEdges, features: tuple[int, ...]) -> None:
         self.grid, self.features = grid, features
 
     @property
@@ -103,7 +103,7 @@ class ThermometerEncoder(BinEncoder):
 
     Parameters
     ----------
-    grid : Grid
+    grid : BinEdges
     features : tuple of int
         The features that are sent, in order.
 

@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fhe_estimators.core.trees.binning import Grid
+from fhe_estimators.core.trees.binning import BinEdges
 from fhe_estimators.core.trees.encoders import LeafDecoder, SumDecoder
 from fhe_estimators.core.trees.recognize import Ensemble
 from fhe_estimators.core.trees.tree import (
     Leaf,
-    Split,
+    SplitNode,
     Tree,
     boxes,
     leaf_rows,
@@ -44,7 +44,7 @@ class IntegerTrees(NamedTuple):
     decoder: SumDecoder | LeafDecoder
 
 
-def on_grid(ensemble: Ensemble, grid: Grid) -> list[Tree]:
+def on_grid(ensemble: Ensemble, grid: BinEdges) -> list[Tree]:
     """Return the trees with edges of `grid`, the nearest ones to their thresholds."""
     edges = {
         feature: grid.nearest(feature, thresholds)
@@ -61,7 +61,7 @@ def on_grid(ensemble: Ensemble, grid: Grid) -> list[Tree]:
         below, above = moved(tree.below), moved(tree.above)
         # A feature that never varied has no edge: every row lies below.
         decided = edge < 0 or threshold == np.inf
-        return below if decided else Split(tree.feature, edge, below, above)
+        return below if decided else SplitNode(tree.feature, edge, below, above)
 
     return [simplified(moved(tree)) for tree in ensemble.trees]
 

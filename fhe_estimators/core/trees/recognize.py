@@ -21,7 +21,7 @@ import numpy as np
 from fhe_estimators.core.graph import Graph, Node, Value, evaluate
 from fhe_estimators.core.operators import kinds_of, operators_of
 from fhe_estimators.core.rewrite._clean import clean
-from fhe_estimators.core.trees.tree import Leaf, Split, Tree
+from fhe_estimators.core.trees.tree import Leaf, SplitNode, Tree
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,6 +224,6 @@ def _tree(
             raise _OtherGraph
         node = int(divides[0])
         side = turns[:, node]
-        return Split(*splits[node], grown(leaves[side == 1]), grown(leaves[side == -1]))
+        return SplitNode(*splits[node], grown(leaves[side == 1]), grown(leaves[side == -1]))
 
     return grown(np.flatnonzero(reachable))

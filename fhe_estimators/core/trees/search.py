@@ -13,7 +13,7 @@ import numpy as np
 from fhe_estimators.core.circuit import Cost, Recombination
 from fhe_estimators.core.engine import ConcreteEngine, Prices
 from fhe_estimators.core.graph import Graph
-from fhe_estimators.core.trees.binning import Grid
+from fhe_estimators.core.trees.binning import BinEdges
 from fhe_estimators.core.trees.comparisons import Bits
 from fhe_estimators.core.trees.encoders import (
     BinEncoder,
@@ -63,7 +63,7 @@ class TreeOptions:
 
     Parameters
     ----------
-    grid : Grid, optional
+    grid : BinEdges, optional
         The bins that the client tells apart. By default the thresholds of the ensemble:
         then nothing is lost, and the client sees the thresholds. Thresholds that are not
         edges of a given grid move to the nearest edge.
@@ -83,7 +83,7 @@ class TreeOptions:
         What is encrypted: a bit for each edge of the grid, or one integer a feature.
     """
 
-    grid: Grid | None = None
+    grid: BinEdges | None = None
     leaf_bits: int | None = None
     tolerance: float = 0.005
     wide_tolerance: float = 0.01
@@ -143,7 +143,7 @@ class TreeGraphs:
         grid = options.grid
         if grid is None:
             empty = np.empty(0)
-            grid = Grid(
+            grid = BinEdges(
                 [ensemble.thresholds.get(f, empty) for f in range(ensemble.n_features)]
             )
         weights = np.ones(len(X)) if sample_weight is None else sample_weight
@@ -310,7 +310,7 @@ def _work(sums: TableSum, prices: Prices) -> float:
 
 def _integer_trees(
     trees: list[Tree],
-    grid: Grid,
+    grid: BinEdges,
     bins: np.ndarray,
     weights: np.ndarray,
     options: TreeOptions,
@@ -350,7 +350,7 @@ def _width_factor(trees: Sequence[Tree]) -> float:
     return _WIDE_VALUES[least]
 
 
-def _expected(integer_trees: IntegerTrees, grid: Grid, prices: Prices) -> float:
+def _expected(integer_trees: IntegerTrees, grid: BinEdges, prices: Prices) -> float:
     """Return about what trees cost, as long as none is merged with another."""
     features = tuple(range(len(grid.edges)))
     bits = Bits(features, tuple(map(len, grid.edges)))
@@ -364,11 +364,11 @@ def _expected(integer_trees: IntegerTrees, grid: Grid, prices: Prices) -> float:
     return (of_tables + of_outputs) * _width_factor(trees)
 
 
-def _sent(grid: Grid, used: set[int]) -> tuple[Grid, tuple[int, ...]]:
+def _sent(grid: BinEdges, used: set[int]) -> tuple[BinEdges, tuple[int, ...]]:
     """Return the grid and the features to send, at least one bit."""
     if used:
         return grid, tuple(sorted(used))
     for feature, edges in enumerate(grid.edges):
         if len(edges):
             return grid, (feature,)
-    return Grid([np.zeros(1), *grid.edges[1:]]), (0,)
+    return BinEdges([np.zeros(1), *grid.edges[1:]]), (0,)

@@ -28,7 +28,7 @@ class Leaf:
 
 
 @dataclass(frozen=True, eq=False)
-class Split:
+class SplitNode:
     """One tree where ``bin of feature <= edge``, another one above."""
 
     feature: int
@@ -37,7 +37,7 @@ class Split:
     above: Tree
 
 
-Tree = Leaf | Split
+Tree = Leaf | SplitNode
 
 
 def nodes(tree: Tree) -> Iterator[Tree]:
@@ -46,7 +46,7 @@ def nodes(tree: Tree) -> Iterator[Tree]:
     while pending:
         node = pending.pop()
         yield node
-        if isinstance(node, Split):
+        if isinstance(node, SplitNode):
             pending += (node.above, node.below)
 
 
@@ -55,9 +55,9 @@ def leaves(tree: Tree) -> Iterator[Leaf]:
     return (node for node in nodes(tree) if isinstance(node, Leaf))
 
 
-def splits(tree: Tree) -> Iterator[Split]:
+def splits(tree: Tree) -> Iterator[SplitNode]:
     """Yield the nodes that compare."""
-    return (node for node in nodes(tree) if isinstance(node, Split))
+    return (node for node in nodes(tree) if isinstance(node, SplitNode))
 
 
 def mapped(tree: Tree, function: Callable[[Leaf], Leaf]) -> Tree:
@@ -65,10 +65,10 @@ def mapped(tree: Tree, function: Callable[[Leaf], Leaf]) -> Tree:
     if isinstance(tree, Leaf):
         return function(tree)
     below, above = mapped(tree.below, function), mapped(tree.above, function)
-    return Split(tree.feature, tree.edge, below, above)
+    return SplitNode(tree.feature, tree.edge, below, above)
 
 
-def sides(box: Box, split: Split) -> tuple[Box, Box]:
+def sides(box: Box, split: SplitNode) -> tuple[Box, Box]:
     """Return the boxes of the rows that go below and of those that go above."""
     low, high = box.get(split.feature, ANY)
     return (
@@ -105,7 +105,7 @@ def simplified(tree: Tree, box: Box | None = None) -> Tree:
         and np.array_equal(below.value, above.value)
     ):
         return below
-    return Split(tree.feature, tree.edge, below, above)
+    return SplitNode(tree.feature, tree.edge, below, above)
 
 
 def evaluate_tree(tree: Tree, bins: np.ndarray) -> np.ndarray:

@@ -22,6 +22,7 @@ def trilu(monkeypatch):
 
         integer = True
 
+        @staticmethod
         def f(x, k=0, *, upper=1):
             return np.triu(x, k) if upper else np.tril(x, k)
 

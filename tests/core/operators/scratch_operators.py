@@ -6,7 +6,7 @@ They are what an author of an operator writes: a class of a family, with its fac
 import numpy as np
 
 from fhe_estimators.core.integers import arithmetic
-from fhe_estimators.core.integers.layout import total
+from fhe_estimators.core.integers.layout import sum_over
 from fhe_estimators.core.operators._base import register
 from fhe_estimators.core.operators.clear import Clear
 from fhe_estimators.core.operators.comparison import Comparison
@@ -24,6 +24,7 @@ class Bent(Univariate):
 
     domain = DOMAIN
 
+    @staticmethod
     def f(x):
         return x / (1 + np.abs(x))
 
@@ -33,6 +34,7 @@ class Sloped(Elementwise):
 
     domain = DOMAIN
 
+    @staticmethod
     def f(x, slope):
         return np.where(x < 0, slope * x, x)
 
@@ -43,6 +45,7 @@ class Above(Comparison):
     domain = DOMAIN
     takes_infinity = True
 
+    @staticmethod
     def f(a, b):
         return np.greater(a, b)
 
@@ -52,6 +55,7 @@ class Turned(Layout):
 
     domain = DOMAIN
 
+    @staticmethod
     def f(x, *, perm=None):
         return np.transpose(x, perm)
 
@@ -64,12 +68,13 @@ class Added(Reduction):
     free = True
     sums = True
 
+    @staticmethod
     def f(x, axes=None, *, keepdims=1):
         return reduced(np.sum, x, axes, keepdims)
 
     def reduce(self, x, axes, keepdims, builder):
         """Add integers."""
-        return total(builder, x, axes, self.node.outputs[0], keepdims=keepdims)
+        return sum_over(builder, x, axes, self.node.outputs[0], keepdims=keepdims)
 
 
 class Weighed(Linear):
@@ -77,6 +82,7 @@ class Weighed(Linear):
 
     domain = DOMAIN
 
+    @staticmethod
     def f(a, b):
         return a @ b
 
@@ -93,6 +99,7 @@ class Sizes(Clear):
     domain = DOMAIN
     reads_sizes = True
 
+    @staticmethod
     def f(x):
         return np.array(x.shape, np.int64)
 
@@ -103,6 +110,7 @@ class Reshaped(Layout):
     domain = DOMAIN
     keeps_order = True
 
+    @staticmethod
     def f(x, shape):
         return Reshape.f(x, shape)
 
@@ -113,13 +121,14 @@ class Taken(Affine):
     adds = True
     domain = DOMAIN
 
+    @staticmethod
     def f(a, b):
         return a - b
 
     def combine(self, operands, builder):
         """Subtract integers on one scale."""
         a, b = self.on_one_scale(operands, builder)
-        return arithmetic.subtracted(builder, a, b, self.node.outputs[0])
+        return arithmetic.subtract(builder, a, b, self.node.outputs[0])
 
 
 def register_all():

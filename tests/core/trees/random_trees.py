@@ -11,10 +11,10 @@ from fhe_estimators.core.frontends.trees import TreeArrays, matrices
 from fhe_estimators.core.graph import INTEGER, Graph, Node, Value, check
 from fhe_estimators.core.operators import supported
 from fhe_estimators.core.trees import (
+    BinEdges,
     Bits,
-    Grid,
     Leaf,
-    Split,
+    SplitNode,
     TableSum,
     leaves,
     mapped,
@@ -116,7 +116,7 @@ def small_ensemble(n_outputs):
         random_arrays(random, 4, N_FEATURES, n_outputs, np.arange(N_EDGES)) for _ in "abc"
     ]
     ensemble, _ = recognize(float_graph(arrays, N_FEATURES))
-    grid = Grid([np.arange(float(N_EDGES))] * N_FEATURES)
+    grid = BinEdges([np.arange(float(N_EDGES))] * N_FEATURES)
     real = on_grid(ensemble, grid)
     trees = [mapped(tree, lambda leaf: Leaf(leaf.value.astype(np.int64))) for tree in real]
     assert any(len(list(leaves(tree))) > 4 for tree in trees)
@@ -135,7 +135,7 @@ def ensembles(draw):
     tree = st.recursive(
         leaf_values(n_outputs),
         lambda sides: st.builds(
-            Split,
+            SplitNode,
             st.integers(0, N_FEATURES - 1),
             st.integers(0, N_EDGES - 1),
             sides,

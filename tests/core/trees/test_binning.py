@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from fhe_estimators.core.trees import BINNINGS, Grid
+from fhe_estimators.core.trees import BINNINGS, BinEdges
 from fhe_estimators.core.trees.encoders import BinEncoder, ThermometerEncoder
 
 dtypes = st.sampled_from([np.float32, np.float64])
@@ -25,7 +25,7 @@ each_binning = pytest.mark.parametrize("binning", BINNINGS)
 @settings(deadline=None)
 @given(X=tables, n_bits=st.integers(1, 5))
 def test_bins(binning, X, n_bits):
-    grid = Grid.of(X, n_bits, binning)
+    grid = BinEdges.of(X, n_bits, binning)
     for column, edges, bins in zip(X.T, grid.edges, grid.bins(X).T, strict=True):
         assert len(edges) < 2**n_bits
         assert (np.diff(edges) > 0).all()
@@ -46,7 +46,7 @@ def test_bins(binning, X, n_bits):
 @settings(deadline=None)
 @given(X=tables, n_bits=st.integers(1, 5))
 def test_representatives_lie_in_their_bins(binning, X, n_bits):
-    grid = Grid.of(X, n_bits, binning)
+    grid = BinEdges.of(X, n_bits, binning)
     values = grid.representatives(X)
     snapped = grid.snapped(X, values)
     assert snapped.dtype == X.dtype
@@ -60,22 +60,22 @@ def test_representatives_lie_in_their_bins(binning, X, n_bits):
 def test_weights_are_repetitions(binning, X, n_bits, data):
     counts = data.draw(arrays(np.int64, len(X), elements=st.integers(0, 3)))
     counts[0] += 1
-    weighted = Grid.of(X, n_bits, binning, counts.astype(float))
-    repeated = Grid.of(np.repeat(X, counts, axis=0), n_bits, binning)
+    weighted = BinEdges.of(X, n_bits, binning, counts.astype(float))
+    repeated = BinEdges.of(np.repeat(X, counts, axis=0), n_bits, binning)
     for a, b in zip(weighted.edges, repeated.edges, strict=True):
         np.testing.assert_array_equal(a, b)
 
 
 def test_quantiles_have_the_same_weight():
     X = np.random.default_rng(0).exponential(size=(8000, 1))
-    counts = np.bincount(Grid.of(X, 4).bins(X)[:, 0])
+    counts = np.bincount(BinEdges.of(X, 4).bins(X)[:, 0])
     np.testing.assert_array_equal(counts, 500)
 
 
 def test_a_heavy_value_leaves_no_bin_empty():
     """Plain quantiles of a feature that is zero in nine rows of ten would."""
     X = np.append(np.zeros(900), np.arange(1.0, 101.0))[:, np.newaxis]
-    counts = np.bincount(Grid.of(X, 3).bins(X)[:, 0])
+    counts = np.bincount(BinEdges.of(X, 3).bins(X)[:, 0])
     assert counts[0] == 900
     assert len(counts) == 8
     assert counts[1:].max() <= 15
@@ -83,13 +83,13 @@ def test_a_heavy_value_leaves_no_bin_empty():
 
 def test_uniform_bins_have_the_same_width():
     X = np.linspace(-1, 3, 100)[:, np.newaxis]
-    np.testing.assert_allclose(np.diff(Grid.of(X, 3, "uniform").edges[0]), 0.5)
+    np.testing.assert_allclose(np.diff(BinEdges.of(X, 3, "uniform").edges[0]), 0.5)
 
 
 @settings(deadline=None)
 @given(X=tables, n_bits=st.integers(1, 5))
 def test_encoders(X, n_bits):
-    grid = Grid.of(X, n_bits)
+    grid = BinEdges.of(X, n_bits)
     features = tuple(f for f, edges in enumerate(grid.edges) if len(edges))
     if not features:
         return
@@ -111,7 +111,7 @@ def test_encoders(X, n_bits):
 @pytest.mark.parametrize("encoder", [BinEncoder, ThermometerEncoder])
 @pytest.mark.parametrize("wrong", [np.nan, np.inf])
 def test_encoders_refuse_what_is_not_finite(encoder, wrong):
-    grid = Grid.of(np.arange(4.0)[:, np.newaxis], 2)
+    grid = BinEdges.of(np.arange(4.0)[:, np.newaxis], 2)
     with pytest.raises(ValueError, match="nan or infinity"):
         encoder(grid, (0,)).quant([[wrong]])
 
@@ -120,7 +120,7 @@ def test_encoders_refuse_what_is_not_finite(encoder, wrong):
 def test_representatives_of_bins_that_rows_do_not_fall_into(dtype):
     """A fit that goes on may see other rows than those that the grid is of."""
     random = np.random.default_rng(0)
-    grid = Grid.of(random.uniform(size=(500, 1)).astype(dtype), 6)
+    grid = BinEdges.of(random.uniform(size=(500, 1)).astype(dtype), 6)
     for rows in ([[0.2]], [[-9.0]], [[9.0]], random.uniform(0.3, 0.5, size=(9, 1))):
         (values,) = grid.representatives(np.asarray(rows, dtype))
         assert values.dtype == dtype
@@ -138,6 +138,6 @@ def test_no_edge_is_a_training_value():
         for n_bits in (2, 5, 9):
             for binning in ("quantile", "uniform"):
                 for edges, column in zip(
-                    Grid.of(rows, n_bits, binning).edges, rows.T, strict=True
+                    BinEdges.of(rows, n_bits, binning).edges, rows.T, strict=True
                 ):
                     assert not np.isin(edges, column.astype(np.float64)).any()

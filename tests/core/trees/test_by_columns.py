@@ -12,7 +12,7 @@ from fhe_estimators import (
     RandomForestClassifier,
 )
 from fhe_estimators.core.engine import run_clear
-from fhe_estimators.core.trees import Bits, Grid, Leaf, TableSum, mapped, simplified
+from fhe_estimators.core.trees import BinEdges, Bits, Leaf, TableSum, mapped, simplified
 from fhe_estimators.core.trees.by_columns import ColumnProgram
 from fhe_estimators.core.trees.encoders import BinEncoder, ThermometerEncoder
 from tests.core.trees.random_trees import ENCODINGS, N_EDGES, N_FEATURES, ROOMS, ensembles
@@ -58,13 +58,13 @@ def test_columns_are_those_of_the_graph(
     sums = TableSum.of([simplified(tree) for tree in wide], bits, table_bits)
     graph, *_ = sums.lowered(sums.columns(room), encoding)
     kind = ThermometerEncoder if encoding == "thermometer" else BinEncoder
-    assert_same(graph, kind(Grid(edges), features), rows_of(random, edges, dtype))
+    assert_same(graph, kind(BinEdges(edges), features), rows_of(random, edges, dtype))
 
 
 @pytest.mark.parametrize("n_bins", [127, 128, 129, 200])
 def test_bins_beyond_a_byte(n_bins):
     """A feature of so many bins, and another that has none."""
-    grid = Grid([np.arange(n_bins - 1.0), np.empty(0)])
+    grid = BinEdges([np.arange(n_bins - 1.0), np.empty(0)])
     encoder = BinEncoder(grid, (0, 1))
     X = np.stack([np.linspace(-1, n_bins, 301), np.zeros(301)], axis=1)
     chosen = np.array([1, 0])

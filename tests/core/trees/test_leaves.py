@@ -9,10 +9,10 @@ from fhe_estimators.core.frontends.torch import export_trees
 from fhe_estimators.core.frontends.trees import TreeArrays
 from fhe_estimators.core.lowering import Calibration, Options, to_quantized_module
 from fhe_estimators.core.trees import (
+    BinEdges,
     Ensemble,
-    Grid,
     Leaf,
-    Split,
+    SplitNode,
     TreeGraphs,
     TreeOptions,
     evaluate_tree,
@@ -30,7 +30,7 @@ from fhe_estimators.core.trees.leaves import (
 
 
 def split(edge, below, above):
-    return Split(0, edge, below, above)
+    return SplitNode(0, edge, below, above)
 
 
 def leaf(*values):
@@ -42,7 +42,7 @@ def random_trees(seed, n_trees, n_outputs=1):
     return [
         split(
             random.integers(8),
-            Split(
+            SplitNode(
                 1,
                 random.integers(8),
                 *(Leaf(random.normal(size=n_outputs)) for _ in "ab"),
@@ -59,10 +59,10 @@ def test_thresholds_move_to_the_nearest_edge():
         {0: np.array([1.4, 7.0])},
         1,
     )
-    (tree,) = on_grid(ensemble, Grid([np.array([1.0, 2.0, 3.0])]))
+    (tree,) = on_grid(ensemble, BinEdges([np.array([1.0, 2.0, 3.0])]))
     assert (tree.edge, tree.above.edge) == (0, 2)
     # Where nothing can be told apart, there is one bin.
-    (tree,) = on_grid(ensemble, Grid([np.empty(0)]))
+    (tree,) = on_grid(ensemble, BinEdges([np.empty(0)]))
     assert tree.value == 0.0
 
 
@@ -160,7 +160,7 @@ def test_error_is_the_same_on_other_rows():
 
 def test_infinite_thresholds_decide():
     always, never = np.array([np.inf]), np.array([-np.inf])
-    grid = Grid([np.array([1.0, 2.0])])
+    grid = BinEdges([np.array([1.0, 2.0])])
     for thresholds, expected in ((always, 1.0), (never, 2.0)):
         ensemble = Ensemble((split(0, leaf(1.0), leaf(2.0)),), {0: thresholds}, 1)
         (tree,) = on_grid(ensemble, grid)
@@ -355,7 +355,7 @@ def test_far_leaves_are_numbered_where_tables_cannot_hold_them(far, depth, expec
         trees = [split(n, leaf(n / 10), leaf(1 - n / 7)) for n in range(6)]
     trees[0] = split(3, leaf(0.0), leaf(far))
     if depth == 2:
-        trees[0] = Split(1, 4, trees[0], leaf(0.5))
+        trees[0] = SplitNode(1, 4, trees[0], leaf(0.5))
     thresholds = {0: np.arange(8.0), 1: np.arange(8.0)}
     graphs = TreeGraphs(
         Ensemble(tuple(trees), thresholds, 2), bins.astype(float), TreeOptions()

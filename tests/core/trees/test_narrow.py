@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fhe_estimators.core.trees import Leaf, Split, TableSum, evaluate_tree, simplified
+from fhe_estimators.core.trees import Leaf, SplitNode, TableSum, evaluate_tree, simplified
 from fhe_estimators.core.trees.groups import Fragment, gates_of
 from fhe_estimators.core.trees.narrow import additive_part
 from tests.core.trees.random_trees import BITS, N_EDGES, N_FEATURES, ZERO, run
@@ -15,10 +15,10 @@ from tests.core.trees.random_trees import BITS, N_EDGES, N_FEATURES, ZERO, run
 def test_functions_of_one_feature_leave_narrow_tables():
     """A sum of two stumps with a small interaction: the table holds the interaction."""
     values = [[0, 100], [40, 147]]
-    tree = Split(
+    tree = SplitNode(
         0,
         1,
-        *(Split(1, 2, *(Leaf(np.array([value])) for value in row)) for row in values),
+        *(SplitNode(1, 2, *(Leaf(np.array([value])) for value in row)) for row in values),
     )
     sums = TableSum.of([tree], BITS, 3)
     graph = sums.lowered().graph
@@ -34,17 +34,19 @@ def test_functions_of_one_feature_leave_narrow_tables():
 @given(st.integers(0, 2**32 - 1), st.integers(0, 2))
 def test_additive_part_and_rest_add_up(seed, n_gates):
     random = np.random.default_rng(seed)
-    path = [Split(f, int(random.integers(N_EDGES)), Leaf(ZERO), Leaf(ZERO)) for f in (2, 3)]
+    path = [
+        SplitNode(f, int(random.integers(N_EDGES)), Leaf(ZERO), Leaf(ZERO)) for f in (2, 3)
+    ]
 
     def grown(left):
         if not left:
             return Leaf(random.integers(-50, 50, size=1))
         edge = int(random.integers(N_EDGES))
-        return Split(left - 1, edge, grown(left - 1), grown(left - 1))
+        return SplitNode(left - 1, edge, grown(left - 1), grown(left - 1))
 
     tree = simplified(grown(2))
     for split in path[:n_gates]:
-        tree = Split(split.feature, split.edge, tree, split.below)
+        tree = SplitNode(split.feature, split.edge, tree, split.below)
     box = {split.feature: (-1, split.edge) for split in path[:n_gates]}
     inner = tree
     for _ in range(n_gates):

@@ -10,11 +10,11 @@ import pytest
 from fhe_estimators import CompilationError, CostWarning
 from fhe_estimators.core.engine import ConcreteEngine, run_clear
 from fhe_estimators.core.trees import (
+    BinEdges,
     Bits,
     Ensemble,
-    Grid,
     Leaf,
-    Split,
+    SplitNode,
     TableSum,
     TreeGraphs,
     TreeOptions,
@@ -30,7 +30,7 @@ def ensemble(n_trees=12, depth=3, n_features=6, n_edges=7, seed=0):
         if not left:
             return Leaf(random.normal(size=1))
         feature, edge = random.integers(n_features), random.integers(n_edges)
-        return Split(int(feature), int(edge), grow(left - 1), grow(left - 1))
+        return SplitNode(int(feature), int(edge), grow(left - 1), grow(left - 1))
 
     thresholds = {feature: np.arange(n_edges) + 0.5 for feature in range(n_features)}
     X = random.integers(0, n_edges + 1, size=(300, n_features)).astype(float)
@@ -210,7 +210,7 @@ def test_only_features_that_are_compared_are_sent():
 
 def test_constant_trees_still_send_something():
     constant = Ensemble((Leaf(np.array([3.0])),) * 2, {}, 2)
-    for grid in (None, Grid([np.empty(0), np.array([1.5])])):
+    for grid in (None, BinEdges([np.empty(0), np.array([1.5])])):
         found = TreeGraphs(constant, np.zeros((5, 2)), TreeOptions(grid=grid))
         graph, decoder = found.default()
         assert graph.inputs[0].shape == (None, 1)

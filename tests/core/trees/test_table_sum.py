@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from fhe_estimators.core.numpy_module import NumpyModule
 from fhe_estimators.core.trees import (
+    BinEdges,
     Bits,
-    Grid,
     Leaf,
-    Split,
+    SplitNode,
     TableSum,
     evaluate_tree,
     mapped,
@@ -65,7 +65,7 @@ def test_ten_thousand_ensembles(seed):
         ensemble, rest = recognize(graph)
         assert not rest.nodes
         edges = [ensemble.thresholds.get(f, np.zeros(1)) for f in range(n_features)]
-        grid = Grid(edges)
+        grid = BinEdges(edges)
         real = on_grid(ensemble, grid)
         integers = [
             mapped(tree, lambda leaf: Leaf(leaf.value.astype(np.int64))) for tree in real
@@ -86,7 +86,7 @@ def test_ten_thousand_ensembles(seed):
 
 def test_functions_of_one_feature_take_no_table():
     stumps = [
-        Split(feature, edge, Leaf(np.array([edge])), Leaf(np.array([-feature])))
+        SplitNode(feature, edge, Leaf(np.array([edge])), Leaf(np.array([-feature])))
         for feature in range(N_FEATURES)
         for edge in range(N_EDGES)
     ]
@@ -100,7 +100,7 @@ def test_functions_of_one_feature_take_no_table():
 
 def test_trees_that_cancel_take_no_table():
     leaf = [Leaf(np.array([value])) for value in (0, 1, 4)]
-    tree = Split(0, 1, leaf[0], Split(1, 2, leaf[1], leaf[2]))
+    tree = SplitNode(0, 1, leaf[0], SplitNode(1, 2, leaf[1], leaf[2]))
     bins = np.random.default_rng(0).integers(0, N_EDGES + 1, size=(50, N_FEATURES))
     opposite = mapped(tree, lambda leaf: Leaf(-leaf.value))
     assert TableSum.of([tree, opposite], BITS, 4).n_tables == 0
@@ -110,15 +110,19 @@ def test_trees_that_cancel_take_no_table():
 def test_trees_share_tables():
     """The same comparisons in other trees take no more tables."""
     leaf = [Leaf(np.array([value])) for value in (0, 1, 5, 7)]
-    tree = Split(0, 1, Split(1, 2, leaf[0], leaf[1]), Split(1, 2, leaf[2], leaf[3]))
-    other = Split(1, 2, Split(0, 1, leaf[3], leaf[1]), leaf[2])
+    tree = SplitNode(
+        0, 1, SplitNode(1, 2, leaf[0], leaf[1]), SplitNode(1, 2, leaf[2], leaf[3])
+    )
+    other = SplitNode(1, 2, SplitNode(0, 1, leaf[3], leaf[1]), leaf[2])
     assert TableSum.of([tree], BITS, 3).n_tables == 1
     assert TableSum.of([tree, other, tree], BITS, 3).n_tables == 1
 
 
 def test_tables_of_vectors_are_those_of_the_rank():
     one_hot = np.eye(3, dtype=np.int64)
-    tree = Split(0, 0, Leaf(one_hot[0]), Split(1, 0, Leaf(one_hot[1]), Leaf(one_hot[2])))
+    tree = SplitNode(
+        0, 0, Leaf(one_hot[0]), SplitNode(1, 0, Leaf(one_hot[1]), Leaf(one_hot[2]))
+    )
     # Less a constant, the leaves differ in two directions.
     assert TableSum.of([tree], BITS, 3).n_tables == 2
 
@@ -127,7 +131,7 @@ def test_leaf_behind_more_gates_than_states():
     """A path of 12 features needs 13 states, whatever is asked for."""
     tree = Leaf(np.array([1]))
     for feature in range(12):
-        tree = Split(feature, 0, tree, Leaf(np.array([0])))
+        tree = SplitNode(feature, 0, tree, Leaf(np.array([0])))
     bits = Bits(tuple(range(12)), (1,) * 12)
     sums = TableSum.of([tree], bits, 3)
     assert (sums.n_tables, sums.table_bits) == (1, 4)
