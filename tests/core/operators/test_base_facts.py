@@ -374,11 +374,13 @@ def test_compiled():
 def test_a_registration_ends_with_its_context():
     assert "Bent" in supported()
     with scratch():
-        register("Brief", since=1)(type("Brief", (QuantizedOp,), {"f": lambda x: x}))
+        register("Brief", since=1)(type("Brief", (QuantizedOp,), {"f": staticmethod(abs)}))
         assert "Brief" in supported()
     assert "Brief" not in supported()
     with pytest.raises(UnsupportedOperatorError, match="Brief is not supported"):
         lookup("Brief", 17)
+    with scratch(), pytest.raises(TypeError, match=r"Brief\.f .*staticmethod"):
+        register("Brief", since=1)(type("Brief", (QuantizedOp,), {"f": lambda x: x}))
 
 
 FACTS = [
