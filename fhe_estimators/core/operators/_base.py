@@ -214,11 +214,11 @@ def register(op_type: str, *, since: int) -> Callable[[_Class], _Class]:
     """Register a class as the operator `op_type` from opset `since` on."""
 
     def decorate(cls: _Class) -> _Class:
+        if not isinstance(inspect.getattr_static(cls, "f"), staticmethod):
+            raise TypeError(f"{cls.__name__}.f is no method: decorate it with staticmethod")
         versions = _REGISTRY.setdefault(op_type, [])
         if any(version.since == since for version in versions):
             raise ValueError(f"{op_type} since opset {since} is registered twice")
-        if not isinstance(inspect.getattr_static(cls, "f"), staticmethod):
-            raise TypeError(f"{cls.__name__}.f is no method: decorate it with staticmethod")
         cls.op_type, cls.since = op_type, since
         versions.append(cls)
         versions.sort(key=lambda version: version.since)
