@@ -18,6 +18,7 @@ from fhe_estimators.exceptions import (
     BitWidthError,
     ClippingWarning,
     CompilationError,
+    WrapAroundWarning,
 )
 from tests.random_models import ESTIMATORS, random_case
 
@@ -273,7 +274,7 @@ def check(seed):
     if parent is None:
         return False
     is_network = hasattr(parent, "net") or hasattr(parent, "net_")
-    with warnings_of(ClippingWarning, AccuracyWarning, *categories):
+    with warnings_of(AccuracyWarning, ClippingWarning, WrapAroundWarning, *categories):
         model = fitted(case, parent)
         try:
             model.compile()

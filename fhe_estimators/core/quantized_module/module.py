@@ -27,7 +27,7 @@ from fhe_estimators.core.quantized_module.wrapping import (
 from fhe_estimators.core.trees.by_columns import ColumnProgram
 from fhe_estimators.core.trees.encoders import BinEncoder
 from fhe_estimators.core.trees.search import TreeGraphs
-from fhe_estimators.core.validation import check_finite
+from fhe_estimators.core.validation import check_finite, check_p_error
 from fhe_estimators.exceptions import ClippingWarning, NotCompiledError
 
 #: Numbers of the inputs that are computed in clear at a time.
@@ -361,6 +361,7 @@ class QuantizedModule:
             If there are no cryptographic parameters for integers that wide.
         """
         with self._lock:
+            p_error = check_p_error(p_error, "QuantizedModule.compile")
             engine = engine or ConcreteEngine(configuration)
             build = partial(Circuit, p_error=p_error, engine=engine)
             if self.alternatives is None:
