@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fhe_estimators.core.engine import ConcreteEngine
-from fhe_estimators.core.graph import Graph, Node, as_tuple, bits_of_range
+from fhe_estimators.core.graph import Graph, Node, as_tuple, bits_of_range, wraps
 from fhe_estimators.core.integers import (
     BitWidths,
     Encrypted,
@@ -143,7 +143,7 @@ def quantize(
             results = operator.quantize(operands, builder)
         tensors.update(zip(node.outputs, as_tuple(results), strict=True))
 
-    names, outputs = [], []
+    results = []
     for value in graph.outputs:
         result = tensors[value.name]
         if not isinstance(result, Encrypted):
@@ -153,20 +153,19 @@ def quantize(
         grid = None
         if result.function is not None and bits.of_outputs != bits.op_inputs:
             grid = builder.calibrated([value.name], bits.of_outputs)
-        tensor = builder.materialize(result, value.name, grid=grid)
-        if builder.margin is not None:
-            tensor = count_from_lowest(builder, tensor)
-        names.append(tensor.name)
-        outputs.append(_output(tensor))
-    integers = builder.build(inputs, names)
-    if margin is not None:
-        widest = max(map(partial(_bits_looked_up, integers), integers), default=0)
+        results.append(builder.materialize(result, value.name, grid=grid))
+    wrapping = any(map(wraps, builder.nodes))
+    if wrapping:
+        results = [count_from_lowest(builder, result) for result in results]
+    integers = builder.build(inputs, [result.name for result in results])
+    if wrapping:
+        widest = max(map(partial(_bits_looked_up, integers), integers))
         if widest > _WRAPPING_BITS:
             return quantize(
                 graph, calibration, bits, input_ranges, sample_weight, range_of, rounding
             )
         integers = narrow(integers)
-    return integers, tuple(quantizers), tuple(outputs)
+    return integers, tuple(quantizers), tuple(map(_output, results))
 
 
 def _bits_looked_up(graph: Graph, node: Node) -> int:

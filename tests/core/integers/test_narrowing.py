@@ -138,3 +138,20 @@ def test_entries_repeat_with_the_opposite_sign():
             look_up(inside, table, first=-3, lsbs=lsbs, wraps=1),
             look_up(inside, table, first=-3, lsbs=lsbs),
         )
+
+
+@pytest.mark.fhe
+def test_without_a_table_that_wraps_nothing_is_narrower():
+    """Such graphs are additive: rows share a ciphertext, which must not overflow."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = nn.Linear(6, 2)
+    rows = np.random.default_rng(0).normal(size=(50, 6)).astype(np.float32)
+    pair = [
+        compile_torch_model(net, rows, n_bits=4, p_error=P_ERROR, accumulator_range=how)
+        for how in ("calibrated", "worst_case")
+    ]
+    assert str(pair[0]) == str(pair[1])
+    q = any_integers(pair[0], 0, 40)
+    clear = pair[0].quantized_forward(q)
+    np.testing.assert_array_equal(pair[0].quantized_forward(q, fhe="execute"), clear)
