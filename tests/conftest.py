@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from joblib.externals.loky import get_reusable_executor
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 
 TESTS = Path(__file__).parent
@@ -16,6 +17,18 @@ class DoctestNames:
     @pytest.fixture(autouse=True)
     def _doctest_names(self, doctest_namespace):
         doctest_namespace["np"] = np
+
+
+@pytest.fixture
+def own_workers():
+    """Give a test worker processes of its own.
+
+    joblib replaces a worker that has grown by 300 MB, as circuits of several tests make it,
+    and has been seen to wait for ever for the one that it replaced.
+    """
+    get_reusable_executor().shutdown(wait=True, kill_workers=True)
+    yield
+    get_reusable_executor().shutdown(wait=True, kill_workers=True)
 
 
 def pytest_addoption(parser):

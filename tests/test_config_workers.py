@@ -56,6 +56,7 @@ def sent_by_value():
 @pytest.mark.simulate
 @pytest.mark.usefixtures("sent_by_value")
 @pytest.mark.parametrize("n_jobs", [None, 2])
+@pytest.mark.usefixtures("own_workers")
 @pytest.mark.parametrize("backend", ["loky", "threading"])
 def test_cross_validation_takes_the_mode_to_its_workers(split, n_jobs, backend):
     """No worker computes in clear what was asked for encrypted, and none stays so."""
@@ -87,7 +88,7 @@ def mode_after_loading(path):
     return current_mode() if loaded is not None else None
 
 
-@pytest.mark.usefixtures("sent_by_value")
+@pytest.mark.usefixtures("sent_by_value", "own_workers")
 def test_mode_of_a_file_ends_with_the_context(tmp_path):
     """Even for worker processes, whose parent the writer is."""
     path = tmp_path / "model.joblib"

@@ -76,6 +76,7 @@ def test_grid_search_over_a_dict_of_bits(split):
     assert search.fit(X, y).best_score_ > 0.8
 
 
+@pytest.mark.usefixtures("own_workers")
 def test_halving_grid_search(split):
     X, _, y, _ = split
     search = HalvingGridSearchCV(

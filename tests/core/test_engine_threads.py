@@ -110,6 +110,7 @@ def test_executor_of_asyncio(wine):
 
 
 @pytest.mark.simulate
+@pytest.mark.usefixtures("own_workers")
 @pytest.mark.parametrize("backend", ["loky", "threading"])
 @pytest.mark.parametrize("model", [LINEAR, TREE], ids=["linear", "tree"])
 def test_backends_of_joblib(wine, backend, model):
