@@ -45,6 +45,9 @@ def check_simulation(seed):
         np.testing.assert_array_equal(simulated, clear)
         return
     # Sums near a border between two multiples go to either: most results differ little.
+    # Which do is drawn anew each time: one time tells too little.
+    more = [module.quantized_forward(q, fhe="simulate") for _ in range(4)]
+    simulated, clear = np.concatenate([simulated, *more]), np.concatenate([clear] * 5)
     scale = np.abs(clear - np.median(clear, axis=0)).mean() + 1
     assert np.median(np.abs(simulated - clear)) <= 0.5 * scale
     if clear.shape[1] > 1:
