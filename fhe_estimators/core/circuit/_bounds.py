@@ -52,9 +52,7 @@ def extremes(graph: Graph) -> list[Integers]:
 
 def _highest(slopes: np.ndarray, source: Value) -> np.ndarray:
     """Return the rows, as columns, for which the sums of slopes are largest."""
-    low, high = source.low, source.high
-    assert low is not None
-    assert high is not None
+    low, high = source.bounds
     if not source.runs:
         return np.where(slopes > 0, high, low)
     corners = np.full_like(slopes, low)
@@ -77,8 +75,7 @@ def _shape(value: Value) -> tuple[int, ...]:
 
 
 def _ends(graph: Graph) -> tuple[int, int]:
-    lows = [value.low for value in graph.inputs if value.low is not None]
-    highs = [value.high for value in graph.inputs if value.high is not None]
+    lows, highs = zip(*(value.bounds for value in graph.inputs), strict=True)
     return min(lows), max(highs)
 
 

@@ -69,12 +69,11 @@ class ClearProgram:
 
         def inside(node: Node, name: str, array: np.ndarray) -> np.ndarray:
             value = self.graph.value(name)
-            assert value.low is not None
-            assert value.high is not None
-            if array.min() < value.low or array.max() > value.high:
+            low, high = value.bounds
+            if not value.wraps and (array.min() < low or array.max() > high):
                 raise BitWidthError(
                     f"{node} gave integers from {array.min()} to {array.max()}, outside "
-                    f"of [{value.low}, {value.high}]."
+                    f"of [{low}, {high}]."
                 )
             return array
 

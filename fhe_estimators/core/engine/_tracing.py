@@ -105,8 +105,7 @@ def hinted(graph: Graph, fhe: Any) -> Callable[[Node, str, Any], Any]:
 
     def hint(node: Node, name: str, tracer: Any) -> Any:
         value = graph.value(name)
-        assert value.low is not None
-        tracer.computation.properties[_SIGNED] = value.low < 0
+        tracer.computation.properties[_SIGNED] = value.bounds[0] < 0
         return fhe.hint(tracer, bit_width=value.bits)
 
     return hint

@@ -62,6 +62,13 @@ class Value:
         return math.prod(size for size in self.shape[1:] if size is not None)
 
     @property
+    def bounds(self) -> tuple[int, int]:
+        """The smallest and the largest integer, in an integer graph."""
+        assert self.low is not None
+        assert self.high is not None
+        return self.low, self.high
+
+    @property
     def bits(self) -> int | None:
         """Bits of the range; None in a float graph."""
         if self.low is None or self.high is None:
@@ -98,7 +105,10 @@ class Node:
 
 
 def wraps(node: Node) -> bool:
-    """Tell whether a node is a table that is read at any integer."""
+    """Tell whether a node is a table that is read at any integer.
+
+    The attribute says how many of its first entries are for likely integers.
+    """
     return bool(node.attributes.get("wraps"))
 
 

@@ -28,7 +28,7 @@ def look_up(
     ``grid.integers(function(scale * x + offset))``.
     """
     rounding = Rounding() if tensor.whole else builder.rounding
-    start, high, wraps = _covered(builder, tensor, rounding, result)
+    start, low, high, wraps = _covered(builder, tensor, rounding, result)
     # The function of integers that are counted from there.
     counted = replace(
         tensor,
@@ -36,7 +36,6 @@ def look_up(
         low=tensor.low - start,
         high=tensor.high - start,
     )
-    low = 0 if wraps else int(counted.low.min())
     first, lsbs, size = rounding.index(low, high, result)
     kept = (size - 1).bit_length()
     if kept > builder.table_bits:
@@ -77,7 +76,7 @@ def look_up(
     if lsbs:
         attributes |= {"lsbs": lsbs, "approximate": int(rounding.approximate)}
     if wraps:
-        attributes["wraps"] = 1
+        attributes["wraps"] = 1 << kept
     name = builder.emit(
         "TableLookup",
         (
@@ -134,22 +133,22 @@ def _room(high: int, lsbs: int, kept: int, spare: int) -> int:
 
 def _covered(
     builder: IntegerBuilder, tensor: Encrypted, rounding: Rounding, result: str
-) -> tuple[np.ndarray, int, bool]:
+) -> tuple[np.ndarray, int, int, bool]:
     """Return which integers a table covers.
 
     Returns
     -------
     start : ndarray of int64 of shape (1, ...)
         From where the integers of each element are counted.
-    high : int
-        The largest one, counted from there.
+    low, high : int
+        The smallest and the largest one, counted from there.
     wraps : bool
         Whether there are others.
     """
     start = _starts(tensor)
     low, high = int((tensor.low - start).min()), int((tensor.high - start).max())
     if builder.margin is None:
-        return start, high, False
+        return start, low, high, False
     seen = builder.samples[tensor.name]
     lowest, highest = seen.min(axis=0, keepdims=True), seen.max(axis=0, keepdims=True)
     margin = np.ceil(builder.margin * (highest - lowest)).astype(np.int64)
@@ -159,12 +158,12 @@ def _covered(
     _, most_lsbs, most_size = rounding.index(low, high, result)
     kept = (size - 1).bit_length()
     if kept + lsbs >= (most_size - 1).bit_length() + most_lsbs:
-        return start, high, False
+        return start, low, high, False
     # All that as many bits hold, but for what the best shift may take; in the middle of it
     # are the integers that were seen.
     room = _room(int(spans.max()) - first, lsbs, kept, int(rounding.approximate))
     high = int(spans.max()) + max(0, room - (1 << lsbs) + 1)
-    return lowest - (high - spans) // 2, high, True
+    return lowest - (high - spans) // 2, 0, high, True
 
 
 def _starts(tensor: Encrypted) -> np.ndarray:

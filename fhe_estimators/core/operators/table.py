@@ -21,8 +21,9 @@ class TableLookup(QuantizedOp):
     exact and takes a bootstrap for each of them; if `approximate`, it takes none, and an
     integer that lies between two entries may get either.
 
-    A table that `wraps` has ``n``, a power of two, entries, and is read at any integer: its
-    entries repeat with the opposite sign, ``table[i + n] = -table[i]``. So a programmable
+    If `wraps` is not zero, a table has ``n``, a power of two, entries, the first `wraps` of
+    them for integers that are likely. It is read at any integer: its entries repeat with
+    the opposite sign, ``table[i + n] = -table[i]``. So a programmable
     bootstrap reads what is too wide for it, since it computes with polynomials modulo
     ``X**N + 1`` [1]_.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,13 +18,13 @@ from fhe_estimators.core.integers import (
     Rounding,
 )
 from fhe_estimators.core.integers.builder import Step
-from fhe_estimators.core.integers.narrowing import narrow
 from fhe_estimators.core.integers.tables import count_from_lowest
 from fhe_estimators.core.numpy_module import NumpyModule
 from fhe_estimators.core.operators import Operand, as_array, kinds_of, operators_of
 from fhe_estimators.core.quantization._calibration import InputRange
 from fhe_estimators.core.quantization._finite import check_finite_rows
 from fhe_estimators.core.quantization._inputs import trained_grid, units_of_input
+from fhe_estimators.core.quantization._narrowing import narrow
 from fhe_estimators.core.quantization._uniform import UniformQuantizer
 from fhe_estimators.exceptions import UnsupportedOperatorError
 
@@ -159,18 +158,15 @@ def quantize(
         results = [count_from_lowest(builder, result) for result in results]
     integers = builder.build(inputs, [result.name for result in results])
     if wrapping:
-        widest = max(map(partial(_bits_looked_up, integers), integers))
-        if widest > _WRAPPING_BITS:
+        kind_of = kinds_of(integers)
+        if any(
+            kind_of(node).table_bits(node, integers) > _WRAPPING_BITS for node in integers
+        ):
             return quantize(
                 graph, calibration, bits, input_ranges, sample_weight, range_of, rounding
             )
         integers = narrow(integers)
     return integers, tuple(quantizers), tuple(map(_output, results))
-
-
-def _bits_looked_up(graph: Graph, node: Node) -> int:
-    kind = kinds_of(graph)(node)
-    return kind.table_bits(node, graph) if kind.bootstraps else 0
 
 
 def _calibrated(

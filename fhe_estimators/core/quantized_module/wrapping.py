@@ -12,12 +12,12 @@ from fhe_estimators.exceptions import WrapAroundWarning
 
 
 def covered(graph: Graph) -> dict[str, tuple[int, int]]:
-    """Return the integers that tables which wrap cover: the ends, by tensor."""
+    """Return the ends of the integers that tables which wrap are made for, by tensor."""
     ends = {}
     for node in graph:
         if wraps(node):
             lsbs = node.attributes.get("lsbs", 0)
-            size = len(graph.constants[node.inputs[1]]) << lsbs
+            size = node.attributes["wraps"] << lsbs
             low = node.attributes["first"] - (1 << lsbs >> 1)
             ends[node.inputs[0]] = low, low + size - 1
     return ends

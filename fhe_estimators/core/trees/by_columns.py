@@ -87,10 +87,7 @@ def _unchanged(x: np.ndarray, *_: np.ndarray) -> np.ndarray:
 def _largest(graph: Graph, name: str) -> int:
     """Return the largest magnitude of an element of a tensor."""
     known = {value.name: value for value in graph.inputs} | dict(graph.values)
-    value = known[name]
-    assert value.low is not None
-    assert value.high is not None
-    return max(abs(value.low), abs(value.high))
+    return max(map(abs, known[name].bounds))
 
 
 def _narrowest(largest: int) -> type[np.signedinteger]:

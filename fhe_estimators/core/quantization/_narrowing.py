@@ -9,12 +9,14 @@ what they are: another table, or the client.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 from scipy.cluster.hierarchy import DisjointSet
 
 from fhe_estimators.core.graph import Graph, Node, Value, bits_of_range, wraps
+from fhe_estimators.core.operators import QuantizedOp, kinds_of
 
 
 def narrow(graph: Graph) -> Graph:
@@ -22,13 +24,15 @@ def narrow(graph: Graph) -> Graph:
 
     What sums connect has one number of bits, as the engine encodes it in one way: the most
     that a table reads of it, or that an output or a result of a table needs. A table that
-    wraps at fewer bits gets the entries of as many.
+    reads fewer gets as many entries as that, see `_longer`.
 
     Parameters
     ----------
     graph : Graph
         Its ranges hold for any input.
     """
+    kind_of = kinds_of(graph)
+    wrapping = list(filter(wraps, graph))
     values = {value.name: value for value in graph.inputs} | dict(graph.values)
     exact = {value.name for value in graph.inputs}
     decrypted = {value.name for value in graph.outputs}
@@ -37,29 +41,26 @@ def narrow(graph: Graph) -> Graph:
         if wraps(node):
             table = graph.constants[node.inputs[1]]
             likely[node.outputs[0]] = int(table.min()), int(table.max())
-        elif node.op == "TableLookup":
+        elif kind_of(node).bootstraps:
             exact.update((node.inputs[0], node.outputs[0]))
-    likely |= {name: _ends(values[name]) for name in exact}
+    likely |= {name: values[name].bounds for name in exact}
     # A client that decrypts reads one bit more, the one that tables must not read.
-    likely |= {name: (0, _ends(values[name])[1] // 2) for name in decrypted - exact}
+    likely |= {name: (0, values[name].bounds[1] // 2) for name in decrypted - exact}
 
-    group_of = _groups(graph)
+    group_of = _groups(graph, kind_of)
     bits: defaultdict[str, int] = defaultdict(int)
     for name, ends in likely.items():
         bits[group_of[name]] = max(bits[group_of[name]], bits_of_range(*ends))
-    for node in graph:
-        if wraps(node):
-            group = group_of[node.inputs[0]]
-            bits[group] = max(bits[group], _bits_read(graph, node))
+    for node in wrapping:
+        group = group_of[node.inputs[0]]
+        read = kind_of(node).table_bits(node, graph) + node.attributes.get("lsbs", 0)
+        bits[group] = max(bits[group], read)
 
     constants = dict(graph.constants)
-    for node in graph:
-        if wraps(node):
-            missing = bits[group_of[node.inputs[0]]] - _bits_read(graph, node)
-            table = graph.constants[node.inputs[1]]
-            constants[node.inputs[1]] = np.concatenate([table, -table] * 2**missing)[
-                : len(table) << missing
-            ]
+    for node in wrapping:
+        index_bits = bits[group_of[node.inputs[0]]] - node.attributes.get("lsbs", 0)
+        name = node.inputs[1]
+        constants[name] = _longer(graph.constants[name], 1 << index_bits)
 
     def as_wide(value: Value) -> Value:
         if value.name in exact:
@@ -81,24 +82,24 @@ def narrow(graph: Graph) -> Graph:
     )
 
 
-def _ends(value: Value) -> tuple[int, int]:
-    assert value.low is not None
-    assert value.high is not None
-    return value.low, value.high
+def _longer(table: np.ndarray, size: int) -> np.ndarray:
+    """Return a table that wraps with more entries: those beyond its ends are its ends.
+
+    Half of them follow the last one. The others precede the first one, and are found with
+    the opposite sign at the other end: ``table[i] = -table[i + size]``.
+    """
+    missing = size - len(table)
+    behind = np.repeat(table[-1:], missing - missing // 2, axis=0)
+    before = np.repeat(table[:1], missing // 2, axis=0)
+    return np.concatenate([table, behind, -before])
 
 
-def _bits_read(graph: Graph, node: Node) -> int:
-    """Return the bits of the integers at which the entries of a table begin to repeat."""
-    size = len(graph.constants[node.inputs[1]])
-    return (size - 1).bit_length() + int(node.attributes.get("lsbs", 0))
-
-
-def _groups(graph: Graph) -> dict[str, str]:
+def _groups(graph: Graph, kind_of: Callable[[Node], type[QuantizedOp]]) -> dict[str, str]:
     """Return a name for each tensor, the same for those that sums connect."""
     names = [*(value.name for value in graph.inputs), *graph.values]
     connected = DisjointSet(names)
     for node in graph:
-        if node.op != "TableLookup":
+        if not kind_of(node).bootstraps:
             encrypted = [n for n in (*node.inputs, *node.outputs) if n in connected]
             for name in encrypted[1:]:
                 connected.merge(encrypted[0], name)

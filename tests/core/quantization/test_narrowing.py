@@ -6,11 +6,11 @@ import torch
 from torch import nn
 
 from fhe_estimators import CompilationError
-from fhe_estimators.core.engine import run_clear
+from fhe_estimators.core.engine import ClearEngine, run_clear
 from fhe_estimators.core.graph import wraps
 from fhe_estimators.core.operators import lookup
 from fhe_estimators.core.quantization import _post_training
-from fhe_estimators.core.quantized_module.wrapping import covered
+from fhe_estimators.core.quantized_module.wrapping import RowsBeyond, covered
 from fhe_estimators.torch import compile_torch_model
 from tests.core.operators.tools import any_integers
 
@@ -60,18 +60,10 @@ def compiled(kind, **options):
 
 
 def rows_beyond(module, q):
-    """Return how many rows have integers that no table covers."""
-    seen = dict.fromkeys(covered(module.graph), 0)
-
-    def observe(node, name, array):
-        if name in seen:
-            low, high = covered(module.graph)[name]
-            outside = ((array < low) | (array > high)).reshape(len(array), -1)
-            seen[name] += int(outside.any(axis=1).sum())
-        return array
-
-    run_clear(module.graph, [q], observe)
-    return sum(seen.values())
+    """Return how many rows have integers that no table is made for."""
+    beyond = RowsBeyond(covered(module.graph))
+    run_clear(module.graph, [q], beyond)
+    return beyond.count
 
 
 @pytest.mark.simulate
@@ -86,6 +78,8 @@ def test_beyond_it_is_simulated_as_in_clear(kind, rounding_bits):
     assert rows_beyond(module, q) > 10
     clear = module.quantized_forward(q)
     np.testing.assert_array_equal(module.quantized_forward(q, fhe="simulate"), clear)
+    module.compile(engine=ClearEngine())
+    np.testing.assert_array_equal(module.quantized_forward(q, fhe="execute"), clear)
 
 
 @pytest.mark.fhe
@@ -155,3 +149,25 @@ def test_without_a_table_that_wraps_nothing_is_narrower():
     q = any_integers(pair[0], 0, 40)
     clear = pair[0].quantized_forward(q)
     np.testing.assert_array_equal(pair[0].quantized_forward(q, fhe="execute"), clear)
+
+
+@pytest.mark.simulate
+@pytest.mark.parametrize("rounding", [None, "exact"])
+def test_entries_beyond_the_ends_are_the_ends(rounding):
+    """Inputs take more bits than the sums of the rows, which are all the same."""
+    net = nn.Sequential(nn.Linear(2, 1), nn.ReLU(), nn.Linear(1, 2))
+    with torch.no_grad():
+        net[0].weight[:], net[0].bias[:] = 1.0, 0.0
+    rows = np.eye(2, dtype=np.float32)[[0, 1] * 20]
+    module = compile_torch_model(net, rows, n_bits=3, rounding=rounding, p_error=P_ERROR)
+    (table,) = filter(wraps, module.graph)
+    assert table.attributes["wraps"] < len(module.graph.constants[table.inputs[1]])
+    q = np.array([[first, second] for first in range(-4, 4) for second in range(-4, 4)])
+    clear = module.quantized_forward(q)
+    # Where it is read in its first period, or in half of that before, it is constant.
+    sums = q.sum(axis=1)
+    (seen,) = np.unique(module.quantize_input(rows).sum(axis=1))
+    near = np.abs(sums - seen) < 4
+    assert len(np.unique(clear[near], axis=0)) == 1
+    assert rows_beyond(module, q) == np.count_nonzero(sums != seen)
+    np.testing.assert_array_equal(module.quantized_forward(q, fhe="simulate"), clear)
