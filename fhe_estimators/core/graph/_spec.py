@@ -17,8 +17,9 @@ from fhe_estimators.core.graph._show import show
 from fhe_estimators.exceptions import BitWidthError, GraphError, UnsupportedOperatorError
 
 _NO_ASSIGNMENT = (
-    "assignment to parts of a tensor has no encrypted form: join parts with torch.cat, or "
-    "choose elements with torch.where"
+    "assignment to elements that are not known before, or not the same of every row, has "
+    "no encrypted form, nor has a reduction: join parts with torch.cat, or choose elements "
+    "with torch.where"
 )
 _NO_STEPS = "recurrent layers have no encrypted form: use convolutions over the steps"
 _NO_BRANCHES = "encrypted numbers cannot decide what is computed: unroll loops and branches"

@@ -18,6 +18,7 @@ from fhe_estimators.core.operators import (  # noqa: F401  (importing registers)
     pooling,
     quantized,
     reduction,
+    scatter,
     slicing,
     table,
     univariate,

@@ -81,6 +81,8 @@ class QuantizedOp:
     takes_infinity: ClassVar[bool] = False
     #: True for an operator that reads how large tensors are, not what they hold.
     reads_sizes: ClassVar[bool] = False
+    #: True for an operator that assigns to elements of its first operand.
+    assigns: ClassVar[bool] = False
     #: True for an operator of integer graphs that takes bootstraps.
     bootstraps: ClassVar[bool] = False
     #: Attributes that are known but not served, each with the reason.

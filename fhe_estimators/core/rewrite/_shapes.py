@@ -10,6 +10,7 @@ import numpy as np
 from fhe_estimators.core.graph import Graph, Node, Value, as_tuple, evaluate
 from fhe_estimators.core.operators import QuantizedOp, kinds_of, operators_of
 from fhe_estimators.core.operators.slicing import Concat
+from fhe_estimators.core.rewrite._assignment import as_choice
 from fhe_estimators.exceptions import GraphError
 
 Arrays = dict[str, np.ndarray]
@@ -46,7 +47,7 @@ def fold_shapes(graph: Graph) -> Graph:
         return graph
     written = _n_rows_written(graph)
     kind_of = kinds_of(graph)
-    if written is None and not any(_reads_sizes(node, kind_of(node)) for node in graph):
+    if written is None and not any(_asks(node, kind_of(node)) for node in graph):
         return graph
     settled = _Settled(graph, written)
     for node in graph:
@@ -68,8 +69,10 @@ def _n_rows_written(graph: Graph) -> int | None:
     return counts.pop() if counts else None
 
 
-def _reads_sizes(node: Node, kind: type[QuantizedOp]) -> bool:
-    return kind.reads_sizes or (node.op == "Squeeze" and len(node.inputs) == 1)
+def _asks(node: Node, kind: type[QuantizedOp]) -> bool:
+    """Tell whether what a node does may depend on sizes that are written nowhere."""
+    squeezes_all = node.op == "Squeeze" and len(node.inputs) == 1
+    return kind.reads_sizes or kind.assigns or squeezes_all
 
 
 class _Settled:
@@ -104,7 +107,16 @@ class _Settled:
         known = self._shapes | self._constants.keys()
         kind = self._kind_of(node)
         clear = kind.reads_sizes or (not kind.trained and read <= known)
-        if not clear:
+        if not clear and kind.assigns and node.inputs[1] in known:
+            written = self._written and node.inputs[1] in self._constants
+            worlds = (self.few,) if written else (self.few, self.many)
+            choice = as_choice(node, self._operator_of(node), worlds)
+            if choice is not None:
+                self._keep(choice.constants)
+                for part in choice.nodes:
+                    self.append(part)
+                return
+        if not clear or (node.op == "Reshape" and node.inputs[0] in self._shapes):
             node = self._settled(node)
         for arrays in (self.few, self.many):
             arrays.update(zip(node.outputs, self._results(node, arrays), strict=True))
@@ -171,8 +183,7 @@ class _Settled:
     def _given(self, node: Node, numbers: list[int]) -> Node:
         """Return the node with numbers, rows left open, as its second input."""
         name = f"{node.outputs[0]}.shape"
-        for arrays in (self._constants, self.few, self.many):
-            arrays[name] = np.array(numbers, np.int64)
+        self._keep({name: np.array(numbers, np.int64)})
         attributes = {k: v for k, v in node.attributes.items() if k != "allowzero"}
         return replace(node, inputs=(node.inputs[0], name), attributes=attributes)
 
@@ -242,9 +253,12 @@ class _Settled:
         if (few != few[:1]).any() or (many != few[:1]).any():
             return name
         row = f"{name}.row"
-        for arrays in (self._constants, self.few, self.many):
-            arrays[row] = few[:1]
+        self._keep({row: few[:1]})
         return row
+
+    def _keep(self, constants: Arrays) -> None:
+        for arrays in (self._constants, self.few, self.many):
+            arrays.update(constants)
 
 
 def _places_of_rows(few: tuple[int, ...], many: tuple[int, ...]) -> list[int]:

@@ -101,6 +101,8 @@ CASES = {
     "Relu": ({}, (X,)),
     "Reshape": ({}, (CUBE, i64(0, -1, 2))),
     "Round": ({}, (X,)),
+    "ScatterElements": ({"axis": 1}, (X, i64([2], [0]), f32([[9], [8]]))),
+    "ScatterND": ({}, (X, i64([1, 3], [0, 0]), f32([9, 8]))),
     "Selu": ({"alpha": 2.0, "gamma": 1.5}, (X,)),
     "Shape": ({"start": 1}, (CUBE,)),
     "Sigmoid": ({}, (X,)),

@@ -77,6 +77,52 @@ SIZES = {
 }
 
 
+def assigned(change):
+    """Return a function that changes a copy of its rows."""
+
+    def function(x):
+        y = x.clone()
+        change(y, x)
+        return y
+
+    return function
+
+
+def _set(part, value):
+    def change(y, x):
+        y[part] = value(x)
+
+    return change
+
+
+ALL = slice(None)
+SIZES |= {
+    "assign a number": assigned(_set((ALL, 0), lambda x: 0.5)),
+    "assign a slice": assigned(_set((ALL, ALL, slice(1, 3)), lambda x: x[:, :, :2].relu())),
+    "assign every other": assigned(
+        _set((..., slice(None, None, 2)), lambda x: x[..., 1::2])
+    ),
+    "assign by list": assigned(_set((ALL, ALL, [4, 0, 1]), lambda x: x[:, :, :3])),
+    "assign a row of numbers": assigned(_set((ALL, 1), lambda x: torch.arange(6.0))),
+    "assign to zeros": lambda x: (
+        _set((ALL, ALL, slice(0, 2)), lambda y: x[:, :, 2:4])(y := torch.zeros_like(x), x)
+        or y
+    ),
+    "assign twice": assigned(
+        lambda y, x: (
+            _set((ALL, 0), lambda x: x[:, 1])(y, x),
+            _set((ALL, ALL, 0), lambda x: 2 * x[:, :, 1])(y, x),
+        )
+    ),
+    "masked": assigned(lambda y, x: y.masked_fill_(x < 0, 0)),
+    "scatter": lambda x: x.scatter(
+        2, torch.zeros(1, 1, 1, dtype=int).expand(x.shape[0], 2, 1), x[:, :, 3:4]
+    ),
+    "index_fill": lambda x: x.index_fill(2, torch.tensor([1, 4]), 0.25),
+    "index_copy": lambda x: x.index_copy(2, torch.tensor([5, 1]), x[:, :, :2]),
+}
+
+
 class Before(nn.Module):
     """A function between two layers."""
 
