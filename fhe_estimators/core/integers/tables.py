@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: Tables that are larger, before rounding, are not aligned with their functions.
 _MOST_ENTRIES = 2**25
+#: Bits of an entry's integers that are told apart to align it.
+_FINEST = 5
 
 
 def look_up(
@@ -46,20 +48,25 @@ def look_up(
         )
     shift = np.zeros_like(start)
     width, n_elements = high - low + 1, start.size
-    if lsbs and width * n_elements <= _MOST_ENTRIES:
+    fine = max(0, lsbs - _FINEST)
+    if lsbs and (width >> fine) * n_elements <= _MOST_ENTRIES:
+        # In steps of ``2**fine`` integers, each as the one in its middle.
+        steps = np.arange(((high - low) >> fine) + 1) << fine
+        middle = np.minimum(low + steps + 0.5 * ((1 << fine) - 1), high)
         spare = int(rounding.approximate)
         seen = builder.samples[tensor.name] - start - low
+        most = min(_room(high - first, lsbs, kept, spare), (1 << lsbs) - 1)
         shift, table = align(
-            _entries(counted, grid, np.arange(low, high + 1)).reshape(width, -1),
-            seen.reshape(-1, n_elements).astype(np.int64),
+            _entries(counted, grid, middle).reshape(len(steps), -1),
+            seen.reshape(-1, n_elements).astype(np.int64) >> fine,
             builder.weights,
-            lsbs,
-            first - low,
-            min(_room(high - first, lsbs, kept, spare), (1 << lsbs) - 1),
+            lsbs - fine,
+            (first - low) >> fine,
+            most >> fine,
             spare,
         )
         table = table.reshape(len(table), *tensor.shape[1:])
-        shift = shift.reshape(tensor.shape)
+        shift = shift.reshape(tensor.shape) << fine
     else:
         # The middle of the integers that share an index.
         middle = first + (np.arange(size) << lsbs) - 0.5 * (lsbs > 0)
