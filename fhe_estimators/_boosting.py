@@ -96,7 +96,7 @@ class HistGradientBoostingMixin(BoostingMixin):
         return super()._prepared_for_fit(X, sample_weight)
 
     def _preprocess_X(self, X: Any, *, reset: bool) -> Any:
-        """Validate rows; put the validation rows of `fit` on the grid, too."""
+        """Validate rows; put the validation rows of `fit` on its bins, too."""
         result = super()._preprocess_X(X, reset=reset)  # type: ignore[misc]
         fits = is_fitting() and hasattr(self, "_representatives")
         return self._snapped(result) if fits and not reset else result

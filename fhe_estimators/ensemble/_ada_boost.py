@@ -21,8 +21,8 @@ class AdaBoostClassifier(
 ):
     """Weighted votes of small trees that classify encrypted data.
 
-    Fitted by scikit-learn, in clear, on a grid of values. With ``fhe="execute"`` the client
-    encrypts which edges of the grid a row lies below; the server looks the leaves up in
+    Fitted by scikit-learn, in clear, on binned values. With ``fhe="execute"`` the client
+    encrypts which edges of bins a row lies below; the server looks the leaves up in
     encrypted tables and adds the votes of their trees, rounded; the client turns the sum
     into labels and probabilities. Trees of depth one, stumps, need no table.
 
@@ -44,7 +44,7 @@ class AdaBoostClassifier(
     binning : {'quantile', 'uniform'}, default='quantile'
         Whether bins hold as many rows each or have the same width.
     input_encoding : {'thermometer', 'integer'}, default='thermometer'
-        What is encrypted: a bit for each edge of the grid, or one integer a feature, which
+        What is encrypted: a bit for each edge between bins, or one integer a feature, which
         is smaller to send and slower to compute with.
     p_error : float, default=2**-64
         Probability that a table look-up is wrong. Smaller is slower; see the README.
@@ -54,7 +54,7 @@ class AdaBoostClassifier(
     estimator_ : estimator
         The tree that was cloned for each of `estimators_`.
     estimators_ : list of DecisionTreeClassifier
-        The fitted trees; their thresholds are edges of the grid.
+        The fitted trees; their thresholds are edges of bins.
     classes_ : ndarray of shape (n_classes,)
         The labels.
     n_classes_ : int

@@ -48,7 +48,7 @@ _CATEGORICAL, _ZERO_IS_MISSING, _MISSING = 1, 4, 12
 class BoosterMixin(NoCategoriesMixin, TreeMixin):
     """For the estimators of LightGBM; stands left of them, `RawScoreModel` right.
 
-    After `fit` the thresholds of the booster are edges of the grid, too.
+    After `fit` the thresholds of the booster are edges of bins, too.
     """
 
     _feature_dtype = np.float64
@@ -360,20 +360,20 @@ def _tree_arrays(tree: dict[str, str], weights: np.ndarray) -> TreeArrays:
     leaf_value = _numbers(tree, "leaf_value")
     n_leaves, n_inner = len(leaf_value), len(leaf_value) - 1
 
-    def padded(name: str, dtype: type, filling: float) -> np.ndarray:
+    def filled(name: str, dtype: type, filling: float) -> np.ndarray:
         inner = _numbers(tree, name, dtype)
         return np.append(inner, np.full(n_leaves, filling, dtype))
 
     # A negative child is the complement of the number of a leaf.
     left, right = (
         np.where(children < 0, n_inner + ~children, children)
-        for children in (padded(f"{side}_child", np.int64, 0) for side in ("left", "right"))
+        for children in (filled(f"{side}_child", np.int64, 0) for side in ("left", "right"))
     )
     left[n_inner:] = right[n_inner:] = -1
     value = np.zeros((n_inner + n_leaves, len(weights)))
     value[n_inner:] = leaf_value[:, np.newaxis] * weights
-    feature = padded("split_feature", np.int64, -1)
-    return TreeArrays(feature, padded("threshold", np.float64, 0), left, right, value)
+    feature = filled("split_feature", np.int64, -1)
+    return TreeArrays(feature, filled("threshold", np.float64, 0), left, right, value)
 
 
 def _link(objective: str) -> str:

@@ -65,7 +65,7 @@ _OBJECTIVES: dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]] = {
 class BoosterMixin(NoCategoriesMixin, TreeMixin):
     """For the estimators of XGBoost; stands left of them, `MarginModel` right.
 
-    After `fit` the thresholds of the booster are edges of the grid, too.
+    After `fit` the thresholds of the booster are edges of bins, too.
     """
 
     _fhe_constraints = _parameter_constraints = {
@@ -115,7 +115,7 @@ class BoosterMixin(NoCategoriesMixin, TreeMixin):
         if label is None:
             name = type(self).__name__
             raise ValueError(f"{name} requires y to be passed, but the target y is None.")
-        if ref is not None:  # else these are the rows to fit, which are on the grid
+        if ref is not None:  # else these are the rows to fit, which are on bins
             data = self._snapped_like(data)
         return super()._create_dmatrix(ref, data=data, label=label, **options)  # type: ignore[misc]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fhe_estimators.core.integers.alignment import align
-from fhe_estimators.core.integers.rounding import Rounding
+from fhe_estimators.core.integers.kept_bits import KeptBits
 from fhe_estimators.core.integers.tensors import Encrypted, Grid
 from fhe_estimators.exceptions import BitWidthError
 
@@ -27,8 +27,8 @@ def look_up(
     The entry for the integers around ``x`` is
     ``grid.integers(function(scale * x + offset))``.
     """
-    rounding = Rounding() if tensor.whole else builder.rounding
-    start, low, high, wraps = _covered(builder, tensor, rounding, result)
+    kept_bits = KeptBits() if tensor.whole else builder.kept_bits
+    start, low, high, wraps = _covered(builder, tensor, kept_bits, result)
     # The function of integers that are counted from there.
     counted = replace(
         tensor,
@@ -36,7 +36,7 @@ def look_up(
         low=tensor.low - start,
         high=tensor.high - start,
     )
-    first, lsbs, size = rounding.index(low, high, result)
+    first, lsbs, size = kept_bits.index(low, high, result)
     kept = (size - 1).bit_length()
     if kept > builder.table_bits:
         raise BitWidthError(
@@ -47,7 +47,7 @@ def look_up(
     shift = np.zeros_like(start)
     width, n_elements = high - low + 1, start.size
     if lsbs and width * n_elements <= _MOST_ENTRIES:
-        spare = int(rounding.approximate)
+        spare = int(kept_bits.approximate)
         seen = builder.samples[tensor.name] - start - low
         shift, table = align(
             _entries(counted, grid, np.arange(low, high + 1)).reshape(width, -1),
@@ -74,7 +74,7 @@ def look_up(
     ends = np.broadcast_to(low_end, tensor.shape), np.broadcast_to(high_end, tensor.shape)
     attributes: dict[str, Any] = {"first": first}
     if lsbs:
-        attributes |= {"lsbs": lsbs, "approximate": int(rounding.approximate)}
+        attributes |= {"lsbs": lsbs, "approximate": int(kept_bits.approximate)}
     if wraps:
         attributes["wraps"] = 1 << kept
     name = builder.emit(
@@ -132,7 +132,7 @@ def _room(high: int, lsbs: int, kept: int, spare: int) -> int:
 
 
 def _covered(
-    builder: IntegerBuilder, tensor: Encrypted, rounding: Rounding, result: str
+    builder: IntegerBuilder, tensor: Encrypted, kept_bits: KeptBits, result: str
 ) -> tuple[np.ndarray, int, int, bool]:
     """Return which integers a table covers.
 
@@ -154,14 +154,14 @@ def _covered(
     margin = np.ceil(builder.margin * (highest - lowest)).astype(np.int64)
     lowest = np.maximum(tensor.low, lowest - margin)
     spans = np.minimum(tensor.high, highest + margin) - lowest
-    first, lsbs, size = rounding.index(0, int(spans.max()), result)
-    _, most_lsbs, most_size = rounding.index(low, high, result)
+    first, lsbs, size = kept_bits.index(0, int(spans.max()), result)
+    _, most_lsbs, most_size = kept_bits.index(low, high, result)
     kept = (size - 1).bit_length()
     if kept + lsbs >= (most_size - 1).bit_length() + most_lsbs:
         return start, low, high, False
     # All that as many bits hold, but for what the best shift may take; in the middle of it
     # are the integers that were seen.
-    room = _room(int(spans.max()) - first, lsbs, kept, int(rounding.approximate))
+    room = _room(int(spans.max()) - first, lsbs, kept, int(kept_bits.approximate))
     high = int(spans.max()) + max(0, room - (1 << lsbs) + 1)
     return lowest - (high - spans) // 2, 0, high, True
 

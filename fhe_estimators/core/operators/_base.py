@@ -148,7 +148,7 @@ class QuantizedOp:
         """Return the float meaning of the node on `arrays`."""
         return self.f(*arrays, **self.attributes)
 
-    def clear(self, operands: Sequence[Operand]) -> ClearIntegers | np.ndarray:
+    def in_clear(self, operands: Sequence[Operand]) -> ClearIntegers | np.ndarray:
         """Return the result of the node on clear operands."""
         return np.asarray(self(*map(as_array, operands)))
 

@@ -1,4 +1,4 @@
-"""Split a graph where encryption may end."""
+"""Cut a graph where encryption may end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fhe_estimators.core.rewrite._clean import tidy
 
 
 def cut(graph: Graph) -> tuple[Graph, Graph]:
-    """Split a graph after its last product with weights.
+    """Cut a graph after its last product with weights.
 
     What follows the last product (link functions, softmax, argmax) works on few numbers
     that the client gets anyway, hence it runs in clear after decryption: it costs no
@@ -28,7 +28,7 @@ def cut(graph: Graph) -> tuple[Graph, Graph]:
     -------
     encrypted : Graph
         From the inputs to the raw scores.
-    clear : Graph
+    after : Graph
         From the raw scores to the outputs. Without nodes if nothing follows.
     """
     kind_of = kinds_of(graph)

@@ -126,8 +126,8 @@ def merge(groups: Sequence[Group], most_states: int) -> list[Group]:
 class _States:
     """Finds those among many groups that a group may be merged with.
 
-    Without a common gate all gates become cuts: then the states of two groups together
-    follow from the edges that at least one of them looks at.
+    Without a common gate the edges of all gates replace them: then the states of two groups
+    together follow from the edges that at least one of them looks at.
 
     Parameters
     ----------

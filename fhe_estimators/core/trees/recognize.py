@@ -88,7 +88,7 @@ def _recognized(graph: Graph) -> tuple[Ensemble, Graph]:
     used = paths.any(axis=1)
     if (features[used] < 0).any():
         raise _OtherGraph
-    grid = {
+    distinct = {
         feature: np.unique(thresholds[used & (features == feature)])
         for feature in np.unique(features[used]).tolist()
     }
@@ -96,7 +96,7 @@ def _recognized(graph: Graph) -> tuple[Ensemble, Graph]:
     trees = []
     for tree in range(n_trees):
         splits = {
-            node: (f := int(features[tree, node]), int(np.searchsorted(grid[f], t)))
+            node: (f := int(features[tree, node]), int(np.searchsorted(distinct[f], t)))
             for node, t in enumerate(thresholds[tree])
             if used[tree, node]
         }
@@ -108,7 +108,7 @@ def _recognized(graph: Graph) -> tuple[Ensemble, Graph]:
         nodes=tuple(node for node in graph if node not in walk.passed),
         inputs=(Value(walk.name, (None, total.shape[1])),),
     )
-    return Ensemble(tuple(trees), grid, selection.shape[1]), clean(rest)
+    return Ensemble(tuple(trees), distinct, selection.shape[1]), clean(rest)
 
 
 class _Walk:
@@ -209,10 +209,10 @@ def _tree(
     impossible = (counts > (paths == 1).sum(axis=1)) | (counts < -(paths == -1).sum(axis=1))
     if not (reachable | impossible).all() or not np.isin(paths, (-1, 0, 1)).all():
         raise _OtherGraph
-    # Trees are padded with leaves that always hold and add nothing.
-    padding = ~paths.any(axis=1) & ~values.any(axis=1)
-    if (reachable & ~padding).any():
-        reachable &= ~padding
+    # Small trees are filled up with leaves that always hold and add nothing.
+    fillers = ~paths.any(axis=1) & ~values.any(axis=1)
+    if (reachable & ~fillers).any():
+        reachable &= ~fillers
 
     def grown(leaves: np.ndarray) -> Tree:
         if len(leaves) == 1:

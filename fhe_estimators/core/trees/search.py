@@ -24,7 +24,7 @@ from fhe_estimators.core.trees.encoders import (
 from fhe_estimators.core.trees.leaves import (
     IntegerTrees,
     numbered_leaves,
-    on_grid,
+    on_bins,
     rounded_leaves,
     rows_of_leaves,
 )
@@ -63,10 +63,10 @@ class TreeOptions:
 
     Parameters
     ----------
-    grid : BinEdges, optional
+    bin_edges : BinEdges, optional
         The bins that the client tells apart. By default the thresholds of the ensemble:
         then nothing is lost, and the client sees the thresholds. Thresholds that are not
-        edges of a given grid move to the nearest edge.
+        edges of given bins move to the nearest edge.
     leaf_bits : int, optional
         Bits of the values of one tree's leaves where these are rounded. By default as few
         as keep `tolerance`.
@@ -80,10 +80,10 @@ class TreeOptions:
         A difference of scores that counts as much as any larger one, as one of log-odds
         does. By default the scores themselves tell what most of them differ by.
     encoding : {'thermometer', 'integer'}, default='thermometer'
-        What is encrypted: a bit for each edge of the grid, or one integer a feature.
+        What is encrypted: a bit for each edge between bins, or one integer a feature.
     """
 
-    grid: BinEdges | None = None
+    bin_edges: BinEdges | None = None
     leaf_bits: int | None = None
     tolerance: float = 0.005
     wide_tolerance: float = 0.01
@@ -140,25 +140,25 @@ class TreeGraphs:
         prices: Prices | None = None,
     ) -> None:
         prices = prices or ConcreteEngine().prices(2**-64)
-        grid = options.grid
-        if grid is None:
+        bin_edges = options.bin_edges
+        if bin_edges is None:
             empty = np.empty(0)
-            grid = BinEdges(
+            bin_edges = BinEdges(
                 [ensemble.thresholds.get(f, empty) for f in range(ensemble.n_features)]
             )
         weights = np.ones(len(X)) if sample_weight is None else sample_weight
-        real = on_grid(ensemble, grid)
+        real = on_bins(ensemble, bin_edges)
         if len(X):
             step = -(-len(X) // _ROWS)
-            bins, weights = grid.bins(X[::step]), weights[::step]
+            bins, weights = bin_edges.bins(X[::step]), weights[::step]
         else:
-            bins = rows_of_leaves(real, [len(edges) for edges in grid.edges], _ROWS)
+            bins = rows_of_leaves(real, [len(edges) for edges in bin_edges.edges], _ROWS)
             weights = np.ones(len(bins))
         self.trees, self._decoder = _integer_trees(
-            real, grid, bins, weights, options, prices
+            real, bin_edges, bins, weights, options, prices
         )
         used = {split.feature for tree in self.trees for split in splits(tree)}
-        self.encoder = _ENCODERS[options.encoding](*_sent(grid, used))
+        self.encoder = _ENCODERS[options.encoding](*_sent(bin_edges, used))
         # Of integers, bins are compared in one way or the other, whichever is cheaper.
         self._encodings = (
             ("integer", "digits")
@@ -310,7 +310,7 @@ def _work(sums: TableSum, prices: Prices) -> float:
 
 def _integer_trees(
     trees: list[Tree],
-    grid: BinEdges,
+    bin_edges: BinEdges,
     bins: np.ndarray,
     weights: np.ndarray,
     options: TreeOptions,
@@ -332,7 +332,7 @@ def _integer_trees(
         # Numbers save tables only where leaves have several values, or far ones.
         return rounded
     found = rounded, numbered_leaves(trees)
-    return min(found, key=lambda integers: _expected(integers, grid, prices))
+    return min(found, key=lambda integers: _expected(integers, bin_edges, prices))
 
 
 def _width_factor(trees: Sequence[Tree]) -> float:
@@ -350,10 +350,10 @@ def _width_factor(trees: Sequence[Tree]) -> float:
     return _WIDE_VALUES[least]
 
 
-def _expected(integer_trees: IntegerTrees, grid: BinEdges, prices: Prices) -> float:
+def _expected(integer_trees: IntegerTrees, bin_edges: BinEdges, prices: Prices) -> float:
     """Return about what trees cost, as long as none is merged with another."""
-    features = tuple(range(len(grid.edges)))
-    bits = Bits(features, tuple(map(len, grid.edges)))
+    features = tuple(range(len(bin_edges.edges)))
+    bits = Bits(features, tuple(map(len, bin_edges.edges)))
     # Some of the trees tell what all of them take.
     trees = integer_trees.trees
     sample = trees[:: -(-len(trees) // _SAMPLE)]
@@ -364,11 +364,11 @@ def _expected(integer_trees: IntegerTrees, grid: BinEdges, prices: Prices) -> fl
     return (of_tables + of_outputs) * _width_factor(trees)
 
 
-def _sent(grid: BinEdges, used: set[int]) -> tuple[BinEdges, tuple[int, ...]]:
-    """Return the grid and the features to send, at least one bit."""
+def _sent(bin_edges: BinEdges, used: set[int]) -> tuple[BinEdges, tuple[int, ...]]:
+    """Return edges of bins and the features to send, so that at least one bit is."""
     if used:
-        return grid, tuple(sorted(used))
-    for feature, edges in enumerate(grid.edges):
+        return bin_edges, tuple(sorted(used))
+    for feature, edges in enumerate(bin_edges.edges):
         if len(edges):
-            return grid, (feature,)
-    return BinEdges([np.zeros(1), *grid.edges[1:]]), (0,)
+            return bin_edges, (feature,)
+    return BinEdges([np.zeros(1), *bin_edges.edges[1:]]), (0,)

@@ -114,17 +114,21 @@ class TableSum:
         """Yield covers by tables of several sizes, each once it is asked for.
 
         Large pieces of a tree make few tables, small ones find more to be merged with:
-        trees are cut in pieces of several sizes, and the fewest tables are taken.
+        trees are divided into pieces of several sizes, and the fewest tables are taken.
         """
 
         @cache
-        def cut(states: int) -> TableSum:
+        def unmerged(states: int) -> TableSum:
             return cls.unmerged(trees, bits, states)
 
         for most_states in (1 << size for size in table_bits):
             sizes = sorted({min(size, most_states) for size in (4, 8, most_states)})
             sums = (
-                replace(cut(size), groups=merge(cut(size).groups, most_states), narrow=True)
+                replace(
+                    unmerged(size),
+                    groups=merge(unmerged(size).groups, most_states),
+                    narrow=True,
+                )
                 for size in reversed(sizes)
             )
             yield min(sums, key=lambda merged: merged.n_tables)
