@@ -81,7 +81,7 @@ class TreeMixin(FHEMixin):
     # Fitting -------------------------------------------------------------------------
 
     def _prepared_for_fit(self, X: Any, sample_weight: Any) -> Any:
-        """Return rows whose values represent their bins."""
+        """Return `X` with each value replaced by the representative of its bin."""
         array = counted = check_array(X, dtype=self._feature_dtype, estimator=self)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, array)
@@ -106,7 +106,7 @@ class TreeMixin(FHEMixin):
         return self._bin_edges.snapped(array, self._representatives)
 
     def _snapped_like(self, X: Any) -> Any:
-        """Return rows to evaluate a fit on, on its bins, in the container they came in."""
+        """Return validation rows with values of bins, as `_prepared_for_fit` does."""
         with explain_columns(self, X):
             array = check_array(X, dtype=self._feature_dtype, estimator=self)
         return in_container_of(X, self._snapped(array))
@@ -254,9 +254,13 @@ class TreeMixin(FHEMixin):
 class SklearnTreesMixin(TreeMixin):
     """For parents made of scikit-learn's decision trees."""
 
-    @abstractmethod
+    estimators_: Any
+
     def _trees(self) -> Sequence[Any]:
-        """Return the fitted trees, as in the attribute ``tree_`` (hook)."""
+        """Return the fitted trees, each as in the attribute ``tree_``."""
+        if hasattr(self, "tree_"):
+            return [self.tree_]
+        return [estimator.tree_ for estimator in np.ravel(self.estimators_)]
 
     def _features(self) -> list[np.ndarray]:
         """Return the feature that each node of each tree compares, -1 for a leaf."""
@@ -276,7 +280,7 @@ class SklearnTreesMixin(TreeMixin):
         return [array for tree in self._trees() for array in arrays_of(tree)]
 
     def _with_values(self, values: Sequence[np.ndarray]) -> list[TreeArrays]:
-        """Return the trees with other values of nodes, of shape (n_nodes, n_outputs)."""
+        """Return the trees with other values, of shape (n_nodes, n_outputs) each."""
         from fhe_estimators.core.frontends.trees import TreeArrays
 
         return [
@@ -296,12 +300,6 @@ class ForestMixin(SklearnTreesMixin):
     """
 
     n_outputs_: int
-    estimators_: list[Any]
-
-    def _trees(self) -> list[Any]:
-        if hasattr(self, "tree_"):
-            return [self.tree_]
-        return [estimator.tree_ for estimator in self.estimators_]
 
     def _export(self) -> tuple[list[TreeArrays], np.ndarray, str]:
         trees = self._trees()
@@ -384,7 +382,7 @@ class ForestClassifierMixin(ForestMixin, FHEClassifierMixin):
 
 
 def _normalized(rounded: np.ndarray) -> np.ndarray:
-    """Return probabilities: rounding may take more from a small one than all of it."""
+    """Return probabilities that add up to 1; negative ones, due to rounding, are 0."""
     positive = np.clip(rounded, 0, None)
     probabilities: np.ndarray = positive / positive.sum(axis=1, keepdims=True)
     return probabilities

@@ -84,7 +84,7 @@ class Calibration(NamedTuple):
         return f"rows of {shapes}, {'no ' if self.ranges is None else ''}ranges given"
 
     def counting(self) -> Calibration:
-        """Return the rows that count."""
+        """Return the calibration without rows of weight zero."""
         if self.sample_weight is None or (self.sample_weight > 0).all():
             return self
         counts = self.sample_weight > 0
@@ -169,7 +169,7 @@ def read(model: ModelProto) -> Graph:
 
 
 def divide(graph: Graph) -> Parts:
-    """Divide a float graph by where it is computed.
+    """Return the parts of a float graph: before encryption, encrypted, after decryption.
 
     Raises
     ------

@@ -134,9 +134,6 @@ class IsolationForest(SklearnTreesMixin, ensemble.IsolationForest):
         self.input_encoding = input_encoding
         self.p_error = p_error
 
-    def _trees(self) -> list[Any]:
-        return [estimator.tree_ for estimator in self.estimators_]
-
     def _features(self) -> list[np.ndarray]:
         features = super()._features()
         if self._max_features == self.n_features_in_:

@@ -336,7 +336,7 @@ def _fields(text: str) -> dict[str, str]:
 
 
 def _trees(text: str) -> list[dict[str, str]]:
-    """Return the fields of each tree."""
+    """Return the fields (name to text) of each tree in a model's text."""
     trees = [_fields(tree) for tree in re.findall(r"^Tree=\d+\n(?:.+\n)*", text, re.M)]
     for tree in trees:
         decisions = _numbers(tree, "decision_type", np.int64)
@@ -377,7 +377,7 @@ def _tree_arrays(tree: dict[str, str], weights: np.ndarray) -> TreeArrays:
 
 
 def _link(objective: str) -> str:
-    """Return the link of an objective, which its options follow."""
+    """Return the link of an objective, given as in a model's text, with its options."""
     name, *options = objective.split()
     if name not in _OBJECTIVES:
         refuse("objective", name, sorted(_OBJECTIVES))

@@ -171,7 +171,7 @@ class BoosterMixin(NoCategoriesMixin, TreeMixin):
         return arrays, base, link
 
     def _link_and_base(self) -> tuple[str, np.ndarray]:
-        """Return the link and the margin that the trees add to, of shape (n_outputs,)."""
+        """Return the link, and the raw score without trees, of shape (n_outputs,)."""
         learner = json.loads(self.get_booster().save_config())["learner"]
         objective, head = learner["objective"]["name"], learner["learner_model_param"]
         if objective not in _OBJECTIVES:
@@ -367,7 +367,7 @@ def _model(learner: dict[str, Any]) -> dict[str, Any]:
 
 
 def _trees(learner: dict[str, Any]) -> tuple[list[Any], list[float], list[int]]:
-    """Return the trees, their weights, and the outputs that they add to."""
+    """Return the trees, the weight of each, and the index of the output that it adds to."""
     model = _model(learner)
     trees = model["trees"]
     for tree in trees:

@@ -42,7 +42,7 @@ class Selection:
 
     @classmethod
     def of(cls, graph: Graph) -> tuple[Selection | None, Graph]:
-        """Split a graph whose input goes through a Gather, and nowhere else."""
+        """Return the selection that a graph begins with, if any, and the graph behind."""
         (source, *others), (first, *rest) = graph.inputs, graph.nodes
         gathers = first.op == "Gather" and first.inputs[0] == source.name
         elsewhere = any(source.name in node.inputs for node in rest)
@@ -57,7 +57,7 @@ class Selection:
         return selection, inner
 
     def chosen(self, array: np.ndarray) -> np.ndarray:
-        """Return the elements that are read."""
+        """Return the elements of an input that the graph reads."""
         return np.ascontiguousarray(array[:, self.indices])
 
     @property

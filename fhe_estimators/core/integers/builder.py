@@ -71,7 +71,7 @@ class Step(NamedTuple):
 
     @classmethod
     def of(cls, tensor: Encrypted) -> Step:
-        """Return the step of what a table gave or a client encrypts."""
+        """Return the scale of a tensor's integers as a step; that of constants is 0."""
         return cls(np.where(tensor.is_constant, 0.0, tensor.scale))
 
 
@@ -214,12 +214,12 @@ class IntegerBuilder(GraphBuilder):
         return made
 
     def computed(self, tensor: Encrypted, result: str) -> Encrypted:
-        """Return what the narrowest table gave for a float tensor, else `tensor`."""
+        """Return the result of the narrowest table for a float tensor, else `tensor`."""
         tables = [made for _, made in self._tables.get(result, [])]
         return min(tables, key=lambda x: int((x.high - x.low).max()), default=tensor)
 
     def step_of(self, result: str) -> Step | None:
-        """Return the step of what a float tensor is added to, if it is known by now."""
+        """Return the step of a tensor that a float tensor is added to; None if unknown."""
         others = self._summed_with.get(result, ())
         return next((self.steps[name] for name in others if name in self.steps), None)
 
@@ -229,7 +229,7 @@ class IntegerBuilder(GraphBuilder):
         n_bits: int | None = None,
         axes: tuple[int, ...] = (),
     ) -> Grid:
-        """Return a grid for what calibration saw in float tensors.
+        """Return a grid that covers the values of float tensors on the calibration rows.
 
         Where that is one number the grid has one integer. Any other grid would give it a
         unit that has nothing to do with the data, beside which weights of others are lost.

@@ -96,7 +96,7 @@ def look_up(
 
 
 def count_from_lowest(builder: IntegerBuilder, tensor: Encrypted) -> Encrypted:
-    """Return a tensor whose integers begin at zero."""
+    """Return the same real tensor on integers of which the smallest is zero."""
     name = _shifted(builder, tensor, -tensor.low, tensor.name)
     offset = tensor.offset + tensor.scale * tensor.low
     low, high = np.zeros_like(tensor.low), tensor.high - tensor.low
@@ -106,7 +106,7 @@ def count_from_lowest(builder: IntegerBuilder, tensor: Encrypted) -> Encrypted:
 def _shifted(
     builder: IntegerBuilder, tensor: Encrypted, by: np.ndarray, result: str
 ) -> str:
-    """Return the name of integers of `tensor` with clear ones added."""
+    """Append ``tensor + by`` and return its name; that of `tensor` if `by` is zero."""
     if not by.any():
         return tensor.name
     constant = builder.constant(f"{result}.shift", by)
@@ -115,7 +115,7 @@ def _shifted(
 
 
 def _compact(table: np.ndarray) -> np.ndarray:
-    """Return a table with one element along axes whose elements share their tables."""
+    """Return a table with size 1 along the axes of elements that have equal tables."""
     for axis in range(1, table.ndim):
         one = table.take([0], axis)
         table = one if np.array_equal(np.broadcast_to(one, table.shape), table) else table
@@ -134,7 +134,7 @@ def _room(high: int, lsbs: int, kept: int, spare: int) -> int:
 def _covered(
     builder: IntegerBuilder, tensor: Encrypted, kept_bits: KeptBits, result: str
 ) -> tuple[np.ndarray, int, int, bool]:
-    """Return which integers a table covers.
+    """Return the range of integers that a table has entries for.
 
     Returns
     -------
@@ -167,7 +167,7 @@ def _covered(
 
 
 def _starts(tensor: Encrypted) -> np.ndarray:
-    """Return from where the integers of each element are counted in front of a table.
+    """Return the integer of each element, of shape (1, ...), that index 0 stands for.
 
     From their smallest one, if one table then takes fewer bits: ranges of elements may lie
     apart.
@@ -179,7 +179,7 @@ def _starts(tensor: Encrypted) -> np.ndarray:
 
 
 def _entries(tensor: Encrypted, grid: Grid, steps: np.ndarray) -> np.ndarray:
-    """Return what the pending function makes of integers, as integers of a grid."""
+    """Return the entries of a table: the pending function of integers, on a grid."""
     steps = steps.reshape(-1, *[1] * (len(tensor.shape) - 1))
     # Some integers of the range stand for numbers that no row gives, where the function may
     # be undefined (a logarithm below zero): any entry is right there.

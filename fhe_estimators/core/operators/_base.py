@@ -136,7 +136,7 @@ class QuantizedOp:
 
     @classmethod
     def table_bits(cls, node: Node, graph: Graph) -> int:
-        """Return the bits of what an integer node looks up; 0 without a table."""
+        """Return the bits of the index of an integer node's table; 0 without a table."""
         return 0
 
     @classmethod
@@ -202,7 +202,7 @@ def _attributes_of(f: Callable[..., Any]) -> frozenset[str]:
 
 
 def as_array(operand: Operand) -> Any:
-    """Return clear integers as the real numbers that they are, others as they are."""
+    """Return `ClearIntegers` as an array of real numbers, other operands unchanged."""
     return operand.values if isinstance(operand, ClearIntegers) else operand
 
 
@@ -278,12 +278,12 @@ def lookup(op_type: str, opset: int) -> type[QuantizedOp]:
 
 
 def kinds_of(graph: Graph) -> Callable[[Node], type[QuantizedOp]]:
-    """Return what gives the class of the operator that a node of the graph applies."""
+    """Return a function from a node of the graph to the class of its operator."""
     return lambda node: lookup(node.op, graph.opset)
 
 
 def operators_of(graph: Graph) -> Callable[[Node], QuantizedOp]:
-    """Return what gives the operator that a node of the graph applies."""
+    """Return a function from a node of the graph to its operator."""
     return lambda node: lookup(node.op, graph.opset)(node)
 
 

@@ -130,7 +130,7 @@ class QuantizedModule:
         )
 
     def _prepare(self, inputs: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
-        """Return what the inputs of the integer graph are quantized from."""
+        """Return the real inputs of the quantizers: rows behind the prologue."""
         if self.prologue is None:
             return check_rows(inputs, self._inputs)
         # A comparison would hide nan and infinity from the quantizers.
@@ -142,7 +142,7 @@ class QuantizedModule:
 
     @property
     def _inputs(self) -> list[Value]:
-        """What is quantized: of a bin encoder all features, whichever are encrypted."""
+        """Name and shape of the real inputs; those of bin encoders are all features."""
         return [
             Value(value.name, (None, quantizer.bin_edges.n_features))
             if isinstance(quantizer, BinEncoder)
@@ -295,7 +295,7 @@ class QuantizedModule:
         return outputs[0] if len(outputs) == 1 else outputs
 
     def _sum_of_tables(self) -> RunsEvaluator:
-        """Return what computes the outputs of trees in clear, fast."""
+        """Return a fast evaluator of the integer graph of trees, in clear."""
         if self._evaluator is None:
             encoder = self.input_quantizers[0]
             assert isinstance(encoder, BinEncoder)

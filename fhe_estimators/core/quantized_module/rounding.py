@@ -176,7 +176,7 @@ def _check_names(bits: Mapping[str, int], module: QuantizedModule) -> None:
 def deviation(
     outputs: np.ndarray | Sequence[np.ndarray], exact: np.ndarray | Sequence[np.ndarray]
 ) -> float:
-    """Return the root mean square error of outputs, as a part of their deviation.
+    """Return the root mean square error of outputs in units of their standard deviation.
 
     Each column is measured by itself, in its own unit and whatever its offset, and their
     squares are averaged; columns that do not vary do not count. Of several outputs, that of
@@ -192,7 +192,7 @@ def deviation(
 
 
 def _squared(found: np.ndarray, meant: np.ndarray) -> float:
-    """Return the mean, over columns, of the squared error in parts of the variance."""
+    """Return the squared error divided by the variance, its mean over columns."""
     found, meant = (np.reshape(array, (len(array), -1)) for array in (found, meant))
     error, variance = np.mean((found - meant) ** 2, axis=0), np.var(meant, axis=0)
     varies = variance > (_CONSTANT * np.abs(meant).max(axis=0)) ** 2

@@ -41,7 +41,7 @@ class BinEncoder:
         return max(self.sizes)
 
     def quant(self, values: ArrayLike, dtype: DTypeLike = np.int64) -> np.ndarray:
-        """Return what is encrypted.
+        """Return the integers that the client encrypts.
 
         Parameters
         ----------
@@ -146,7 +146,7 @@ class ThermometerEncoder(BinEncoder):
 
 
 def _turned(values: np.ndarray, features: np.ndarray) -> np.ndarray:
-    """Return features as runs over the rows, as precise as edges are."""
+    """Return features as float64 of shape (n_features, n_samples), C-contiguous."""
     return np.ascontiguousarray(values[:, features].T, dtype=np.float64)
 
 

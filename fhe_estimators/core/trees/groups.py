@@ -47,7 +47,7 @@ class Fragment:
     source: int
 
     def as_group(self) -> Group:
-        """Return the group of this fragment alone."""
+        """Return the group with this fragment only."""
         masks: dict[int, int] = {}
         for split in splits(self.tree):
             masks[split.feature] = masks.get(split.feature, 0) | 1 << split.edge
@@ -182,7 +182,7 @@ class Group:
 
 
 def edges_of(mask: int) -> list[int]:
-    """Return the edges that the bits of an integer stand for."""
+    """Return the places of the bits of `mask` that are set, from 0 on."""
     return [edge for edge in range(mask.bit_length()) if mask >> edge & 1]
 
 

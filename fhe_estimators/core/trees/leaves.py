@@ -96,7 +96,7 @@ def rows_of_leaves(trees: list[Tree], sizes: Sequence[int], n_rows: int) -> np.n
 
 
 def numbered_leaves(trees: list[Tree]) -> IntegerTrees:
-    """Replace the different values of each tree's leaves by their numbers.
+    """Return trees whose leaves hold numbers, one for each different value of a tree.
 
     Values come back exactly. Every tree has an output of its own, a number of few bits
     however many outputs its values have.
@@ -261,7 +261,7 @@ def _unit(
     wide_tolerance: float,
     saturation: float | None,
 ) -> float:
-    """Return the largest unit of leaves that keeps the errors of rows small enough.
+    """Return the largest unit to round leaves to that keeps the tolerance.
 
     Parameters
     ----------

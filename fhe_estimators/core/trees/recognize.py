@@ -121,7 +121,7 @@ class _Walk:
         self.name = graph.inputs[0].name
 
     def _next(self) -> Node | None:
-        """Return the only node that reads the last result, if there is just one."""
+        """Return the node that reads the last result, None if not exactly one does."""
         readers = [node for node in self._graph if self.name in node.inputs]
         is_output = any(value.name == self.name for value in self._graph.outputs)
         return readers[0] if len(readers) == 1 and not is_output else None
@@ -131,7 +131,7 @@ class _Walk:
         (self.name,) = node.outputs
 
     def reach(self, *operators: str, constant: int) -> tuple[str, np.ndarray]:
-        """Go on to one of the operators; return its name and its constant operand."""
+        """Pass the next node, one of `operators`; return its operator and its constant."""
         node = self._next()
         while node is not None and self._kind_of(node).keeps_order:
             self._pass(node)
@@ -154,7 +154,7 @@ class _Walk:
         return linear and constants.issuperset(others)
 
     def sum_over_trees(self, n_trees: int, n_values: int) -> np.ndarray:
-        """Go on as long as rows hold linear combinations of the values of trees.
+        """Pass the nodes that combine the values of trees linearly; return the weights.
 
         Returns
         -------

@@ -316,7 +316,7 @@ def _integer_trees(
     options: TreeOptions,
     prices: Prices,
 ) -> IntegerTrees:
-    """Return trees with the numbers of their leaves, or with rounded leaves."""
+    """Return trees with integer leaves, numbered or rounded, and their decoder."""
     if len(trees) == 1:
         return numbered_leaves(trees)
     rounded = rounded_leaves(
@@ -351,7 +351,7 @@ def _width_factor(trees: Sequence[Tree]) -> float:
 
 
 def _expected(integer_trees: IntegerTrees, bin_edges: BinEdges, prices: Prices) -> float:
-    """Return about what trees cost, as long as none is merged with another."""
+    """Return an estimate of the operations of trees, without merging tables."""
     features = tuple(range(len(bin_edges.edges)))
     bits = Bits(features, tuple(map(len, bin_edges.edges)))
     # Some of the trees tell what all of them take.
