@@ -65,7 +65,9 @@ def test_the_rest_is_enough(path):
     assert rewritten(source, classes, Texts.read()) == source
 
 
-@pytest.mark.parametrize("path", sorted({net.path for net in all_nets()}), ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "path", sorted({net.path for net in all_nets()}), ids=lambda p: p.stem
+)
 def test_networks_keep_their_constructors(path):
     """Their parents are ours: only the sections are written."""
     source = path.read_text(encoding="utf-8")

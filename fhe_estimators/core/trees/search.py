@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
@@ -38,10 +38,12 @@ _ENCODERS = {"integer": BinEncoder, "thermometer": ThermometerEncoder}
 _SMALL_BINS = 31
 #: Bits of tables that are tried.
 _TABLE_BITS = (3, 4, 5, 6)
-#: How much more tables cost whose values span at least so many bits; there are no
-#: parameters for the widest, nor for sums that wide without a table.
-_WIDE_VALUES = {0: 1.0, 11: 1.45, 15: 3.5, 17: np.inf}
-_WIDEST_SUM = 40
+#: How much more tables cost whose values span at least so many bits, and bits of the widest
+#: sum that is considered. ``python -m benchmarks widths`` measures both: the factors lie
+#: between those of sums of 10 and of 1,000 tables, the widest of which have no parameters;
+#: a sum of 40 bits without a table has none either in one column, and takes nine.
+WIDE_VALUES: Mapping[int, float] = {0: 1.0, 11: 1.45, 15: 3.5, 17: np.inf}
+WIDEST_SUM = 40
 #: States of tables that are only looked up in clear.
 _STATES_IN_CLEAR = 16
 #: How wide and noisy columns may be, see `TableSum.columns`: between the least, below
@@ -338,7 +340,7 @@ def _integer_trees(
 def _width_factor(trees: Sequence[Tree]) -> float:
     """Return how much more tables cost because of the widths of the values of trees."""
     spans = [np.ptp([leaf.value for leaf in leaves(tree)], axis=0).max() for tree in trees]
-    if int(sum(spans)).bit_length() > _WIDEST_SUM:
+    if int(sum(spans)).bit_length() > WIDEST_SUM:
         return np.inf
     # Functions of one feature are written in digits where they need be.
     looked_up = [
@@ -346,8 +348,8 @@ def _width_factor(trees: Sequence[Tree]) -> float:
         for span, tree in zip(spans, trees, strict=True)
         if len({split.feature for split in splits(tree)}) > 1
     ]
-    least = max(bits for bits in _WIDE_VALUES if bits <= max(looked_up, default=0))
-    return _WIDE_VALUES[least]
+    least = max(bits for bits in WIDE_VALUES if bits <= max(looked_up, default=0))
+    return WIDE_VALUES[least]
 
 
 def _expected(integer_trees: IntegerTrees, bin_edges: BinEdges, prices: Prices) -> float:
