@@ -12,7 +12,7 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import _check_categorical_features
 
-from fhe_estimators._columns import categories_refused, names_of
+from fhe_estimators._columns import NoCategoriesMixin, categories_refused, names_of
 from fhe_estimators._config import is_fitting
 from fhe_estimators._fit import refuse
 from fhe_estimators._tree_based import TREE_CONSTRAINTS, SklearnTreesMixin, TreeMixin
@@ -25,6 +25,7 @@ __all__ = [
     "BoostingMixin",
     "GradientBoostingMixin",
     "HistGradientBoostingMixin",
+    "LibraryMixin",
     "VotingMixin",
 ]
 
@@ -142,6 +143,27 @@ class HistGradientBoostingMixin(BoostingMixin):
         ]
         base = np.ravel(self._baseline_prediction)
         return arrays, base, _link(self._loss, is_classifier(self))
+
+
+class LibraryMixin(NoCategoriesMixin, TreeMixin):
+    """For parents of other libraries, which would pass our parameters on to their trees."""
+
+    def set_params(self, **params: Any) -> Any:
+        """Set parameters.
+
+        Parameters
+        ----------
+        **params : dict
+            Values by name.
+
+        Returns
+        -------
+        self : object
+        """
+        # The library would set its parameters in the booster, or pass all on to it.
+        for name in TREE_CONSTRAINTS.keys() & params.keys():
+            setattr(self, name, params.pop(name))
+        return super().set_params(**params)  # type: ignore[misc]
 
 
 class VotingMixin(SklearnTreesMixin, FHEClassifierMixin):

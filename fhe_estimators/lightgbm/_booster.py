@@ -13,9 +13,10 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils._set_output import _get_adapter_from_container
 from sklearn.utils.validation import _get_feature_names
 
-from fhe_estimators._columns import NoCategoriesMixin, categories_refused
+from fhe_estimators._boosting import LibraryMixin
+from fhe_estimators._columns import categories_refused
 from fhe_estimators._fit import refuse
-from fhe_estimators._tree_based import TREE_CONSTRAINTS, TreeMixin
+from fhe_estimators._tree_based import TREE_CONSTRAINTS
 from fhe_estimators.base import FHEClassifierMixin, FHERegressorMixin
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ _CATEGORICAL_FEATURES = (
 _CATEGORICAL, _ZERO_IS_MISSING, _MISSING = 1, 4, 12
 
 
-class BoosterMixin(NoCategoriesMixin, TreeMixin):
+class BoosterMixin(LibraryMixin):
     """For the estimators of LightGBM; stands left of them, `RawScoreModel` right.
 
     After `fit` the thresholds of the booster are edges of bins, too.
@@ -61,23 +62,6 @@ class BoosterMixin(NoCategoriesMixin, TreeMixin):
     best_iteration_: int
     #: Rounds whose mean predictions come from; 1 if they come from the sum.
     _n_averaged: int
-
-    def set_params(self, **params: Any) -> Any:
-        """Set parameters.
-
-        Parameters
-        ----------
-        **params : dict
-            Values by name.
-
-        Returns
-        -------
-        self : object
-        """
-        # The library would pass on to LightGBM all that it sets.
-        for name in TREE_CONSTRAINTS.keys() & params.keys():
-            setattr(self, name, params.pop(name))
-        return super().set_params(**params)  # type: ignore[misc]
 
     def _process_params(self, stage: str) -> dict[str, Any]:
         params = super()._process_params(stage)  # type: ignore[misc]

@@ -17,9 +17,10 @@ from sklearn.utils._param_validation import Options, StrOptions
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted
 
-from fhe_estimators._columns import NoCategoriesMixin, categories_refused
+from fhe_estimators._boosting import LibraryMixin
+from fhe_estimators._columns import categories_refused
 from fhe_estimators._fit import refuse
-from fhe_estimators._tree_based import TREE_CONSTRAINTS, TreeMixin
+from fhe_estimators._tree_based import TREE_CONSTRAINTS
 from fhe_estimators.base import FHEClassifierMixin, FHERegressorMixin
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ _OBJECTIVES: dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]] = {
 }
 
 
-class BoosterMixin(NoCategoriesMixin, TreeMixin):
+class BoosterMixin(LibraryMixin):
     """For the estimators of XGBoost; stands left of them, `MarginModel` right.
 
     After `fit` the thresholds of the booster are edges of bins, too.
@@ -85,23 +86,6 @@ class BoosterMixin(NoCategoriesMixin, TreeMixin):
         # What is not named here is passed to the booster.
         inherited: set[str] = super()._wrapper_params()  # type: ignore[misc]
         return inherited | TREE_CONSTRAINTS.keys()
-
-    def set_params(self, **params: Any) -> Any:
-        """Set parameters.
-
-        Parameters
-        ----------
-        **params : dict
-            Values by name.
-
-        Returns
-        -------
-        self : object
-        """
-        # The library would set its parameters in the booster, too.
-        for name in TREE_CONSTRAINTS.keys() & params.keys():
-            setattr(self, name, params.pop(name))
-        return super().set_params(**params)  # type: ignore[misc]
 
     def _check_fhe_parameters(self) -> None:
         super()._check_fhe_parameters()

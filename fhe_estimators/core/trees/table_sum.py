@@ -124,12 +124,8 @@ class TableSum:
         for most_states in (1 << size for size in table_bits):
             sizes = sorted({min(size, most_states) for size in (4, 8, most_states)})
             sums = (
-                replace(
-                    unmerged(size),
-                    groups=merge(unmerged(size).groups, most_states),
-                    narrow=True,
-                )
-                for size in reversed(sizes)
+                replace(whole, groups=merge(whole.groups, most_states), narrow=True)
+                for whole in map(unmerged, reversed(sizes))
             )
             yield min(sums, key=lambda merged: merged.n_tables)
 
