@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -66,7 +67,7 @@ def _split(X: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
 
 def mlp(*sizes: int, activation: type[nn.Module] = nn.ReLU) -> nn.Module:
     layers: list[nn.Module] = []
-    for n_inputs, n_outputs in zip(sizes, sizes[1:], strict=False):
+    for n_inputs, n_outputs in pairwise(sizes):
         layers += [nn.Linear(n_inputs, n_outputs), activation()]
     return nn.Sequential(*layers[:-1])
 

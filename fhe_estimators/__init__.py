@@ -67,6 +67,12 @@ if TYPE_CHECKING:
     from fhe_estimators.linear_model import (
         OrthogonalMatchingPursuit as OrthogonalMatchingPursuit,
     )
+    from fhe_estimators.linear_model import (
+        PassiveAggressiveClassifier as PassiveAggressiveClassifier,
+    )
+    from fhe_estimators.linear_model import (
+        PassiveAggressiveRegressor as PassiveAggressiveRegressor,
+    )
     from fhe_estimators.linear_model import Perceptron as Perceptron
     from fhe_estimators.linear_model import PoissonRegressor as PoissonRegressor
     from fhe_estimators.linear_model import QuantileRegressor as QuantileRegressor
@@ -136,6 +142,8 @@ _MODULE_OF = {
     "LogisticRegression": "linear_model",
     "LogisticRegressionCV": "linear_model",
     "OrthogonalMatchingPursuit": "linear_model",
+    "PassiveAggressiveClassifier": "linear_model",
+    "PassiveAggressiveRegressor": "linear_model",
     "Perceptron": "linear_model",
     "PoissonRegressor": "linear_model",
     "QuantileRegressor": "linear_model",

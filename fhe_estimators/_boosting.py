@@ -1,4 +1,4 @@
-"""What gradient boosting shares: raw scores that the parent applies a link to."""
+"""What boosted trees share: raw scores that a link is applied to, or votes."""
 
 from __future__ import annotations
 
@@ -12,15 +12,22 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import _check_categorical_features
 
-from fhe_estimators._columns import categories_refused, names_of
+from fhe_estimators._columns import NoCategoriesMixin, categories_refused, names_of
 from fhe_estimators._config import is_fitting
 from fhe_estimators._fit import refuse
 from fhe_estimators._tree_based import TREE_CONSTRAINTS, SklearnTreesMixin, TreeMixin
+from fhe_estimators.base import FHEClassifierMixin
 
 if TYPE_CHECKING:
     from fhe_estimators.core.frontends.trees import TreeArrays
 
-__all__ = ["BoostingMixin", "GradientBoostingMixin", "HistGradientBoostingMixin"]
+__all__ = [
+    "BoostingMixin",
+    "GradientBoostingMixin",
+    "HistGradientBoostingMixin",
+    "LibraryMixin",
+    "VotingMixin",
+]
 
 
 class BoostingMixin(TreeMixin):
@@ -44,14 +51,10 @@ class GradientBoostingMixin(BoostingMixin, SklearnTreesMixin):
 
     _rows_are_validated = True
 
-    estimators_: Any
     init_: Any
     learning_rate: float
     _loss: Any
     _raw_predict_init: Any
-
-    def _trees(self) -> list[Any]:
-        return [estimator.tree_ for estimator in self.estimators_.ravel()]
 
     def _base_scores(self) -> np.ndarray:
         row = np.zeros((1, self.n_features_in_), np.float32)
@@ -96,7 +99,7 @@ class HistGradientBoostingMixin(BoostingMixin):
         return super()._prepared_for_fit(X, sample_weight)
 
     def _preprocess_X(self, X: Any, *, reset: bool) -> Any:
-        """Validate rows; put the validation rows of `fit` on the grid, too."""
+        """Validate rows; put the validation rows of `fit` on its bins, too."""
         result = super()._preprocess_X(X, reset=reset)  # type: ignore[misc]
         fits = is_fitting() and hasattr(self, "_representatives")
         return self._snapped(result) if fits and not reset else result
@@ -142,8 +145,79 @@ class HistGradientBoostingMixin(BoostingMixin):
         return arrays, base, _link(self._loss, is_classifier(self))
 
 
+class LibraryMixin(NoCategoriesMixin, TreeMixin):
+    """For parents of other libraries, which would pass our parameters on to their trees."""
+
+    def set_params(self, **params: Any) -> Any:
+        """Set parameters.
+
+        Parameters
+        ----------
+        **params : dict
+            Values by name.
+
+        Returns
+        -------
+        self : object
+        """
+        # The library would set its parameters in the booster, or pass all on to it.
+        for name in TREE_CONSTRAINTS.keys() & params.keys():
+            setattr(self, name, params.pop(name))
+        return super().set_params(**params)  # type: ignore[misc]
+
+
+class VotingMixin(SklearnTreesMixin, FHEClassifierMixin):
+    """For boosted classifiers whose trees vote for labels, each with a weight."""
+
+    n_classes_: int
+    estimator_weights_: np.ndarray
+
+    def _weights(self) -> np.ndarray:
+        """Return the weight of each tree, as a part of all."""
+        weights = self.estimator_weights_
+        parts: np.ndarray = weights[: len(self.estimators_)] / weights.sum()
+        return parts
+
+    def _state(self) -> list[Any]:
+        return [*super()._state(), self._weights(), self.n_classes_]
+
+    def _votes_of_labels(self) -> np.ndarray:
+        """Return what a vote for each label adds to the scores: (n_classes, n_outputs)."""
+        n_classes = self.n_classes_
+        if n_classes < 3:
+            return (n_classes - 1) * np.array([[-2.0], [2.0]])[:n_classes]
+        return np.where(np.eye(n_classes, dtype=bool), 1.0, -1 / (n_classes - 1))
+
+    def _export(self) -> tuple[list[TreeArrays], np.ndarray, Any]:
+        n_others, scores = self.n_classes_ - 1, self._votes_of_labels()
+        values = [
+            weight * scores[fitted.value[:, 0].argmax(axis=1)]
+            for fitted, weight in zip(self._trees(), self._weights(), strict=True)
+        ]
+        link = "sigmoid" if n_others < 2 else lambda score: (score / n_others).softmax(1)
+        return self._with_values(values), np.zeros(scores.shape[1]), link
+
+    def decision_function(self, X: Any, *, fhe: str | None = None) -> np.ndarray:
+        """Return the weighted votes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        fhe : {'disable', 'simulate', 'execute'}, optional
+            As in `predict`.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            For two classes, positive means ``classes_[1]``.
+        """
+        with self._mode(fhe):
+            scores = self._scores(X, super().decision_function)
+        return scores[:, 0] if self.n_classes_ == 2 and scores.ndim == 2 else scores
+
+
 def _in_column(column: int, n_columns: int, values: np.ndarray) -> np.ndarray:
-    """Return an array of zeros but for one column."""
+    """Return an array of shape (len(values), n_columns), zero but for one column."""
     array = np.zeros((len(values), n_columns))
     array[:, column] = values
     return array

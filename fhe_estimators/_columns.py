@@ -127,7 +127,7 @@ def _explanation(estimator: Any, X: Any, error: str) -> str | None:
 
 
 def _columns(X: Any) -> Iterator[tuple[Any, np.ndarray]]:
-    """Yield name, or number, and values of each column of a table."""
+    """Yield the name (or the number, without names) and the values of each column."""
     if hasattr(X, "columns"):
         yield from ((column, np.asarray(X[column])) for column in X.columns)
         return
@@ -160,7 +160,7 @@ def _is_number(text: str | bytes) -> bool:
 
 
 def _listed(columns: Sequence[Any]) -> str:
-    """Return names of columns, and the verb that belongs to them."""
+    """Return names as the start of a sentence: ``"columns 'a', 'b' are"``."""
     if len(columns) == 1:
         return f"column {columns[0]!r} is"
     names = ", ".join(map(repr, columns[:_MOST_NAMES]))

@@ -96,7 +96,7 @@ class LinearMixin(FHEMixin):
 
     @property
     def _margin_bits(self) -> int:
-        """Bits of inputs that are for numbers beyond the range of the training rows."""
+        """Bits that `range_margin` adds to inputs; 0 for ``"auto"``."""
         if self.range_margin == "auto":
             return 0
         return math.ceil(math.log2(1 + 2 * float(self.range_margin)))
@@ -139,7 +139,7 @@ class LinearMixin(FHEMixin):
         return [np.asarray(coef, np.float64), np.asarray(intercept, np.float64)]
 
     def _rows_like_fitted(self) -> np.ndarray:
-        """Return rows that take the place of those of `fit` (hook)."""
+        """Return calibration rows, (n_samples, n_features), instead of those of `fit`."""
         return within(self._input_range.low, self._input_range.high)
 
     def _lower_again(self) -> None:

@@ -45,7 +45,7 @@ def refuse_other_mode_than_asked(model: Any, mode: str) -> None:
 
 
 def _more_parameters(frame: FrameType) -> dict[str, Any]:
-    """Return what a function was called with beyond the parameters that it names."""
+    """Return the ``**kwargs`` of the function that a frame executes."""
     code = frame.f_code
     if not code.co_flags & inspect.CO_VARKEYWORDS:
         return {}

@@ -84,11 +84,11 @@ class FollowingMixin:
         raise ValueError("how precise its layers must be is known from rows only.")
 
     def _remember(self) -> None:
-        """Take note of what has just been lowered."""
+        """Store the digest of `_state`: the model as it was lowered."""
         self._digest = digest(self._state())
 
     def _follow(self) -> None:
-        """Lower the model again if it is not the one that was lowered.
+        """Lower the model again if `_state` has changed since.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""What estimators made of trees share: a grid to be fitted on, tables to look them up."""
+"""What estimators made of trees share: bins to be fitted on, tables to look them up."""
 
 from __future__ import annotations
 
@@ -56,9 +56,9 @@ class TreeMixin(FHEMixin):
     """The raw score is a sum over trees of the value of the leaf that a row ends in.
 
     The parent is fitted on rows whose values were replaced by those that represent the bins
-    of a grid. Its thresholds are then moved to the edges of the grid, which changes nothing
-    for such rows: so the fitted model, as scikit-learn has it, sees of any row only the
-    bins that its values fall into.
+    of its features. Its thresholds are then moved to the edges of bins, which changes
+    nothing for such rows: so the fitted model, as scikit-learn has it, sees of any row only
+    the bins that its values fall into.
     """
 
     _fhe_constraints = TREE_CONSTRAINTS
@@ -67,7 +67,7 @@ class TreeMixin(FHEMixin):
     binning: str
     input_encoding: str
     n_features_in_: int
-    _grid: BinEdges | None
+    _bin_edges: BinEdges | None
     #: What stands for the values in each bin, while the parent is fitted: training values.
     _representatives: list[np.ndarray]
     _base: np.ndarray
@@ -81,16 +81,18 @@ class TreeMixin(FHEMixin):
     # Fitting -------------------------------------------------------------------------
 
     def _prepared_for_fit(self, X: Any, sample_weight: Any) -> Any:
-        """Return rows whose values represent their bins."""
+        """Return `X` with each value replaced by the representative of its bin."""
         array = counted = check_array(X, dtype=self._feature_dtype, estimator=self)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, array)
             counted = array[sample_weight > 0]
-        grid = getattr(self, "_grid", None) if getattr(self, "warm_start", False) else None
-        if grid is None or grid.n_features != array.shape[1]:
+        goes_on = getattr(self, "warm_start", False)
+        bin_edges = getattr(self, "_bin_edges", None) if goes_on else None
+        if bin_edges is None or bin_edges.n_features != array.shape[1]:
             n_bits = self._bit_widths().op_inputs
-            grid = BinEdges.of(array, n_bits, self.binning, sample_weight)
-        self._grid, self._representatives = grid, grid.representatives(counted)
+            bin_edges = BinEdges.of(array, n_bits, self.binning, sample_weight)
+        self._bin_edges = bin_edges
+        self._representatives = bin_edges.representatives(counted)
         return in_container_of(X, self._snapped(array))
 
     def __getstate__(self) -> dict[str, Any]:
@@ -100,11 +102,11 @@ class TreeMixin(FHEMixin):
         return state
 
     def _snapped(self, array: np.ndarray) -> np.ndarray:
-        assert self._grid is not None
-        return self._grid.snapped(array, self._representatives)
+        assert self._bin_edges is not None
+        return self._bin_edges.snapped(array, self._representatives)
 
     def _snapped_like(self, X: Any) -> Any:
-        """Return rows to evaluate a fit on, on its grid, in the container they came in."""
+        """Return validation rows with values of bins, as `_prepared_for_fit` does."""
         with explain_columns(self, X):
             array = check_array(X, dtype=self._feature_dtype, estimator=self)
         return in_container_of(X, self._snapped(array))
@@ -112,10 +114,10 @@ class TreeMixin(FHEMixin):
     def _lower(
         self, X: Any, sample_weight: Any = None, *, incremental: bool = False
     ) -> None:
-        assert self._grid is not None
+        assert self._bin_edges is not None
         self._set_thresholds(
             [
-                self._grid.dividing(feature, threshold, self._representatives)
+                self._bin_edges.dividing(feature, threshold, self._representatives)
                 for feature, threshold in self._comparisons()
             ]
         )
@@ -123,7 +125,7 @@ class TreeMixin(FHEMixin):
         self._quantize(self._validated(X), sample_weight)
 
     def _quantize(self, X: np.ndarray, sample_weight: Any = None) -> None:
-        """Lower the fitted model to integers, on the grid if there is one.
+        """Lower the fitted model to integers, on the bins of `fit` if there are any.
 
         `X` may have no rows, see `TreeGraphs`.
         """
@@ -133,11 +135,11 @@ class TreeMixin(FHEMixin):
         bits = self._bit_widths()
         tolerances = {"tolerance": _FAITHFUL, "wide_tolerance": _FAITHFUL}
         trees = TreeOptions(
-            self._grid,
+            self._bin_edges,
             bits.op_weights if isinstance(self.n_bits, Mapping) else None,
             encoding=self.input_encoding,
             saturation=_SATURATION if is_classifier(self) else None,
-            **(tolerances if self._grid is None else {}),
+            **(tolerances if self._bin_edges is None else {}),
         )
         self.quantized_module_ = to_quantized_module(
             self.onnx_model_, Calibration([X], sample_weight), Options(bits, trees=trees)
@@ -145,11 +147,11 @@ class TreeMixin(FHEMixin):
         self._remember()
 
     def _lower_again(self) -> None:
-        """Lower on the grid if all thresholds are edges of it; else they are the grid."""
+        """Lower on the bins of `fit` if thresholds are their edges, else on own bins."""
         comparisons = [(tree.feature, tree.threshold) for tree in self._export()[0]]
-        grid = getattr(self, "_grid", None)
-        if grid is None or not are_edges(comparisons, grid.edges):
-            self._grid = None
+        bin_edges = getattr(self, "_bin_edges", None)
+        if bin_edges is None or not are_edges(comparisons, bin_edges.edges):
+            self._bin_edges = None
         self._quantize(np.empty((0, self.n_features_in_), self._feature_dtype))
 
     @abstractmethod
@@ -191,13 +193,13 @@ class TreeMixin(FHEMixin):
             Rows like those that it was fitted on: they tell how precise leaves must be. By
             default every leaf counts as much.
         n_bits : int, optional
-            By default the grid consists of the model's own thresholds: every row ends in
+            By default the model's own thresholds are the edges of bins: every row ends in
             the leaves that it ends in without encryption, and the client sees the
-            thresholds. With `n_bits` it is the grid that `fit` would use, which takes `X`,
+            thresholds. With `n_bits` bins are those that `fit` would use, which takes `X`,
             and every threshold of the twin moves to the nearest edge: all of its methods,
             ``apply`` too, see the bins only, as after `fit`.
         binning : {'quantile', 'uniform'}, default='quantile'
-            The grid, if `n_bits` is given.
+            How bins are chosen, if `n_bits` is given.
         p_error : float in (0, 1), optional
             As in the constructor, with its default.
 
@@ -239,11 +241,11 @@ class TreeMixin(FHEMixin):
             if X is None
             else twin._validated(X)
         )
-        twin._grid = None
+        twin._bin_edges = None
         if n_bits is not None:
-            twin._grid = BinEdges.of(rows, twin._bit_widths().op_inputs, binning)
+            twin._bin_edges = BinEdges.of(rows, twin._bit_widths().op_inputs, binning)
             twin._set_thresholds(
-                [twin._grid.moved(*comparisons) for comparisons in twin._comparisons()]
+                [twin._bin_edges.moved(*comparisons) for comparisons in twin._comparisons()]
             )
         twin._quantize(rows)
         return twin
@@ -252,9 +254,13 @@ class TreeMixin(FHEMixin):
 class SklearnTreesMixin(TreeMixin):
     """For parents made of scikit-learn's decision trees."""
 
-    @abstractmethod
+    estimators_: Any
+
     def _trees(self) -> Sequence[Any]:
-        """Return the fitted trees, as in the attribute ``tree_`` (hook)."""
+        """Return the fitted trees, each as in the attribute ``tree_``."""
+        if hasattr(self, "tree_"):
+            return [self.tree_]
+        return [estimator.tree_ for estimator in np.ravel(self.estimators_)]
 
     def _features(self) -> list[np.ndarray]:
         """Return the feature that each node of each tree compares, -1 for a leaf."""
@@ -274,7 +280,7 @@ class SklearnTreesMixin(TreeMixin):
         return [array for tree in self._trees() for array in arrays_of(tree)]
 
     def _with_values(self, values: Sequence[np.ndarray]) -> list[TreeArrays]:
-        """Return the trees with other values of nodes, of shape (n_nodes, n_outputs)."""
+        """Return the trees with other values, of shape (n_nodes, n_outputs) each."""
         from fhe_estimators.core.frontends.trees import TreeArrays
 
         return [
@@ -294,12 +300,6 @@ class ForestMixin(SklearnTreesMixin):
     """
 
     n_outputs_: int
-    estimators_: list[Any]
-
-    def _trees(self) -> list[Any]:
-        if hasattr(self, "tree_"):
-            return [self.tree_]
-        return [estimator.tree_ for estimator in self.estimators_]
 
     def _export(self) -> tuple[list[TreeArrays], np.ndarray, str]:
         trees = self._trees()
@@ -382,7 +382,7 @@ class ForestClassifierMixin(ForestMixin, FHEClassifierMixin):
 
 
 def _normalized(rounded: np.ndarray) -> np.ndarray:
-    """Return probabilities: rounding may take more from a small one than all of it."""
+    """Return probabilities that add up to 1; negative ones, due to rounding, are 0."""
     positive = np.clip(rounded, 0, None)
     probabilities: np.ndarray = positive / positive.sum(axis=1, keepdims=True)
     return probabilities

@@ -9,6 +9,7 @@ overrides the one method of the parent that computes it, through `FHEMixin._scor
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import fields
@@ -66,7 +67,7 @@ FHE_CONSTRAINTS: dict[str, list[Any]] = {
 
 
 def _parent_has(method: str) -> Callable[[FHEMixin], bool]:
-    """Return a check that the scikit-learn parent has a method, now."""
+    """Return a condition for `available_if`: whether the parent has a method."""
 
     def check(self: FHEMixin) -> bool:
         getattr(super(FHEMixin, self), method)
@@ -124,6 +125,10 @@ class FHEMixin(FollowingMixin):
             if parents is not None and name not in vars(cls):
                 lowered = lowered_after(parents, incremental=name == "partial_fit")
                 setattr(cls, name, lowered)
+        if hasattr(cls, "__signature__"):
+            # A parent that is deprecated shows its own, as its `__new__` takes anything.
+            _, *own = inspect.signature(cls.__init__).parameters.values()
+            cls.__signature__ = inspect.Signature(own)
         constraints = getattr(cls, "_parameter_constraints", None)
         if constraints is not None:
             cls._parameter_constraints = {**constraints, **cls._fhe_constraints}
@@ -146,7 +151,7 @@ class FHEMixin(FollowingMixin):
         raise NotImplementedError
 
     def _bit_widths(self) -> BitWidths:
-        """Return what `n_bits` means for each part."""
+        """Return the bits of inputs and of weights that `n_bits` stands for."""
         return resolve_n_bits(self.n_bits)
 
     def _check_fhe_parameters(self) -> None:

@@ -77,7 +77,7 @@ class _Model:
     """An estimator, scikit-learn's that it mirrors, and what to search over."""
 
     encrypted: Any
-    clear: Any
+    parent: Any
     grid: dict[str, list[Any]]
 
 
@@ -136,22 +136,22 @@ def _search(table: _Table, model: _Model, quiet: bool) -> tuple[Any, Any, GridSe
     best = search.best_estimator_
     found = {name: getattr(best[-1], name) for name in model.grid}
     kept = {name: value for name, value in found.items() if name != "n_bits"}
-    clear = clone(pipeline).set_params(classify=clone(model.clear).set_params(**kept))
-    clear.fit(train, y_train)
+    parent = clone(pipeline).set_params(classify=clone(model.parent).set_params(**kept))
+    parent.fit(train, y_train)
     tqdm.write(f"\n{type(best[-1]).__name__}, {table.name}")
     _line("rows to fit, to test", f"{len(train)}, {len(test)}")
     _line("best of the grid", found)
     _line("features that are encrypted", best[-1].n_features_in_)
-    _line("accuracy of scikit-learn", f"{clear.score(test, y_test):.4f}")
+    _line("accuracy of scikit-learn", f"{parent.score(test, y_test):.4f}")
     _line("accuracy of the quantized model", f"{best.score(test, y_test):.4f}")
-    same = np.mean(clear.predict(test) == best.predict(test))
+    same = np.mean(parent.predict(test) == best.predict(test))
     _line("agreement of the two", f"{same:.2%}")
-    return (test, y_test), clear, search
+    return (test, y_test), parent, search
 
 
 def _encrypted(table: _Table, model: _Model, n_rows: int, quiet: bool) -> bool:
-    """Predict rows encrypted; return whether the results are the clear ones."""
-    (test, y_test), clear, search = _search(table, model, quiet)
+    """Predict rows encrypted; return whether they are the integers computed in clear."""
+    (test, y_test), parent, search = _search(table, model, quiet)
     rows, y = test[:n_rows], np.asarray(y_test)[:n_rows]
     found = search.best_estimator_[-1]
     features = search.best_estimator_[:-1].transform(rows)
@@ -179,8 +179,8 @@ def _encrypted(table: _Table, model: _Model, n_rows: int, quiet: bool) -> bool:
     agreement = np.mean(encrypted == predict(rows))
     _line(f"accuracy of {len(rows)} encrypted rows", f"{np.mean(encrypted == y):.4f}")
     _line("agreement of encrypted and quantized", f"{agreement:.2%}")
-    with_clear = np.mean(encrypted == clear.predict(rows))
-    _line("agreement of encrypted and scikit-learn", f"{with_clear:.2%}")
+    with_parent = np.mean(encrypted == parent.predict(rows))
+    _line("agreement of encrypted and scikit-learn", f"{with_parent:.2%}")
     for step in ("compile", "keys"):
         _line(f"seconds: {step}", f"{clock.seconds[step]:.3f}")
     for step in ("encrypt", "run", "decrypt"):

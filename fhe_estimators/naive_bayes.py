@@ -39,7 +39,7 @@ class _NaiveBayesMixin(LinearMixin, FHEClassifierMixin):
         raise NotImplementedError
 
     def _finite_log_priors(self) -> np.ndarray:
-        """Return `_class_log_priors` with a finite stand-in for impossible classes."""
+        """Return `_class_log_priors` with a very small number instead of -inf."""
         return np.maximum(self._class_log_priors(), np.log(np.finfo(float).tiny))
 
     def _check_X(self, X: Any) -> Any:
@@ -163,7 +163,7 @@ class GaussianNB(_NaiveBayesMixin, naive_bayes.GaussianNB):
         return [self.theta_, self.var_, self.class_prior_, self.class_count_]
 
     def _rows_like_fitted(self) -> np.ndarray:
-        """Return rows that are drawn from the model itself."""
+        """Return rows drawn from the fitted distributions, (n_samples, n_features)."""
         random = np.random.default_rng(0)
         share = self.class_count_ / self.class_count_.sum()
         drawn = random.choice(len(self.theta_), N_ROWS, p=share)
@@ -311,7 +311,7 @@ class BernoulliNB(_NaiveBayesMixin, naive_bayes.BernoulliNB):
         return [self.feature_log_prob_, self.class_log_prior_, self.binarize]
 
     def _rows_like_fitted(self) -> np.ndarray:
-        """Return rows of truth values: `binarize` lies between the ends of a range."""
+        """Return rows in which each feature is at an end of its range: false, or true."""
         rows, known = super()._rows_like_fitted(), self._input_range
         return np.where(rows > (known.low + known.high) / 2, known.high, known.low)
 

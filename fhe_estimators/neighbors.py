@@ -114,7 +114,7 @@ class NearestCentroid(LinearMixin, FHEClassifierMixin, neighbors.NearestCentroid
         self.p_error = p_error
 
     def _unit(self) -> np.ndarray:
-        """Return what each feature is divided by for discriminant scores."""
+        """Return the divisor of each feature, (n_features,), for discriminant scores."""
         deviation = self.within_class_std_dev_
         return np.where(deviation != 0, deviation, 1.0)
 
@@ -136,7 +136,7 @@ class NearestCentroid(LinearMixin, FHEClassifierMixin, neighbors.NearestCentroid
         return weights, np.concatenate(constant) - weights @ origin, "identity"
 
     def _origin(self) -> np.ndarray:
-        """Return where distances are measured from: squares of offsets cost precision."""
+        """Return the mean centroid, (n_features,), that distances are measured from."""
         origin: np.ndarray = self.centroids_.mean(axis=0, dtype=np.float64)
         return origin
 

@@ -15,9 +15,9 @@ __all__ = ["DecisionTreeClassifier", "DecisionTreeRegressor"]
 class DecisionTreeClassifier(ForestClassifierMixin, tree.DecisionTreeClassifier):
     """A decision tree that classifies encrypted data.
 
-    Fitted by scikit-learn, in clear, on a grid of values. With ``fhe="execute"`` the client
-    encrypts which edges of the grid a row lies below; the server looks the leaf up in
-    encrypted tables, and the client reads the value of that leaf. It is exact.
+    Fitted by scikit-learn, in clear, on binned values. With ``fhe="execute"`` the client
+    encrypts which edges of bins a row lies below; the server looks the leaf up in encrypted
+    tables, and the client reads the value of that leaf. It is exact.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class DecisionTreeClassifier(ForestClassifierMixin, tree.DecisionTreeClassifier)
     binning : {'quantile', 'uniform'}, default='quantile'
         Whether bins hold as many rows each or have the same width.
     input_encoding : {'thermometer', 'integer'}, default='thermometer'
-        What is encrypted: a bit for each edge of the grid, or one integer a feature, which
+        What is encrypted: a bit for each edge between bins, or one integer a feature, which
         is smaller to send and slower to compute with.
     p_error : float, default=2**-64
         Probability that a table look-up is wrong. Smaller is slower; see the README.
@@ -77,7 +77,7 @@ class DecisionTreeClassifier(ForestClassifierMixin, tree.DecisionTreeClassifier)
     n_outputs_ : int
         Number of outputs.
     tree_ : sklearn.tree._tree.Tree
-        The fitted tree; its thresholds are edges of the grid.
+        The fitted tree; its thresholds are edges of bins.
     onnx_model_ : onnx.ModelProto
         The fitted model, in floating point.
     quantized_module_ : QuantizedModule
@@ -144,9 +144,9 @@ class DecisionTreeClassifier(ForestClassifierMixin, tree.DecisionTreeClassifier)
 class DecisionTreeRegressor(ForestRegressorMixin, tree.DecisionTreeRegressor):
     """A decision tree that predicts numbers of encrypted data.
 
-    Fitted by scikit-learn, in clear, on a grid of values. With ``fhe="execute"`` the client
-    encrypts which edges of the grid a row lies below; the server looks the leaf up in
-    encrypted tables, and the client reads the value of that leaf. It is exact.
+    Fitted by scikit-learn, in clear, on binned values. With ``fhe="execute"`` the client
+    encrypts which edges of bins a row lies below; the server looks the leaf up in encrypted
+    tables, and the client reads the value of that leaf. It is exact.
 
     Parameters
     ----------
@@ -181,7 +181,7 @@ class DecisionTreeRegressor(ForestRegressorMixin, tree.DecisionTreeRegressor):
     binning : {'quantile', 'uniform'}, default='quantile'
         Whether bins hold as many rows each or have the same width.
     input_encoding : {'thermometer', 'integer'}, default='thermometer'
-        What is encrypted: a bit for each edge of the grid, or one integer a feature, which
+        What is encrypted: a bit for each edge between bins, or one integer a feature, which
         is smaller to send and slower to compute with.
     p_error : float, default=2**-64
         Probability that a table look-up is wrong. Smaller is slower; see the README.
@@ -199,7 +199,7 @@ class DecisionTreeRegressor(ForestRegressorMixin, tree.DecisionTreeRegressor):
     n_outputs_ : int
         Number of outputs.
     tree_ : sklearn.tree._tree.Tree
-        The fitted tree; its thresholds are edges of the grid.
+        The fitted tree; its thresholds are edges of bins.
     onnx_model_ : onnx.ModelProto
         The fitted model, in floating point.
     quantized_module_ : QuantizedModule

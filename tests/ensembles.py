@@ -1,4 +1,4 @@
-"""Ensembles of trees and their parents, fitted on the same grid, for several files."""
+"""Ensembles of trees and their parents, fitted on the same bins, for several files."""
 
 import inspect
 
@@ -29,10 +29,10 @@ def few(name, n_trees=20):
     return {name: few[name] for name in few.keys() & names}
 
 
-def on_grid(model, X):
-    """Return the rows that stand for those of `X` on the grid of a fitted model."""
+def on_bins(model, X):
+    """Return the rows that stand for those of `X` in the bins of a fitted model."""
     X = np.asarray(X, model._feature_dtype)
-    return model._grid.snapped(X, model.representatives)
+    return model._bin_edges.snapped(X, model.representatives)
 
 
 def fitted(model, X, y, **fit):
@@ -41,19 +41,19 @@ def fitted(model, X, y, **fit):
     counted = np.asarray(X, model._feature_dtype)
     if "sample_weight" in fit:
         counted = counted[fit["sample_weight"] > 0]
-    model.representatives = model._grid.representatives(counted)
+    model.representatives = model._bin_edges.representatives(counted)
     return model
 
 
 def pair(name, X, y, fit=None, n_trees=20, **parameters):
-    """Return our estimator and its parent, which is fitted on the rows on the grid."""
+    """Return our estimator and its parent, which is fitted on the rows in bins."""
     fit = fit or {}
     cls = getattr(fe, name)
     ours = fitted(cls(**{**few(name, n_trees), **parameters}), X, y, **fit)
     theirs = parent_of(cls)()
     shared = ours.get_params().keys() & theirs.get_params().keys()
     theirs.set_params(**{name: ours.get_params()[name] for name in shared})
-    return ours, theirs.fit(on_grid(ours, X), y, **fit)
+    return ours, theirs.fit(on_bins(ours, X), y, **fit)
 
 
 def raw(model, X):
@@ -69,7 +69,7 @@ def raw(model, X):
 
 def assert_same(ours, theirs, X):
     """Scores differ by a percent of their deviation; those of one tree do not."""
-    found, expected = raw(ours, X), raw(theirs, on_grid(ours, X))
+    found, expected = raw(ours, X), raw(theirs, on_bins(ours, X))
     assert found.shape == expected.shape
     if hasattr(ours, "tree_"):
         np.testing.assert_array_equal(found, expected)

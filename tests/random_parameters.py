@@ -156,6 +156,10 @@ OWN_PARAMETERS: dict[str, dict[str, tuple[Any, ...]]] = {
     "NeuralNetClassifier": _NET,
     "NeuralNetRegressor": _NET,
     "OrthogonalMatchingPursuit": {"n_nonzero_coefs": (None, 1)},
+    "PassiveAggressiveClassifier": {"loss": ("hinge", "squared_hinge")},
+    "PassiveAggressiveRegressor": {
+        "loss": ("epsilon_insensitive", "squared_epsilon_insensitive"),
+    },
     "Perceptron": {"penalty": ("l2", "l1", "elasticnet", None), "max_iter": (5, 1000)},
     "PoissonRegressor": {"solver": ("lbfgs", "newton-cholesky")},
     "RandomForestClassifier": _FOREST,

@@ -90,7 +90,7 @@ OF_THE_WHOLE = {
     "test_docs": "docstrings of everything public",
     "test_notebooks": "notebooks",
     "test_odd_parameters": "odd values of every parameter of ours",
-    "test_parameters": "deprecated parameters of all parents",
+    "test_parameters": "deprecated parameters and classes of all parents",
     "test_random_models": "every estimator, drawn at random",
     "test_random_networks": "networks, drawn at random, from torch to integers",
     "test_range": "rows beyond those of training, in all families",

@@ -8,7 +8,7 @@ from sklearn.model_selection import train_test_split
 
 import fhe_estimators as fe
 from fhe_estimators.base import parent_of
-from tests.ensembles import fitted, on_grid
+from tests.ensembles import fitted, on_bins
 
 
 def test_validation_rows_are_put_on_the_grid(breast_cancer):
@@ -17,7 +17,7 @@ def test_validation_rows_are_put_on_the_grid(breast_cancer):
     model = fe.HistGradientBoostingClassifier(early_stopping=True, random_state=0)
     fitted(model, X, y, X_val=X_val, y_val=y_val)
     parent = parent_of(type(model))(early_stopping=True, random_state=0, max_leaf_nodes=8)
-    parent.fit(on_grid(model, X), y, X_val=on_grid(model, X_val), y_val=y_val)
+    parent.fit(on_bins(model, X), y, X_val=on_bins(model, X_val), y_val=y_val)
     np.testing.assert_array_equal(model.validation_score_, parent.validation_score_)
 
 

@@ -8,7 +8,11 @@ import pytest
 import fhe_estimators
 from tests.test_architecture import PACKAGE, ROOT
 
-NAMES = ["Ridge", "RandomForestClassifier", "XGBRegressor", "QuantizedModule"]
+NAMES = [
+    *("Ridge", "RandomForestClassifier", "XGBRegressor", "QuantizedModule"),
+    # Their deprecated parents take anything.
+    *("PassiveAggressiveClassifier", "PassiveAggressiveRegressor"),
+]
 
 
 def script(code):

@@ -10,7 +10,7 @@ from tools.mirror.__main__ import differences, main
 from tools.mirror.classes import rewritten
 from tools.mirror.docstrings import MARK
 from tools.mirror.indexes import indexes
-from tools.mirror.sources import ROOT, all_mirrors
+from tools.mirror.sources import ROOT, all_mirrors, all_nets
 from tools.mirror.texts import Texts
 
 MIRRORS = all_mirrors()
@@ -61,6 +61,21 @@ def test_the_rest_is_enough(path):
     short = by_hand(source)
     assert "__init__" not in short
     assert "The mirrored class." not in short
+    assert rewritten(short, classes, Texts.read()).split() == source.split()
+    assert rewritten(source, classes, Texts.read()) == source
+
+
+@pytest.mark.parametrize(
+    "path", sorted({net.path for net in all_nets()}), ids=lambda p: p.stem
+)
+def test_networks_keep_their_constructors(path):
+    """Their parents are ours: only the sections are written."""
+    source = path.read_text(encoding="utf-8")
+    names = [net.name for net in all_nets() if net.path == path]
+    classes = {name: (getattr(fhe_estimators, name), "") for name in names}
+    sections = r"^    Parameters\n    -+\n    (n_layers|net) (.|\n)*?(?=^    See Also\n)"
+    short, found = re.subn(sections, "", source, flags=re.MULTILINE)
+    assert found == len(names) == 2
     assert rewritten(short, classes, Texts.read()).split() == source.split()
     assert rewritten(source, classes, Texts.read()) == source
 

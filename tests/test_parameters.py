@@ -1,5 +1,6 @@
-"""Deprecated parameters of the parents are taken, as long as the parents have them."""
+"""What the parents deprecate is there as long as they have it: parameters, and classes."""
 
+import inspect
 import warnings
 
 import numpy as np
@@ -65,3 +66,19 @@ def test_penalty_by_position():
     with pytest.raises(ValueError, match="'criterion'"):
         fe.GradientBoostingClassifier(criterion="gini").fit([[0.0], [1.0]], [0, 1])
     assert GradientBoostingClassifier().criterion == "deprecated"
+
+
+@pytest.mark.parametrize(
+    "name", ["PassiveAggressiveClassifier", "PassiveAggressiveRegressor"]
+)
+def test_deprecated_classes(name):
+    """They warn as their parents do, and show their own signature."""
+    cls, messages = getattr(fe, name), []
+    for kind in (cls, parent_of(cls)):
+        with pytest.warns(FutureWarning, match=f"Class {name} is deprecated") as given:
+            kind(C=2.0)
+        messages.append([str(warning.message) for warning in given])
+    assert messages[0] == messages[1]
+    own = [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
+    assert list(inspect.signature(cls).parameters) == own
+    assert {"C", "n_bits"} <= {*own}

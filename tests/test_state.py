@@ -148,18 +148,18 @@ def test_coefficients_in_place(wine):
 
 @pytest.mark.parametrize("name", ["DecisionTreeRegressor", "RandomForestRegressor"])
 def test_leaves_in_place_stay_on_the_grid(diabetes, name):
-    """The client sees the grid of `fit`, and not the thresholds."""
+    """The client sees the bins of `fit`, and not the thresholds."""
     X, y = diabetes
     model = getattr(fe, name)(random_state=0, **({} if "Tree" in name else {"n_jobs": 1}))
-    grid = model.fit(X, y)._grid
+    bin_edges = model.fit(X, y)._bin_edges
     tree = getattr(model, "tree_", None) or model.estimators_[3].tree_
     tree.value[:] *= 3
     assert_follows(model, X)
-    assert model._grid is grid
+    assert model._bin_edges is bin_edges
 
 
 def test_one_tree_replaced(diabetes):
-    """Thresholds beside the grid become the grid: nothing is rounded but leaves."""
+    """Thresholds that are no edges become edges: nothing is rounded but leaves."""
     X, y = diabetes
     model = fe.GradientBoostingRegressor(n_estimators=5).fit(X, y)
     other = parent_of(type(model))(n_estimators=5, max_depth=4).fit(X, -y)

@@ -1,4 +1,4 @@
-"""Trees and ensembles against the parents fitted on the same grid, on real data."""
+"""Trees and ensembles against the parents fitted on the same bins, on real data."""
 
 import pickle
 
@@ -19,7 +19,7 @@ from tests.ensembles import (
     each_classifier,
     each_regressor,
     few,
-    on_grid,
+    on_bins,
     pair,
     raw,
 )
@@ -33,7 +33,7 @@ def test_classifiers(request, name, data):
     X, y = request.getfixturevalue(data)
     ours, theirs = pair(name, X, y)
     assert_same(ours, theirs, X)
-    agreement = np.mean(ours.predict(X) == theirs.predict(on_grid(ours, X)))
+    agreement = np.mean(ours.predict(X) == theirs.predict(on_bins(ours, X)))
     assert agreement > 0.995
     np.testing.assert_allclose(ours.predict_proba(X).sum(axis=1), 1)
     assert ours.predict_proba(X).min() >= 0
@@ -45,7 +45,7 @@ def test_ten_classes(name):
     X, X_test, y, _ = train_test_split(X, y, train_size=500, random_state=0)
     ours, theirs = pair(name, X, y, n_trees=3, max_depth=3)
     assert_same(ours, theirs, X)
-    assert np.mean(ours.predict(X_test) == theirs.predict(on_grid(ours, X_test))) >= 0.99
+    assert np.mean(ours.predict(X_test) == theirs.predict(on_bins(ours, X_test))) >= 0.99
 
 
 @each_regressor
@@ -96,10 +96,10 @@ def test_options(request, name, options):
 )
 @pytest.mark.parametrize("kind", ["Classifier", "Regressor"])
 def test_methods_in_clear(request, name, kind):
-    """What is computed on scikit-learn's trees is what it is on the grid."""
+    """What is computed on scikit-learn's trees is what it is on bins."""
     X, y = data_of(request, name + kind)
     ours, theirs = pair(name + kind, X, y, n_trees=5)
-    rows = on_grid(ours, X)
+    rows = on_bins(ours, X)
     np.testing.assert_array_equal(ours.apply(X), theirs.apply(rows))
     np.testing.assert_array_equal(ours.feature_importances_, theirs.feature_importances_)
     if hasattr(ours, "decision_path"):
@@ -115,7 +115,9 @@ def test_thresholds_are_edges(wine, name):
     model = getattr(fe, name)(**few(name)).fit(*wine)
     for feature, threshold in model._comparisons():
         for column in set(feature[feature >= 0]):
-            assert np.isin(threshold[feature == column], model._grid.edges[column]).all()
+            assert np.isin(
+                threshold[feature == column], model._bin_edges.edges[column]
+            ).all()
 
 
 @pytest.mark.parametrize("data", ["wine", "breast_cancer"])
@@ -175,11 +177,11 @@ def test_several_outputs(wine, diabetes, name):
     several = np.stack([y, y > 0, X[:, 0] > 13], axis=1).astype(int)
     ours, theirs = pair(name + "Classifier", X, several, n_trees=5)
     for found, expected in zip(
-        ours.predict_proba(X), theirs.predict_proba(on_grid(ours, X)), strict=True
+        ours.predict_proba(X), theirs.predict_proba(on_bins(ours, X)), strict=True
     ):
         np.testing.assert_allclose(found, expected, atol=0.02)
         np.testing.assert_allclose(found.sum(axis=1), 1)
-    agreement = np.mean(ours.predict(X) == theirs.predict(on_grid(ours, X)))
+    agreement = np.mean(ours.predict(X) == theirs.predict(on_bins(ours, X)))
     assert agreement >= 0.995
     X, y = diabetes
     several = np.stack([y, 2 * y, X[:, 0]], axis=1)
@@ -221,18 +223,18 @@ def test_monotonic_constraints(diabetes, name):
 
 @pytest.mark.parametrize("name", [name for name in ALL if "DecisionTree" not in name])
 def test_warm_start(request, name):
-    """Trees are added on the grid of the first fit."""
+    """Trees are added on the bins of the first fit."""
     X, y = data_of(request, name)
     (number,) = few(name).keys() & {"n_estimators", "max_iter"}
     parameters = {**few(name), "warm_start": True, number: 3}
     model = getattr(fe, name)(**parameters).fit(X[:200], y[:200])
-    grid = model._grid
+    bin_edges = model._bin_edges
     model.set_params(**{number: 6}).fit(X, y)
-    assert model._grid is grid
+    assert model._bin_edges is bin_edges
     assert len(model._comparisons()) == 6
     for feature, threshold in model._comparisons():
         for column in set(feature[feature >= 0]):
-            assert np.isin(threshold[feature == column], grid.edges[column]).all()
+            assert np.isin(threshold[feature == column], bin_edges.edges[column]).all()
 
 
 @pytest.mark.parametrize("name", ["RandomForestClassifier", "RandomForestRegressor"])
@@ -248,7 +250,7 @@ def test_onnx_model_in_onnxruntime(request, name):
     onnxruntime = pytest.importorskip("onnxruntime")
     X, y = data_of(request, name)
     ours, theirs = pair(name, X, y, n_trees=5)
-    rows = on_grid(ours, X)
+    rows = on_bins(ours, X)
     methods = ("predict_proba", "score_samples", "predict")
     method = next(method for method in methods if hasattr(theirs, method))
     expected = getattr(theirs, method)(rows)
@@ -298,7 +300,9 @@ def test_twin_on_a_grid_is_what_its_circuit_computes(name, breast_cancer):
     assert not np.allclose(own, raw(model, X))
     for feature, threshold in twin._comparisons():
         for column in np.unique(feature[feature >= 0]):
-            assert np.isin(threshold[feature == column], twin._grid.edges[column]).all()
+            assert np.isin(
+                threshold[feature == column], twin._bin_edges.edges[column]
+            ).all()
 
 
 @pytest.mark.parametrize("name", ["IsolationForest", "RandomForestRegressor"])

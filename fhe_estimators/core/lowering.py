@@ -30,7 +30,7 @@ import numpy as np
 from fhe_estimators.core.circuit import Circuit
 from fhe_estimators.core.engine import ConcreteEngine
 from fhe_estimators.core.graph import ENCRYPTED, Graph, check, show
-from fhe_estimators.core.integers import BitWidths, Rounding
+from fhe_estimators.core.integers import BitWidths, KeptBits
 from fhe_estimators.core.numpy_module import NumpyModule
 from fhe_estimators.core.operators import supported
 from fhe_estimators.core.quantization import (
@@ -84,7 +84,7 @@ class Calibration(NamedTuple):
         return f"rows of {shapes}, {'no ' if self.ranges is None else ''}ranges given"
 
     def counting(self) -> Calibration:
-        """Return the rows that count."""
+        """Return the calibration without rows of weight zero."""
         if self.sample_weight is None or (self.sample_weight > 0).all():
             return self
         counts = self.sample_weight > 0
@@ -169,7 +169,7 @@ def read(model: ModelProto) -> Graph:
 
 
 def divide(graph: Graph) -> Parts:
-    """Divide a float graph by where it is computed.
+    """Return the parts of a float graph: before encryption, encrypted, after decryption.
 
     Raises
     ------
@@ -239,7 +239,7 @@ def quantize(parts: Parts, calibration: Calibration, options: Options) -> Quanti
         return QuantizedModule(graph, encoders, [decoder], after, alternatives=graphs)
     encrypted = check(parts.encrypted, ENCRYPTED, supported(encrypted=True))
 
-    def rounded(how: Rounding) -> QuantizedModule:
+    def rounded(kept_bits: KeptBits) -> QuantizedModule:
         return QuantizedModule(
             *quantize_graph(
                 encrypted,
@@ -248,7 +248,7 @@ def quantize(parts: Parts, calibration: Calibration, options: Options) -> Quanti
                 calibration.ranges,
                 calibration.sample_weight,
                 CALIBRATIONS[options.ranges],
-                how,
+                kept_bits,
                 MARGINS[options.accumulator_range],
             ),
             after,

@@ -1,28 +1,18 @@
 """AdaBoost on encrypted data."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
 from sklearn import ensemble, tree
 
-from fhe_estimators._tree_based import TREE_CONSTRAINTS, SklearnTreesMixin
-from fhe_estimators.base import FHEClassifierMixin
-
-if TYPE_CHECKING:
-    from fhe_estimators.core.frontends.trees import TreeArrays
+from fhe_estimators._boosting import VotingMixin
+from fhe_estimators._tree_based import TREE_CONSTRAINTS
 
 __all__ = ["AdaBoostClassifier"]
 
 
-class AdaBoostClassifier(
-    SklearnTreesMixin, FHEClassifierMixin, ensemble.AdaBoostClassifier
-):
+class AdaBoostClassifier(VotingMixin, ensemble.AdaBoostClassifier):
     """Weighted votes of small trees that classify encrypted data.
 
-    Fitted by scikit-learn, in clear, on a grid of values. With ``fhe="execute"`` the client
-    encrypts which edges of the grid a row lies below; the server looks the leaves up in
+    Fitted by scikit-learn, in clear, on binned values. With ``fhe="execute"`` the client
+    encrypts which edges of bins a row lies below; the server looks the leaves up in
     encrypted tables and adds the votes of their trees, rounded; the client turns the sum
     into labels and probabilities. Trees of depth one, stumps, need no table.
 
@@ -44,7 +34,7 @@ class AdaBoostClassifier(
     binning : {'quantile', 'uniform'}, default='quantile'
         Whether bins hold as many rows each or have the same width.
     input_encoding : {'thermometer', 'integer'}, default='thermometer'
-        What is encrypted: a bit for each edge of the grid, or one integer a feature, which
+        What is encrypted: a bit for each edge between bins, or one integer a feature, which
         is smaller to send and slower to compute with.
     p_error : float, default=2**-64
         Probability that a table look-up is wrong. Smaller is slower; see the README.
@@ -54,7 +44,7 @@ class AdaBoostClassifier(
     estimator_ : estimator
         The tree that was cloned for each of `estimators_`.
     estimators_ : list of DecisionTreeClassifier
-        The fitted trees; their thresholds are edges of the grid.
+        The fitted trees; their thresholds are edges of bins.
     classes_ : ndarray of shape (n_classes,)
         The labels.
     n_classes_ : int
@@ -117,49 +107,3 @@ class AdaBoostClassifier(
         self.binning = binning
         self.input_encoding = input_encoding
         self.p_error = p_error
-
-    def _trees(self) -> list[Any]:
-        return [estimator.tree_ for estimator in self.estimators_]
-
-    def _weights(self) -> np.ndarray:
-        """Return the weight of each tree, as a part of all."""
-        weights = self.estimator_weights_
-        parts: np.ndarray = weights[: len(self.estimators_)] / weights.sum()
-        return parts
-
-    def _state(self) -> list[Any]:
-        return [*super()._state(), self._weights(), self.n_classes_]
-
-    def _votes_of_labels(self) -> np.ndarray:
-        """Return what each label that a tree of weight one gives adds to the scores."""
-        n_classes = self.n_classes_
-        if n_classes < 3:
-            return (n_classes - 1) * np.array([[-2.0], [2.0]])[:n_classes]
-        return np.where(np.eye(n_classes, dtype=bool), 1.0, -1 / (n_classes - 1))
-
-    def _export(self) -> tuple[list[TreeArrays], np.ndarray, Any]:
-        n_others, scores = self.n_classes_ - 1, self._votes_of_labels()
-        values = [
-            weight * scores[fitted.value[:, 0].argmax(axis=1)]
-            for fitted, weight in zip(self._trees(), self._weights(), strict=True)
-        ]
-        link = "sigmoid" if n_others < 2 else lambda score: (score / n_others).softmax(1)
-        return self._with_values(values), np.zeros(scores.shape[1]), link
-
-    def decision_function(self, X: Any, *, fhe: str | None = None) -> np.ndarray:
-        """Return the weighted votes.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-        fhe : {'disable', 'simulate', 'execute'}, optional
-            As in `predict`.
-
-        Returns
-        -------
-        scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
-            For two classes, positive means ``classes_[1]``.
-        """
-        with self._mode(fhe):
-            scores = self._scores(X, super().decision_function)
-        return scores[:, 0] if self.n_classes_ == 2 and scores.ndim == 2 else scores

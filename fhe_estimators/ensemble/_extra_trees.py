@@ -15,8 +15,8 @@ __all__ = ["ExtraTreesClassifier", "ExtraTreesRegressor"]
 class ExtraTreesClassifier(ForestClassifierMixin, ensemble.ExtraTreesClassifier):
     """A forest of extremely randomized trees that classifies encrypted data.
 
-    Fitted by scikit-learn, in clear, on a grid of values. With ``fhe="execute"`` the client
-    encrypts which edges of the grid a row lies below; the server looks the leaves up in
+    Fitted by scikit-learn, in clear, on binned values. With ``fhe="execute"`` the client
+    encrypts which edges of bins a row lies below; the server looks the leaves up in
     encrypted tables and adds the probabilities that they stand for, rounded, over all
     trees. Where there are several classes, and tables to look up, it returns the number of
     the leaf of each tree instead, and the client adds the exact probabilities.
@@ -53,7 +53,7 @@ class ExtraTreesClassifier(ForestClassifierMixin, ensemble.ExtraTreesClassifier)
     verbose : int, default=0
         Verbosity of `fit`; zero is silent.
     warm_start : bool, default=False
-        Whether `fit` adds trees to those that it made before, on the same grid.
+        Whether `fit` adds trees to those that it made before, on the same bins.
     class_weight : {'balanced', 'balanced_subsample'}, dict, list of dict or None, \
         default=None
         Weights of the classes. ``'balanced'`` makes all classes count the same however
@@ -71,7 +71,7 @@ class ExtraTreesClassifier(ForestClassifierMixin, ensemble.ExtraTreesClassifier)
     binning : {'quantile', 'uniform'}, default='quantile'
         Whether bins hold as many rows each or have the same width.
     input_encoding : {'thermometer', 'integer'}, default='thermometer'
-        What is encrypted: a bit for each edge of the grid, or one integer a feature, which
+        What is encrypted: a bit for each edge between bins, or one integer a feature, which
         is smaller to send and slower to compute with.
     p_error : float, default=2**-64
         Probability that a table look-up is wrong. Smaller is slower; see the README.
@@ -81,7 +81,7 @@ class ExtraTreesClassifier(ForestClassifierMixin, ensemble.ExtraTreesClassifier)
     estimator_ : estimator
         The tree that was cloned for each of `estimators_`.
     estimators_ : list of ExtraTreeClassifier
-        The fitted trees; their thresholds are edges of the grid.
+        The fitted trees; their thresholds are edges of bins.
     classes_ : ndarray of shape (n_classes,), or a list of them
         The labels.
     n_classes_ : int, or a list of int
@@ -180,8 +180,8 @@ class ExtraTreesClassifier(ForestClassifierMixin, ensemble.ExtraTreesClassifier)
 class ExtraTreesRegressor(ForestRegressorMixin, ensemble.ExtraTreesRegressor):
     """A forest of extremely randomized trees that predicts numbers of encrypted data.
 
-    Fitted by scikit-learn, in clear, on a grid of values. With ``fhe="execute"`` the client
-    encrypts which edges of the grid a row lies below; the server looks the leaves up in
+    Fitted by scikit-learn, in clear, on binned values. With ``fhe="execute"`` the client
+    encrypts which edges of bins a row lies below; the server looks the leaves up in
     encrypted tables and adds their values, rounded, over all trees.
 
     Parameters
@@ -216,7 +216,7 @@ class ExtraTreesRegressor(ForestRegressorMixin, ensemble.ExtraTreesRegressor):
     verbose : int, default=0
         Verbosity of `fit`; zero is silent.
     warm_start : bool, default=False
-        Whether `fit` adds trees to those that it made before, on the same grid.
+        Whether `fit` adds trees to those that it made before, on the same bins.
     ccp_alpha : float, default=0.0
         Complexity parameter of minimal cost-complexity pruning; 0 for no pruning.
     max_samples : int, float or None, default=None
@@ -230,7 +230,7 @@ class ExtraTreesRegressor(ForestRegressorMixin, ensemble.ExtraTreesRegressor):
     binning : {'quantile', 'uniform'}, default='quantile'
         Whether bins hold as many rows each or have the same width.
     input_encoding : {'thermometer', 'integer'}, default='thermometer'
-        What is encrypted: a bit for each edge of the grid, or one integer a feature, which
+        What is encrypted: a bit for each edge between bins, or one integer a feature, which
         is smaller to send and slower to compute with.
     p_error : float, default=2**-64
         Probability that a table look-up is wrong. Smaller is slower; see the README.
@@ -240,7 +240,7 @@ class ExtraTreesRegressor(ForestRegressorMixin, ensemble.ExtraTreesRegressor):
     estimator_ : estimator
         The tree that was cloned for each of `estimators_`.
     estimators_ : list of ExtraTreeRegressor
-        The fitted trees; their thresholds are edges of the grid.
+        The fitted trees; their thresholds are edges of bins.
     feature_importances_ : ndarray of shape (n_features,)
         Normalized reduction of the criterion that each feature brings.
     n_features_in_ : int

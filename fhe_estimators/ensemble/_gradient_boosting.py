@@ -15,8 +15,8 @@ class GradientBoostingClassifier(
 ):
     """Boosted trees that classify encrypted data.
 
-    Fitted by scikit-learn, in clear, on a grid of values. With ``fhe="execute"`` the client
-    encrypts which edges of the grid a row lies below; the server looks the leaves up in
+    Fitted by scikit-learn, in clear, on binned values. With ``fhe="execute"`` the client
+    encrypts which edges of bins a row lies below; the server looks the leaves up in
     encrypted tables and adds their values, rounded, over all trees; the client turns the
     sum into predictions. Trees of depth one, stumps, need no table.
 
@@ -57,7 +57,7 @@ class GradientBoostingClassifier(
     max_leaf_nodes : int or None, default=None
         Maximum number of leaves of a tree; the best splits are made first.
     warm_start : bool, default=False
-        Whether `fit` adds trees to those that it made before, on the same grid.
+        Whether `fit` adds trees to those that it made before, on the same bins.
     validation_fraction : float, default=0.1
         Fraction of the rows that is held out for early stopping.
     n_iter_no_change : int or None, default=None
@@ -73,7 +73,7 @@ class GradientBoostingClassifier(
     binning : {'quantile', 'uniform'}, default='quantile'
         Whether bins hold as many rows each or have the same width.
     input_encoding : {'thermometer', 'integer'}, default='thermometer'
-        What is encrypted: a bit for each edge of the grid, or one integer a feature, which
+        What is encrypted: a bit for each edge between bins, or one integer a feature, which
         is smaller to send and slower to compute with.
     p_error : float, default=2**-64
         Probability that a table look-up is wrong. Smaller is slower; see the README.
@@ -98,7 +98,7 @@ class GradientBoostingClassifier(
     init_ : estimator
         What gives the constant that trees correct.
     estimators_ : ndarray of DecisionTreeRegressor of shape (n_rounds, n_trees_a_round)
-        The fitted trees; their thresholds are edges of the grid.
+        The fitted trees; their thresholds are edges of bins.
     classes_ : ndarray of shape (n_classes,)
         The labels.
     n_features_in_ : int
@@ -191,8 +191,8 @@ class GradientBoostingRegressor(
 ):
     """Boosted trees that predict numbers of encrypted data.
 
-    Fitted by scikit-learn, in clear, on a grid of values. With ``fhe="execute"`` the client
-    encrypts which edges of the grid a row lies below; the server looks the leaves up in
+    Fitted by scikit-learn, in clear, on binned values. With ``fhe="execute"`` the client
+    encrypts which edges of bins a row lies below; the server looks the leaves up in
     encrypted tables and adds their values, rounded, over all trees; the client turns the
     sum into predictions. Trees of depth one, stumps, need no table.
 
@@ -236,7 +236,7 @@ class GradientBoostingRegressor(
     max_leaf_nodes : int or None, default=None
         Maximum number of leaves of a tree; the best splits are made first.
     warm_start : bool, default=False
-        Whether `fit` adds trees to those that it made before, on the same grid.
+        Whether `fit` adds trees to those that it made before, on the same bins.
     validation_fraction : float, default=0.1
         Fraction of the rows that is held out for early stopping.
     n_iter_no_change : int or None, default=None
@@ -252,7 +252,7 @@ class GradientBoostingRegressor(
     binning : {'quantile', 'uniform'}, default='quantile'
         Whether bins hold as many rows each or have the same width.
     input_encoding : {'thermometer', 'integer'}, default='thermometer'
-        What is encrypted: a bit for each edge of the grid, or one integer a feature, which
+        What is encrypted: a bit for each edge between bins, or one integer a feature, which
         is smaller to send and slower to compute with.
     p_error : float, default=2**-64
         Probability that a table look-up is wrong. Smaller is slower; see the README.
@@ -277,7 +277,7 @@ class GradientBoostingRegressor(
     init_ : estimator
         What gives the constant that trees correct.
     estimators_ : ndarray of DecisionTreeRegressor of shape (n_rounds, n_trees_a_round)
-        The fitted trees; their thresholds are edges of the grid.
+        The fitted trees; their thresholds are edges of bins.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)

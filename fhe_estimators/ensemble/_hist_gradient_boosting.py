@@ -15,8 +15,8 @@ class HistGradientBoostingClassifier(
 ):
     """Boosted trees on histograms that classify encrypted data.
 
-    Fitted by scikit-learn, in clear, on a grid of values. With ``fhe="execute"`` the client
-    encrypts which edges of the grid a row lies below; the server looks the leaves up in
+    Fitted by scikit-learn, in clear, on binned values. With ``fhe="execute"`` the client
+    encrypts which edges of bins a row lies below; the server looks the leaves up in
     encrypted tables and adds their values, rounded, over all trees; the client turns the
     sum into predictions. Trees of depth one, stumps, need no table.
 
@@ -53,7 +53,7 @@ class HistGradientBoostingClassifier(
         default=None
         Groups of features that may occur on the same path.
     warm_start : bool, default=False
-        Whether `fit` adds trees to those that it made before, on the same grid.
+        Whether `fit` adds trees to those that it made before, on the same bins.
     early_stopping : 'auto' or bool, default='auto'
         Whether to stop once the score no longer improves; ``'auto'`` is from 10,000 rows
         on.
@@ -80,7 +80,7 @@ class HistGradientBoostingClassifier(
     binning : {'quantile', 'uniform'}, default='quantile'
         Whether bins hold as many rows each or have the same width.
     input_encoding : {'thermometer', 'integer'}, default='thermometer'
-        What is encrypted: a bit for each edge of the grid, or one integer a feature, which
+        What is encrypted: a bit for each edge between bins, or one integer a feature, which
         is smaller to send and slower to compute with.
     p_error : float, default=2**-64
         Probability that a table look-up is wrong. Smaller is slower; see the README.
@@ -189,8 +189,8 @@ class HistGradientBoostingRegressor(
 ):
     """Boosted trees on histograms that predict numbers of encrypted data.
 
-    Fitted by scikit-learn, in clear, on a grid of values. With ``fhe="execute"`` the client
-    encrypts which edges of the grid a row lies below; the server looks the leaves up in
+    Fitted by scikit-learn, in clear, on binned values. With ``fhe="execute"`` the client
+    encrypts which edges of bins a row lies below; the server looks the leaves up in
     encrypted tables and adds their values, rounded, over all trees; the client turns the
     sum into predictions. Trees of depth one, stumps, need no table.
 
@@ -231,7 +231,7 @@ class HistGradientBoostingRegressor(
         default=None
         Groups of features that may occur on the same path.
     warm_start : bool, default=False
-        Whether `fit` adds trees to those that it made before, on the same grid.
+        Whether `fit` adds trees to those that it made before, on the same bins.
     early_stopping : 'auto' or bool, default='auto'
         Whether to stop once the score no longer improves; ``'auto'`` is from 10,000 rows
         on.
@@ -255,7 +255,7 @@ class HistGradientBoostingRegressor(
     binning : {'quantile', 'uniform'}, default='quantile'
         Whether bins hold as many rows each or have the same width.
     input_encoding : {'thermometer', 'integer'}, default='thermometer'
-        What is encrypted: a bit for each edge of the grid, or one integer a feature, which
+        What is encrypted: a bit for each edge between bins, or one integer a feature, which
         is smaller to send and slower to compute with.
     p_error : float, default=2**-64
         Probability that a table look-up is wrong. Smaller is slower; see the README.

@@ -22,10 +22,10 @@ __all__ = ["IsolationForest"]
 class IsolationForest(SklearnTreesMixin, ensemble.IsolationForest):
     """A forest of random trees that finds outliers in encrypted data.
 
-    Fitted by scikit-learn, in clear, on a grid of values. With ``fhe="execute"`` the client
-    encrypts which edges of the grid a row lies below; the server looks up in encrypted
-    tables how long the path of the row is in each tree, and adds the lengths, rounded; the
-    client turns the sum into a score.
+    Fitted by scikit-learn, in clear, on binned values. With ``fhe="execute"`` the client
+    encrypts which edges of bins a row lies below; the server looks up in encrypted tables
+    how long the path of the row is in each tree, and adds the lengths, rounded; the client
+    turns the sum into a score.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class IsolationForest(SklearnTreesMixin, ensemble.IsolationForest):
     verbose : int, default=0
         Verbosity of `fit`; zero is silent.
     warm_start : bool, default=False
-        Whether `fit` adds trees to those that it made before, on the same grid.
+        Whether `fit` adds trees to those that it made before, on the same bins.
     n_bits : int or dict, default=4
         The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16. A
         dict ``{"op_inputs": ..., "op_weights": ...}`` also sets the bits of the values of
@@ -57,7 +57,7 @@ class IsolationForest(SklearnTreesMixin, ensemble.IsolationForest):
     binning : {'quantile', 'uniform'}, default='quantile'
         Whether bins hold as many rows each or have the same width.
     input_encoding : {'thermometer', 'integer'}, default='thermometer'
-        What is encrypted: a bit for each edge of the grid, or one integer a feature, which
+        What is encrypted: a bit for each edge between bins, or one integer a feature, which
         is smaller to send and slower to compute with.
     p_error : float, default=2**-64
         Probability that a table look-up is wrong. Smaller is slower; see the README.
@@ -67,7 +67,7 @@ class IsolationForest(SklearnTreesMixin, ensemble.IsolationForest):
     estimator_ : estimator
         The tree that was cloned for each of `estimators_`.
     estimators_ : list of ExtraTreeRegressor
-        The fitted trees; their thresholds are edges of the grid.
+        The fitted trees; their thresholds are edges of bins.
     estimators_features_ : list of ndarray
         The features that each tree was given.
     estimators_samples_ : list of ndarray
@@ -133,9 +133,6 @@ class IsolationForest(SklearnTreesMixin, ensemble.IsolationForest):
         self.binning = binning
         self.input_encoding = input_encoding
         self.p_error = p_error
-
-    def _trees(self) -> list[Any]:
-        return [estimator.tree_ for estimator in self.estimators_]
 
     def _features(self) -> list[np.ndarray]:
         features = super()._features()

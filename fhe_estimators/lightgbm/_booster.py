@@ -13,9 +13,10 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils._set_output import _get_adapter_from_container
 from sklearn.utils.validation import _get_feature_names
 
-from fhe_estimators._columns import NoCategoriesMixin, categories_refused
+from fhe_estimators._boosting import LibraryMixin
+from fhe_estimators._columns import categories_refused
 from fhe_estimators._fit import refuse
-from fhe_estimators._tree_based import TREE_CONSTRAINTS, TreeMixin
+from fhe_estimators._tree_based import TREE_CONSTRAINTS
 from fhe_estimators.base import FHEClassifierMixin, FHERegressorMixin
 
 if TYPE_CHECKING:
@@ -45,10 +46,10 @@ _CATEGORICAL_FEATURES = (
 _CATEGORICAL, _ZERO_IS_MISSING, _MISSING = 1, 4, 12
 
 
-class BoosterMixin(NoCategoriesMixin, TreeMixin):
+class BoosterMixin(LibraryMixin):
     """For the estimators of LightGBM; stands left of them, `RawScoreModel` right.
 
-    After `fit` the thresholds of the booster are edges of the grid, too.
+    After `fit` the thresholds of the booster are edges of bins, too.
     """
 
     _feature_dtype = np.float64
@@ -61,23 +62,6 @@ class BoosterMixin(NoCategoriesMixin, TreeMixin):
     best_iteration_: int
     #: Rounds whose mean predictions come from; 1 if they come from the sum.
     _n_averaged: int
-
-    def set_params(self, **params: Any) -> Any:
-        """Set parameters.
-
-        Parameters
-        ----------
-        **params : dict
-            Values by name.
-
-        Returns
-        -------
-        self : object
-        """
-        # The library would pass on to LightGBM all that it sets.
-        for name in TREE_CONSTRAINTS.keys() & params.keys():
-            setattr(self, name, params.pop(name))
-        return super().set_params(**params)  # type: ignore[misc]
 
     def _process_params(self, stage: str) -> dict[str, Any]:
         params = super()._process_params(stage)  # type: ignore[misc]
@@ -336,7 +320,7 @@ def _fields(text: str) -> dict[str, str]:
 
 
 def _trees(text: str) -> list[dict[str, str]]:
-    """Return the fields of each tree."""
+    """Return the fields (name to text) of each tree in a model's text."""
     trees = [_fields(tree) for tree in re.findall(r"^Tree=\d+\n(?:.+\n)*", text, re.M)]
     for tree in trees:
         decisions = _numbers(tree, "decision_type", np.int64)
@@ -360,24 +344,24 @@ def _tree_arrays(tree: dict[str, str], weights: np.ndarray) -> TreeArrays:
     leaf_value = _numbers(tree, "leaf_value")
     n_leaves, n_inner = len(leaf_value), len(leaf_value) - 1
 
-    def padded(name: str, dtype: type, filling: float) -> np.ndarray:
+    def filled(name: str, dtype: type, filling: float) -> np.ndarray:
         inner = _numbers(tree, name, dtype)
         return np.append(inner, np.full(n_leaves, filling, dtype))
 
     # A negative child is the complement of the number of a leaf.
     left, right = (
         np.where(children < 0, n_inner + ~children, children)
-        for children in (padded(f"{side}_child", np.int64, 0) for side in ("left", "right"))
+        for children in (filled(f"{side}_child", np.int64, 0) for side in ("left", "right"))
     )
     left[n_inner:] = right[n_inner:] = -1
     value = np.zeros((n_inner + n_leaves, len(weights)))
     value[n_inner:] = leaf_value[:, np.newaxis] * weights
-    feature = padded("split_feature", np.int64, -1)
-    return TreeArrays(feature, padded("threshold", np.float64, 0), left, right, value)
+    feature = filled("split_feature", np.int64, -1)
+    return TreeArrays(feature, filled("threshold", np.float64, 0), left, right, value)
 
 
 def _link(objective: str) -> str:
-    """Return the link of an objective, which its options follow."""
+    """Return the link of an objective, given as in a model's text, with its options."""
     name, *options = objective.split()
     if name not in _OBJECTIVES:
         refuse("objective", name, sorted(_OBJECTIVES))

@@ -16,8 +16,8 @@ __all__ = ["LGBMClassifier", "LGBMRegressor"]
 class LGBMClassifier(BoosterClassifierMixin, lightgbm.LGBMClassifier, RawScoreModel):
     """LightGBM's trees that classify encrypted data.
 
-    Fitted by LightGBM, in clear, on a grid of values. With ``fhe="execute"`` the client
-    encrypts which edges of the grid a row lies below; the server looks the leaves up in
+    Fitted by LightGBM, in clear, on binned values. With ``fhe="execute"`` the client
+    encrypts which edges of bins a row lies below; the server looks the leaves up in
     encrypted tables and adds their values, rounded, over all trees; the client turns the
     sum into predictions. Trees of depth one, stumps, need no table.
 
@@ -35,7 +35,7 @@ class LGBMClassifier(BoosterClassifierMixin, lightgbm.LGBMClassifier, RawScoreMo
         Number of rounds of boosting, each with a tree, or with one for each of several
         classes.
     subsample_for_bin : int, default=200000
-        Number of rows that the library bins features by, beyond the grid.
+        Number of rows that the library bins features by, beyond our bins.
     objective : str or None, default=None
         Loss function to minimize: ``'binary'``, or ``'multiclass'`` or ``'multiclassova'``,
         one class against the others. None chooses one of the first two.
@@ -71,7 +71,7 @@ class LGBMClassifier(BoosterClassifierMixin, lightgbm.LGBMClassifier, RawScoreMo
     binning : {'quantile', 'uniform'}, default='quantile'
         Whether bins hold as many rows each or have the same width.
     input_encoding : {'thermometer', 'integer'}, default='thermometer'
-        What is encrypted: a bit for each edge of the grid, or one integer a feature, which
+        What is encrypted: a bit for each edge between bins, or one integer a feature, which
         is smaller to send and slower to compute with.
     p_error : float, default=2**-64
         Probability that a table look-up is wrong. Smaller is slower; see the README.
@@ -82,7 +82,7 @@ class LGBMClassifier(BoosterClassifierMixin, lightgbm.LGBMClassifier, RawScoreMo
     Attributes
     ----------
     booster_ : lightgbm.Booster
-        The fitted trees; their thresholds are edges of the grid.
+        The fitted trees; their thresholds are edges of bins.
     classes_ : ndarray of shape (n_classes,)
         The labels.
     evals_result_ : dict
@@ -171,8 +171,8 @@ class LGBMClassifier(BoosterClassifierMixin, lightgbm.LGBMClassifier, RawScoreMo
 class LGBMRegressor(BoosterRegressorMixin, lightgbm.LGBMRegressor, RawScoreModel):
     """LightGBM's trees that predict numbers of encrypted data.
 
-    Fitted by LightGBM, in clear, on a grid of values. With ``fhe="execute"`` the client
-    encrypts which edges of the grid a row lies below; the server looks the leaves up in
+    Fitted by LightGBM, in clear, on binned values. With ``fhe="execute"`` the client
+    encrypts which edges of bins a row lies below; the server looks the leaves up in
     encrypted tables and adds their values, rounded, over all trees; the client turns the
     sum into predictions. Trees of depth one, stumps, need no table.
 
@@ -190,7 +190,7 @@ class LGBMRegressor(BoosterRegressorMixin, lightgbm.LGBMRegressor, RawScoreModel
         Number of rounds of boosting, each with a tree, or with one for each of several
         classes.
     subsample_for_bin : int, default=200000
-        Number of rows that the library bins features by, beyond the grid.
+        Number of rows that the library bins features by, beyond our bins.
     objective : str or None, default=None
         Loss function to minimize: ``'regression'``, which None is, ``'regression_l1'``,
         ``'huber'``, ``'fair'``, ``'poisson'``, ``'quantile'``, ``'mape'``, ``'gamma'``,
@@ -226,7 +226,7 @@ class LGBMRegressor(BoosterRegressorMixin, lightgbm.LGBMRegressor, RawScoreModel
     binning : {'quantile', 'uniform'}, default='quantile'
         Whether bins hold as many rows each or have the same width.
     input_encoding : {'thermometer', 'integer'}, default='thermometer'
-        What is encrypted: a bit for each edge of the grid, or one integer a feature, which
+        What is encrypted: a bit for each edge between bins, or one integer a feature, which
         is smaller to send and slower to compute with.
     p_error : float, default=2**-64
         Probability that a table look-up is wrong. Smaller is slower; see the README.
@@ -237,7 +237,7 @@ class LGBMRegressor(BoosterRegressorMixin, lightgbm.LGBMRegressor, RawScoreModel
     Attributes
     ----------
     booster_ : lightgbm.Booster
-        The fitted trees; their thresholds are edges of the grid.
+        The fitted trees; their thresholds are edges of bins.
     evals_result_ : dict
         The measures on the rows to evaluate, if `fit` was given any.
     feature_importances_ : ndarray of shape (n_features,)

@@ -16,6 +16,12 @@ from fhe_estimators.linear_model._logistic_regression_cv import LogisticRegressi
 from fhe_estimators.linear_model._orthogonal_matching_pursuit import (
     OrthogonalMatchingPursuit,
 )
+from fhe_estimators.linear_model._passive_aggressive_classifier import (
+    PassiveAggressiveClassifier,
+)
+from fhe_estimators.linear_model._passive_aggressive_regressor import (
+    PassiveAggressiveRegressor,
+)
 from fhe_estimators.linear_model._perceptron import Perceptron
 from fhe_estimators.linear_model._poisson_regressor import PoissonRegressor
 from fhe_estimators.linear_model._quantile_regressor import QuantileRegressor
@@ -41,6 +47,8 @@ __all__ = [
     "LogisticRegression",
     "LogisticRegressionCV",
     "OrthogonalMatchingPursuit",
+    "PassiveAggressiveClassifier",
+    "PassiveAggressiveRegressor",
     "Perceptron",
     "PoissonRegressor",
     "QuantileRegressor",

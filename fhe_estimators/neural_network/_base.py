@@ -53,7 +53,7 @@ class NetEstimator(BaseEstimator):
         return self.net_.history
 
     def _outputs(self, X: Any) -> np.ndarray:
-        """Return what the network computes, of shape (n_samples, n_outputs)."""
+        """Return the outputs of the network, (n_samples, n_outputs)."""
         check_is_fitted(self, "net_")
         X = validate_data(self, X, reset=False, dtype=np.float64)
         return self._forward(X).detach().cpu().double().numpy()

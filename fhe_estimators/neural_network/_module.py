@@ -105,7 +105,7 @@ class _Linear(QuantLinear):
         """Leave the weights as they are."""
 
     def quant_weight(self, *args: Any, **kwargs: Any) -> Any:
-        """Return quantized weights, as a constant for an exporter."""
+        """Return quantized weights; a constant while the module is exported."""
         if not self.weight_quant.export_mode:
             return super().quant_weight(*args, **kwargs)
         # What is exported only rounds: it gets what is projected already.
@@ -114,7 +114,7 @@ class _Linear(QuantLinear):
 
     @property
     def quantizer(self) -> BoundedWeights:
-        """What makes integers of the weights."""
+        """The quantizer of the weights."""
         found: BoundedWeights = self.weight_quant.tensor_quant
         return found
 
@@ -309,7 +309,7 @@ class SparseQuantNeuralNetwork(nn.Module):
 
     @torch.no_grad()
     def _draw(self, seed: int | None) -> None:
-        """Draw the first weights."""
+        """Draw initial weights from a seed."""
         if seed is None:
             seed = int(torch.randint(2**31, ()))
         generator = torch.Generator().manual_seed(seed)

@@ -208,7 +208,7 @@ class _ClearNeuralNet(NetEstimator):
     def _counted(
         self, X: Any, y: Any, sample_weight: Any, *, reset: bool
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return features, target and weights, validated, of the rows that count."""
+        """Return validated features, targets and weights of rows of positive weight."""
         X, y = validate_data(
             self, X, y, reset=reset, dtype=np.float64, **self._target_checks
         )
@@ -251,7 +251,7 @@ class _ClearNeuralNet(NetEstimator):
         return net
 
     def _own_callbacks(self) -> list[tuple[str, Any]]:
-        """Return the callbacks of `fit` that `partial_fit` does without."""
+        """Return the callbacks that `fit` alone uses: pruning and early stopping too."""
         patience = self.n_iter_no_change if self.early_stopping else None
         return callbacks_for(self.neuron_sparsity, patience)
 
@@ -427,8 +427,8 @@ class NeuralNetClassifier(_NeuralNetMixin, FHEClassifierMixin, ClearNeuralNetCla
     activation : str or type, default='ReLU'
         A class of ``torch.nn`` that applies a function to each number, or its name.
     neuron_sparsity : float, default=0.0
-        Part of the hidden neurons that is removed in training. Neurons without effect
-        are never computed, whatever the parameter.
+        Part of the hidden neurons that is removed in training. Neurons without effect are
+        never computed, whatever the parameter.
     max_epochs : int, default=100
         Passes over the rows.
     lr : float, default=0.02
@@ -437,7 +437,7 @@ class NeuralNetClassifier(_NeuralNetMixin, FHEClassifierMixin, ClearNeuralNetCla
         Rows of a training step.
     optimizer : str or type, default='Adam'
         A class of ``torch.optim`` or its name.
-    weight_decay : float, default=0.001
+    weight_decay : float, default=1e-3
         How fast weights shrink, as the optimizer defines it.
     callbacks : list or None, default=None
         Callbacks of skorch that training calls, too.
@@ -471,10 +471,10 @@ class NeuralNetClassifier(_NeuralNetMixin, FHEClassifierMixin, ClearNeuralNetCla
 
     Attributes
     ----------
-    net_ : skorch.NeuralNet
-        The fitted net; its ``module_`` is a `SparseQuantNeuralNetwork`.
     history_ : skorch.history.History
         What skorch recorded in each epoch.
+    net_ : skorch.NeuralNet
+        The fitted net; its ``module_`` is a `SparseQuantNeuralNetwork`.
     classes_ : ndarray of shape (n_classes,)
         The labels.
     n_features_in_ : int
@@ -507,6 +507,7 @@ class NeuralNetClassifier(_NeuralNetMixin, FHEClassifierMixin, ClearNeuralNetCla
     True
     """
 
+    # Of this class; `make mirror` writes Parameters and Attributes.
     _mirrors = ClearNeuralNetClassifier
 
 
@@ -543,8 +544,8 @@ class NeuralNetRegressor(_NeuralNetMixin, FHERegressorMixin, ClearNeuralNetRegre
     activation : str or type, default='ReLU'
         A class of ``torch.nn`` that applies a function to each number, or its name.
     neuron_sparsity : float, default=0.0
-        Part of the hidden neurons that is removed in training. Neurons without effect
-        are never computed, whatever the parameter.
+        Part of the hidden neurons that is removed in training. Neurons without effect are
+        never computed, whatever the parameter.
     max_epochs : int, default=100
         Passes over the rows.
     lr : float, default=0.02
@@ -553,7 +554,7 @@ class NeuralNetRegressor(_NeuralNetMixin, FHERegressorMixin, ClearNeuralNetRegre
         Rows of a training step.
     optimizer : str or type, default='Adam'
         A class of ``torch.optim`` or its name.
-    weight_decay : float, default=0.001
+    weight_decay : float, default=1e-3
         How fast weights shrink, as the optimizer defines it.
     callbacks : list or None, default=None
         Callbacks of skorch that training calls, too.
@@ -587,10 +588,10 @@ class NeuralNetRegressor(_NeuralNetMixin, FHERegressorMixin, ClearNeuralNetRegre
 
     Attributes
     ----------
-    net_ : skorch.NeuralNet
-        The fitted net; its ``module_`` is a `SparseQuantNeuralNetwork`.
     history_ : skorch.history.History
         What skorch recorded in each epoch.
+    net_ : skorch.NeuralNet
+        The fitted net; its ``module_`` is a `SparseQuantNeuralNetwork`.
     n_features_in_ : int
         Number of features.
     onnx_model_ : onnx.ModelProto
@@ -621,4 +622,5 @@ class NeuralNetRegressor(_NeuralNetMixin, FHERegressorMixin, ClearNeuralNetRegre
     True
     """
 
+    # Of this class; `make mirror` writes Parameters and Attributes.
     _mirrors = ClearNeuralNetRegressor

@@ -213,7 +213,7 @@ class ClearSkorchClassifier(NetClassifier, _ClearSkorch):
     """A classifier of skorch, in clear."""
 
     def _n_classes(self) -> int:
-        """Return how many classes the module tells apart."""
+        """Return the number of classes that the module has outputs for."""
         n_outputs = self._forward(np.zeros((1, self.n_features_in_))).shape[1]
         return self._probabilities(np.zeros((1, n_outputs))).shape[1]
 
@@ -378,10 +378,10 @@ class SkorchClassifier(_SkorchMixin, FHEClassifierMixin, ClearSkorchClassifier):
 
     Attributes
     ----------
-    net_ : skorch.NeuralNetClassifier
-        The fitted clone of `net`.
     history_ : skorch.history.History
         What skorch recorded in each epoch.
+    net_ : skorch.NeuralNetClassifier
+        The fitted clone of `net`.
     classes_ : ndarray of shape (n_classes,)
         The labels.
     n_features_in_ : int
@@ -428,6 +428,7 @@ class SkorchClassifier(_SkorchMixin, FHEClassifierMixin, ClearSkorchClassifier):
     True
     """
 
+    # Of this class; `make mirror` writes Parameters and Attributes.
     _mirrors = ClearSkorchClassifier
 
 
@@ -441,8 +442,8 @@ class SkorchRegressor(_SkorchMixin, FHERegressorMixin, ClearSkorchRegressor):
     Parameters
     ----------
     net : skorch.NeuralNetRegressor
-        Its parameters are nested: ``net__lr``, ``net__module__n_neurons``.
-        The module is given as a class.
+        Its parameters are nested: ``net__lr``, ``net__module__n_neurons``. The module is
+        given as a class.
     n_bits : int or dict, default=6
         Bits of inputs, weights and results of tables, from 1 to 16, for what no quantizer
         of the module determines. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets
@@ -469,10 +470,10 @@ class SkorchRegressor(_SkorchMixin, FHERegressorMixin, ClearSkorchRegressor):
 
     Attributes
     ----------
-    net_ : skorch.NeuralNetRegressor
-        The fitted clone of `net`.
     history_ : skorch.history.History
         What skorch recorded in each epoch.
+    net_ : skorch.NeuralNetRegressor
+        The fitted clone of `net`.
     n_features_in_ : int
         Number of features.
     onnx_model_ : onnx.ModelProto
@@ -515,4 +516,5 @@ class SkorchRegressor(_SkorchMixin, FHERegressorMixin, ClearSkorchRegressor):
     True
     """
 
+    # Of this class; `make mirror` writes Parameters and Attributes.
     _mirrors = ClearSkorchRegressor

@@ -55,7 +55,7 @@ def few_threads(size: int) -> Iterator[None]:
 
 
 class Batches:
-    """Batches of a dataset of tensors, cut out whole instead of row by row.
+    """Batches of a dataset of tensors, taken whole instead of row by row.
 
     Parameters
     ----------

@@ -182,7 +182,7 @@ def check_from_sklearn_model(name: str, estimator: Any) -> None:
 
 
 def check_onnx_model(name: str, estimator: Any) -> None:
-    """The ONNX model is legal and computes what the clear end of the module does."""
+    """The ONNX model is legal and computes what follows the raw scores in clear."""
     from fhe_estimators.core.numpy_module import NumpyModule
 
     parameters, error = most_bits(estimator)

@@ -16,6 +16,8 @@ _EXPECTED_FAILURES = (
             "IsolationForest",
             "LinearSVC",
             "LinearSVR",
+            "PassiveAggressiveClassifier",
+            "PassiveAggressiveRegressor",
             "Perceptron",
             "RandomForestClassifier",
             "RandomForestRegressor",

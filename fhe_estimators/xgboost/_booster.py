@@ -17,9 +17,10 @@ from sklearn.utils._param_validation import Options, StrOptions
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted
 
-from fhe_estimators._columns import NoCategoriesMixin, categories_refused
+from fhe_estimators._boosting import LibraryMixin
+from fhe_estimators._columns import categories_refused
 from fhe_estimators._fit import refuse
-from fhe_estimators._tree_based import TREE_CONSTRAINTS, TreeMixin
+from fhe_estimators._tree_based import TREE_CONSTRAINTS
 from fhe_estimators.base import FHEClassifierMixin, FHERegressorMixin
 
 if TYPE_CHECKING:
@@ -62,10 +63,10 @@ _OBJECTIVES: dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]] = {
 }
 
 
-class BoosterMixin(NoCategoriesMixin, TreeMixin):
+class BoosterMixin(LibraryMixin):
     """For the estimators of XGBoost; stands left of them, `MarginModel` right.
 
-    After `fit` the thresholds of the booster are edges of the grid, too.
+    After `fit` the thresholds of the booster are edges of bins, too.
     """
 
     _fhe_constraints = _parameter_constraints = {
@@ -86,23 +87,6 @@ class BoosterMixin(NoCategoriesMixin, TreeMixin):
         inherited: set[str] = super()._wrapper_params()  # type: ignore[misc]
         return inherited | TREE_CONSTRAINTS.keys()
 
-    def set_params(self, **params: Any) -> Any:
-        """Set parameters.
-
-        Parameters
-        ----------
-        **params : dict
-            Values by name.
-
-        Returns
-        -------
-        self : object
-        """
-        # The library would set its parameters in the booster, too.
-        for name in TREE_CONSTRAINTS.keys() & params.keys():
-            setattr(self, name, params.pop(name))
-        return super().set_params(**params)  # type: ignore[misc]
-
     def _check_fhe_parameters(self) -> None:
         super()._check_fhe_parameters()
         types = self.feature_types
@@ -115,7 +99,7 @@ class BoosterMixin(NoCategoriesMixin, TreeMixin):
         if label is None:
             name = type(self).__name__
             raise ValueError(f"{name} requires y to be passed, but the target y is None.")
-        if ref is not None:  # else these are the rows to fit, which are on the grid
+        if ref is not None:  # else these are the rows to fit, which are on bins
             data = self._snapped_like(data)
         return super()._create_dmatrix(ref, data=data, label=label, **options)  # type: ignore[misc]
 
@@ -171,7 +155,7 @@ class BoosterMixin(NoCategoriesMixin, TreeMixin):
         return arrays, base, link
 
     def _link_and_base(self) -> tuple[str, np.ndarray]:
-        """Return the link and the margin that the trees add to, of shape (n_outputs,)."""
+        """Return the link, and the raw score without trees, of shape (n_outputs,)."""
         learner = json.loads(self.get_booster().save_config())["learner"]
         objective, head = learner["objective"]["name"], learner["learner_model_param"]
         if objective not in _OBJECTIVES:
@@ -367,7 +351,7 @@ def _model(learner: dict[str, Any]) -> dict[str, Any]:
 
 
 def _trees(learner: dict[str, Any]) -> tuple[list[Any], list[float], list[int]]:
-    """Return the trees, their weights, and the outputs that they add to."""
+    """Return the trees, the weight of each, and the index of the output that it adds to."""
     model = _model(learner)
     trees = model["trees"]
     for tree in trees:

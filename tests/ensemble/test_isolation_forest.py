@@ -6,7 +6,7 @@ from sklearn.metrics import roc_auc_score
 
 import fhe_estimators as fe
 from fhe_estimators.base import parent_of
-from tests.ensembles import on_grid, pair
+from tests.ensembles import on_bins, pair
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from tests.ensembles import on_grid, pair
 def test_isolation_forest(breast_cancer, options):
     X, y = breast_cancer
     ours, theirs = pair("IsolationForest", X, y, **options)
-    rows = on_grid(ours, X)
+    rows = on_bins(ours, X)
     expected = theirs.score_samples(rows)
     if options.get("max_samples") == 1:
         np.testing.assert_array_equal(ours.score_samples(X), expected)

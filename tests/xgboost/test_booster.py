@@ -92,7 +92,7 @@ def test_xgboost_boosters(wine, options):
 
 
 def test_xgboost_early_stopping(wine):
-    """Rounds are chosen by the loss of the model that is left, on its grid."""
+    """Rounds are chosen by the loss of the model that is left, on its bins."""
     X, X_test, y, y_test = split(wine)
     model = XGBClassifier(early_stopping_rounds=2, learning_rate=1, n_bits=FINE)
     model.fit(X, y, eval_set=[(X_test, y_test)], verbose=False)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tools.mirror.classes import rewritten
 from tools.mirror.indexes import indexes
-from tools.mirror.sources import ROOT, Mirror, all_mirrors
+from tools.mirror.sources import ROOT, Mirror, all_mirrors, all_nets
 from tools.mirror.texts import Texts
 
 __all__ = ["main"]
@@ -69,7 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     checks = parser.parse_args(arguments).check
     mirrors, texts = all_mirrors(), Texts.read()
     # Classes are imported by the lists that name them: these come first.
-    for found in (partial(indexes, mirrors), partial(class_files, mirrors, texts)):
+    described = [*mirrors, *all_nets()]
+    for found in (partial(indexes, mirrors), partial(class_files, described, texts)):
         if not checks:
             write(found())
         elif different := differences(found()):

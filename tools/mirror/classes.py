@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import ast
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tools.mirror.docstrings import MARK, constructor, docstring
 from tools.mirror.texts import Texts
 
 __all__ = ["export", "literal", "rewritten"]
 
-#: The class, and the dotted name of the one that it mirrors.
+#: The class, and the dotted name of the one that it mirrors: empty if that is one of ours.
 Mirrored = tuple[type, str]
 
 
@@ -34,32 +34,24 @@ def rewritten(source: str, classes: Mapping[str, Mirrored], texts: Texts) -> str
     for node in reversed(ast.parse(source).body):
         if isinstance(node, ast.ClassDef) and node.name in classes:
             _write(lines, node, *classes[node.name], texts)
-    return export("\n".join(lines) + "\n", sorted(classes))
+    names = sorted(name for name, (_, parent) in classes.items() if parent)
+    written = "\n".join(lines) + "\n"
+    return export(written, names) if names else written
 
 
 def _write(
     lines: list[str], node: ast.ClassDef, cls: type, parent: str, texts: Texts
 ) -> None:
-    """Write constructor and docstring of a class into the lines of its file."""
+    """Write the docstring of a class, and its constructor, into the lines of its file.
+
+    It inherits the constructor of a class of ours.
+    """
     described = node.body[0]
     raw = ast.get_docstring(node, clean=False)
     if raw is None:
         raise ValueError(f"{node.name} has no docstring: say in a sentence what it is.")
-    init = next(
-        (n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"),
-        None,
-    )
-    written = list(constructor(cls, texts))
-    if init is None:
-        # Below the docstring and what else is no method.
-        methods = (ast.FunctionDef, ast.ClassDef)
-        above = [n for n in node.body if not isinstance(n, methods)]
-        at = above[-1].end_lineno or 0
-        lines[at:at] = ["", *written]
-    else:
-        start = init.lineno - 1
-        start -= lines[start - 1] == MARK
-        lines[start : init.end_lineno] = written
+    if parent:
+        _write_constructor(lines, node, constructor(cls, texts))
     # The source, not the value: lines that go on have a backslash.
     first, last = described.lineno - 1, described.end_lineno
     text = textwrap.dedent("    " + "\n".join(lines[first:last]).strip())
@@ -68,6 +60,21 @@ def _write(
     text = docstring(text[3:-3], cls, parent, texts)
     quoted = textwrap.indent(f'"""{text}\n"""', "    ", lambda line: bool(line.strip()))
     lines[first:last] = quoted.splitlines()
+
+
+def _write_constructor(
+    lines: list[str], node: ast.ClassDef, written: Sequence[str]
+) -> None:
+    methods = [n for n in node.body if isinstance(n, ast.FunctionDef | ast.ClassDef)]
+    init = next((method for method in methods if method.name == "__init__"), None)
+    if init is None:
+        # Below the docstring and what else is no method.
+        at = [n for n in node.body if n not in methods][-1].end_lineno or 0
+        lines[at:at] = ["", *written]
+    else:
+        start = init.lineno - 1
+        start -= lines[start - 1] == MARK
+        lines[start : init.end_lineno] = written
 
 
 def export(source: str, names: list[str]) -> str:

@@ -23,7 +23,6 @@ MARK = "    # Written by `make mirror`, and so are Parameters, Attributes and Se
 #: How the paragraph of the extended summary begins that is written by the tool.
 _FITTED_BY = "Fitted by "
 _WIDTH = 92
-_OURS = ("Parameters", "Attributes", "See Also")
 _LIBRARIES = {"lightgbm": "LightGBM", "sklearn": "scikit-learn", "xgboost": "XGBoost"}
 
 
@@ -57,7 +56,7 @@ def docstring(raw: str, cls: type, parent: str, texts: Texts) -> str:
         The docstring as it is, dedented, without quotes.
     cls : type
     parent : str
-        The dotted name of the mirrored class.
+        The dotted name of the mirrored class; empty if it is one of ours.
     texts : Texts
 
     Returns
@@ -66,20 +65,22 @@ def docstring(raw: str, cls: type, parent: str, texts: Texts) -> str:
         In the same form.
     """
     summary, sections = _sections(raw)
-    own = [p for p in summary.split("\n\n") if not p.lstrip().startswith(_FITTED_BY)]
-    library = _LIBRARIES[parent.partition(".")[0]]
-    prediction = " ".join(texts.of("Prediction", "prediction", cls).lines)
+    paragraphs = summary.split("\n\n")
     ours = {
         "Parameters": "\n".join(_parameters(cls, texts)),
         "Attributes": "\n".join(_attributes(cls, texts)),
-        "See Also": f"{parent} : The mirrored class.",
     }
+    if parent:
+        library = _LIBRARIES[parent.partition(".")[0]]
+        prediction = " ".join(texts.of("Prediction", "prediction", cls).lines)
+        paragraphs = [p for p in paragraphs if not p.lstrip().startswith(_FITTED_BY)]
+        paragraphs.append(textwrap.fill(prediction.format(library=library), _WIDTH - 4))
+        ours["See Also"] = f"{parent} : The mirrored class."
     return "\n\n".join(
         [
-            *own,
-            textwrap.fill(prediction.format(library=library), _WIDTH - 4),
+            *paragraphs,
             *(f"{name}\n{'-' * len(name)}\n{text}" for name, text in ours.items()),
-            *(text for name, text in sections if name not in _OURS),
+            *(text for name, text in sections if name not in ours),
         ]
     )
 
@@ -94,7 +95,8 @@ def _parameters(cls: type, texts: Texts) -> Iterator[str]:
     for argument in arguments(cls, texts):
         entry = texts.of("Parameters", argument.name, cls)
         kind, _, _ = entry.type.partition(", default=")
-        yield from _item(entry, f"{kind}, default={_documented(argument.default)}")
+        default = argument.default and f", default={_documented(argument.default)}"
+        yield from _item(entry, kind + default)
     if takes_any(cls):
         entry = texts.of("Parameters", "**kwargs", cls)
         yield from _item(entry, entry.type)

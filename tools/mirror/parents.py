@@ -22,7 +22,7 @@ class Argument:
     ----------
     name : str
     default : str
-        As Python source.
+        As Python source; empty without one.
     keyword_only : bool
     """
 
@@ -72,7 +72,9 @@ def _signature(cls: Any) -> dict[str, Parameter]:
 
 
 def _source(default: Any) -> str:
-    """Return a literal; one of a string has double quotes."""
+    """Return a literal; one of a string has double quotes, and of no default is empty."""
+    if default is Parameter.empty:
+        return ""
     if isinstance(default, str):
         return f'"{default}"'
     if isinstance(default, float):

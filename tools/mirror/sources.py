@@ -7,7 +7,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["PACKAGE", "ROOT", "Mirror", "all_mirrors", "mirrors_in", "names_in"]
+__all__ = [
+    "PACKAGE",
+    "ROOT",
+    "Mirror",
+    "all_mirrors",
+    "all_nets",
+    "mirrors_in",
+    "names_in",
+    "nets_in",
+]
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "fhe_estimators"
@@ -21,7 +30,7 @@ class Mirror:
     ----------
     name : str
     parent : str
-        The dotted name of the mirrored class.
+        The dotted name of the mirrored class; empty if it is one of ours.
     path : Path
     """
 
@@ -60,6 +69,17 @@ def mirrors_in(path: Path) -> list[Mirror]:
     ]
 
 
+def nets_in(path: Path) -> list[Mirror]:
+    """Return the mirrors in a file of classes of ours, which `_mirrors` names."""
+    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    return [
+        Mirror(node.name, "", path)
+        for node in tree.body
+        if isinstance(node, ast.ClassDef)
+        and any(ast.unparse(line).startswith("_mirrors = ") for line in node.body)
+    ]
+
+
 def _imported(tree: ast.Module) -> Iterator[tuple[str, str]]:
     """Yield the name by which a module is known in a file, and its dotted name."""
     for node in tree.body:
@@ -78,6 +98,12 @@ def all_mirrors() -> list[Mirror]:
         for mirror in mirrors_in(path)
     ]
     return sorted(found, key=lambda mirror: (mirror.family, mirror.name))
+
+
+def all_nets() -> list[Mirror]:
+    """Return the mirrors of classes of ours: networks."""
+    paths = sorted((PACKAGE / "neural_network").glob("_*.py"))
+    return [mirror for path in paths for mirror in nets_in(path)]
 
 
 def names_in(family: str) -> list[str]:

@@ -51,7 +51,7 @@ def extremes(graph: Graph) -> list[Integers]:
 
 
 def _highest(slopes: np.ndarray, source: Value) -> np.ndarray:
-    """Return the rows, as columns, for which the sums of slopes are largest."""
+    """Return the inputs, as columns, at which sums ``slopes.T @ q`` are largest."""
     low, high = source.bounds
     if not source.runs:
         return np.where(slopes > 0, high, low)

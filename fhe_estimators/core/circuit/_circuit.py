@@ -245,7 +245,7 @@ class Circuit:
         steps: tuple[Callable[..., Any], Callable[[Any], Any], Callable[[Any], Integers]],
         progress: bool,
     ) -> Integers:
-        """Send chunks of rows through three steps and put the results together.
+        """Return the results of three steps, one after the other, on chunks of rows.
 
         The first and the last (the client's) run here, as they hold the interpreter's
         lock; the one between (the server's) runs in threads, as it does not. So the
@@ -290,19 +290,19 @@ class Circuit:
         return tuple(np.concatenate(parts) for parts in zip(*outputs, strict=True))
 
     def _outputs(self, results: Integers) -> Integers:
-        """Return what the client makes of decrypted results."""
+        """Return the outputs that decrypted results are recombined to."""
         if self.recombination is None:
             return results
         return tuple(map(self.recombination, results))
 
     def _checked(self, inputs: Sequence[np.ndarray], rows: int | None = None) -> Integers:
-        """Return the inputs as integers, or say what is wrong with them."""
+        """Return the inputs as integer arrays; raise if they are none of the graph's."""
         return check_integers(self.graph, inputs, rows)
 
     # Compiling -----------------------------------------------------------------------
 
     def _plan(self, n_rows: int) -> _Plan:
-        """Choose a program for a number of rows."""
+        """Return the plan (program and packing) for a number of rows."""
         if n_rows <= 1:
             return self._single
         if not is_additive(self.graph):
@@ -378,7 +378,7 @@ class Circuit:
 
 
 def _machine() -> tuple[str, ...]:
-    """Return what compiled programs depend on."""
+    """Return operating system and processor, which compiled programs depend on."""
     return (platform.system(), platform.machine())
 
 

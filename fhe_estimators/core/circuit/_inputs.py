@@ -14,7 +14,7 @@ from fhe_estimators.core.validation import as_numbers
 def check_integers(
     graph: Graph, inputs: Sequence[Any], rows: int | None = None
 ) -> tuple[np.ndarray, ...]:
-    """Return the inputs of an integer graph as arrays, or say what is wrong with them.
+    """Return the inputs of an integer graph as arrays; raise if they cannot be.
 
     Parameters
     ----------

@@ -26,7 +26,7 @@ class ClearEngine(TFHE):
         return ClearProgram(graph, rows)
 
     def load(self, saved: tuple[Graph, int]) -> ClearProgram:
-        """Return the program that `ClearProgram.saved` gave that of."""
+        """Return the program of a graph and a number of rows."""
         return ClearProgram(*saved)
 
 

@@ -58,7 +58,7 @@ _engine_lock = Lock()
 
 @cache
 def _signs() -> Any:
-    """Return what makes tensors signed that can be negative, see `declare_integers`."""
+    """Return the graph processor that makes tensors signed, see `declare_integers`."""
     _concrete()
     from concrete.fhe.representation import GraphProcessor
 
@@ -103,7 +103,7 @@ def _value_types() -> tuple[Any, Any]:
 
 
 def _ciphers(client: Any) -> Any:
-    """Return what encrypts and decrypts with the keys of a client.
+    """Return the engine's object that encrypts and decrypts with the keys of a client.
 
     The engine's own client builds this anew for each call, and reads the description of
     the circuit from text each time: two milliseconds, a third of a row.
@@ -117,7 +117,7 @@ def _ciphers(client: Any) -> Any:
 
 
 def _evaluator(server: Any) -> Any:
-    """Return what evaluates the circuit of a server, for the same reason as `_ciphers`."""
+    """Return the engine's object that evaluates the circuit of a server; see `_ciphers`."""
     from concrete.compiler import ServerProgram
 
     (name,) = server.program_info.function_list()
@@ -138,7 +138,7 @@ class ConcreteEngine(TFHE):
         self._given = configuration
 
     def load(self, saved: _Saved) -> ConcreteProgram:
-        """Load what `ConcreteProgram.saved` gave: machine code that you have to trust."""
+        """Return the program that was `saved`: machine code that you have to trust."""
         data, rows, facts, selection = saved
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "program.zip"
@@ -236,7 +236,7 @@ class ConcreteEngine(TFHE):
 
 
 def _facts(compiled: Any) -> Facts:
-    """Return what a compiled program costs.
+    """Return the operations, bootstraps and bytes of a compiled program.
 
     The random part of compressed keys is a seed: of a bootstrap key for secret keys of `n`
     bits and ``k`` polynomials of size `N`, ``n * level * (k + 1) * N`` numbers are left, of

@@ -16,7 +16,7 @@ _left_behind: deque[tuple[str, int]] = deque()
 
 
 def remove_with(owner: Any, folder: str) -> None:
-    """Have a folder removed some time after an object is gone, at the latest at exit."""
+    """Remove a folder some time after an object was collected, at the latest at exit."""
     _at_exit()
     _remove()
     weakref.finalize(owner, _left_behind.append, (folder, os.getpid()))
@@ -29,7 +29,7 @@ def _at_exit() -> None:
 
 
 def _remove() -> None:
-    """Remove the folders of what is gone; a forked child leaves its parent's alone."""
+    """Remove the folders of collected objects, but none that the parent of a fork made."""
     while _left_behind:
         folder, process = _left_behind.popleft()
         if process == os.getpid():

@@ -11,7 +11,7 @@ _owner: int | None = None
 
 
 def check_not_forked() -> None:
-    """Be called before the engine computes with tables, which it does in threads.
+    """Raise in a forked child, which lacks the threads that the engine computes tables in.
 
     A fork copies what the engine knows of its threads, but no thread but the calling one.
     In a forked child the engine waits for the others for good. Circuits without tables have

@@ -103,7 +103,7 @@ class Engine(Protocol):
         """Return a program for a number of rows; see `ConcreteEngine.compile`."""
 
     def load(self, saved: Any) -> Program:
-        """Return the program that `Program.saved` gave that of, without keys."""
+        """Return a program from what its `saved` has returned, without keys."""
 
 
 def run_clear(

@@ -37,7 +37,7 @@ def reason_of(message: str, graph: Graph, p_error: float) -> str | None:
 
 
 def misread_tables(graph: Graph, compiled: Any) -> str | None:
-    """Return why the engine would not compute a graph as it is defined, or None.
+    """Return why the engine's tables would give other results than the graph's, or None.
 
     It reads wide tables bit by bit where that is cheaper, with circuit bootstraps, which
     take packing keys: what is too wide for such a table does not wrap around.

@@ -1,9 +1,9 @@
 """Programs that read only some of the integers that a client encrypts.
 
-The client encrypts all comparisons that trees on a grid can make, so that it learns nothing
+The client encrypts all comparisons that trees on bins can make, so that it learns nothing
 of the trees. The server drops those that its trees do not make before it does anything
 with them: to unpack a compressed ciphertext takes as long as a hundredth of a table, and
-most of a grid is not compared with.
+most edges are not compared with.
 
 Ciphertexts are moved as bytes. A tensor is serialized as a Cap'n Proto message [1]_ whose
 payload holds the ciphertexts one after the other, all of the same size.
@@ -42,7 +42,7 @@ class Selection:
 
     @classmethod
     def of(cls, graph: Graph) -> tuple[Selection | None, Graph]:
-        """Split a graph whose input goes through a Gather, and nowhere else."""
+        """Return the selection that a graph begins with, if any, and the graph behind."""
         (source, *others), (first, *rest) = graph.inputs, graph.nodes
         gathers = first.op == "Gather" and first.inputs[0] == source.name
         elsewhere = any(source.name in node.inputs for node in rest)
@@ -57,7 +57,7 @@ class Selection:
         return selection, inner
 
     def chosen(self, array: np.ndarray) -> np.ndarray:
-        """Return the elements that are read."""
+        """Return the elements of an input that the graph reads."""
         return np.ascontiguousarray(array[:, self.indices])
 
     @property
@@ -68,9 +68,9 @@ class Selection:
     def parts(self, array: np.ndarray) -> list[np.ndarray]:
         """Return all elements in arrays of the shape that the program takes."""
         size = len(self.indices)
-        padded = np.pad(array, ((0, 0), (0, -self.width % size)))
+        filled = np.pad(array, ((0, 0), (0, -self.width % size)))
         return [
-            np.ascontiguousarray(padded[:, start : start + size])
+            np.ascontiguousarray(filled[:, start : start + size])
             for start in range(0, self.width, size)
         ]
 

@@ -81,7 +81,7 @@ def _libc() -> Any:
 
 @functools.cache
 def _library_of(address: int) -> bytes:
-    """Return the path of the library that holds a handler, or nothing for a default."""
+    """Return the path of the library that holds a handler; ``""`` for a default."""
     symbol = _Symbol()
     found = address > 1 and _libc().dladdr(ctypes.c_void_p(address), ctypes.byref(symbol))
     return (symbol.file or b"") if found else b""
@@ -145,13 +145,13 @@ class _Disposition:
                 self._put_back()
 
     def put_back(self) -> None:
-        """Remove the engine's function, if calls are under way."""
+        """Set the disposition back to ours while calls are under way."""
         with self._lock:
             if self._n_calls:
                 self._put_back()
 
     def _put_back(self) -> None:
-        """Set our own action in place of the engine's or of ours with other flags.
+        """Set our action where it is the engine's, or ours with other flags.
 
         One that somebody else has set in the meantime stays.
         """
@@ -170,7 +170,7 @@ undisturbed = threading.Lock()
 
 @functools.lru_cache(1)  # a fork does not copy threads
 def _thread_of_helpers(process: int) -> SimpleQueue[Callable[[], None]]:
-    """Return a queue of what one thread calls, which inherits that SIGINT is blocked.
+    """Return the queue of a thread that calls what is put in it, with SIGINT blocked.
 
     It is kept: a new thread for each call would pay for itself, for memory of its own and
     for threads of its own in numerical libraries, a third of a linear row.
@@ -244,7 +244,7 @@ class _Helper:
         signal.pthread_kill(main, signal.SIGINT)
 
     def _wait(self) -> tuple[BaseException | None, bool]:
-        """Return what a handler has raised, and whether there was SIGINT but no handler."""
+        """Return what a handler raised, if any, and whether SIGINT had no handler."""
         error, default = None, False
         received: list[signal.struct_siginfo] = []
         while not (received and self._wakes(received[-1])):

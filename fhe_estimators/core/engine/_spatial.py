@@ -52,7 +52,7 @@ def convolution(node: Node, fhe: Any) -> Callable[..., Any]:
 
 
 def padding(node: Node, fhe: Any) -> Callable[..., Any]:
-    """Return a margin of encrypted zeros around a tracer."""
+    """Return the function that pads a tracer with encrypted zeros."""
 
     def apply(x: Any, pads: np.ndarray) -> Any:
         begin, end = np.reshape(pads, (2, x.ndim))

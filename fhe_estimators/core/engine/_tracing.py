@@ -28,7 +28,7 @@ _MOVES = {
 
 
 def traced(graph: Graph, fhe: Any) -> Callable[[Node], Callable[..., Any]]:
-    """Return what nodes mean for the engine's tracers.
+    """Return the function of the engine's tracers for each node, as `evaluate` takes it.
 
     numpy's functions work on them, hence the operators' own; a table is the engine's.
     """
@@ -92,7 +92,7 @@ def traced(graph: Graph, fhe: Any) -> Callable[[Node], Callable[..., Any]]:
 
 
 def _entries(table: np.ndarray, lsbs: int, index: np.ndarray) -> np.ndarray:
-    """Return the entries at rounded indices, whose lowest bits are zero.
+    """Return the entries of a table at integers whose `lsbs` lowest bits are zero.
 
     The engine asks for indices beyond the table, too, which no integer has.
     """
@@ -101,7 +101,7 @@ def _entries(table: np.ndarray, lsbs: int, index: np.ndarray) -> np.ndarray:
 
 
 def hinted(graph: Graph, fhe: Any) -> Callable[[Node, str, Any], Any]:
-    """Return a function that tells the engine the declared range of each tensor."""
+    """Return an observer for `evaluate` that gives tracers the range of their tensor."""
 
     def hint(node: Node, name: str, tracer: Any) -> Any:
         value = graph.value(name)

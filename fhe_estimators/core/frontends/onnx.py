@@ -141,13 +141,13 @@ def read_onnx(model: onnx.ModelProto | str | os.PathLike[str]) -> Graph:
 
 
 def _elem_type(info: onnx.ValueInfoProto) -> int:
-    """Return the type of an input that holds integers or truth values, 0 of any other."""
+    """Return the ONNX type of an input of integers or truth values, else 0 (undefined)."""
     kind = int(info.type.tensor_type.elem_type)
     return kind if kind in _INTEGERS else 0
 
 
 def _with_outputs(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return a model whose outputs have types and shapes, if only unknown ones."""
+    """Return the model with a type and a shape, if unknown an open one, for each output."""
     if all(info.type.tensor_type.HasField("shape") for info in model.graph.output):
         return model
     typed = onnx.ModelProto()
@@ -216,7 +216,7 @@ def _value(info: onnx.ValueInfoProto) -> Value:
 
 
 def traced_with(model: onnx.ModelProto, n_rows: int) -> onnx.ModelProto:
-    """Return the model with a note of how many rows it was traced with.
+    """Return the model with the number of rows that it was traced with as metadata.
 
     Where the traced code asked Python for the number of rows, the model holds that number.
     """

@@ -42,7 +42,7 @@ class Matrices(NamedTuple):
 
 
 def matrices(trees: Sequence[TreeArrays], n_features: int) -> Matrices:
-    """Write trees as matrices, each padded to the largest.
+    """Return trees as matrices, filled up to the size of the largest tree.
 
     The comparisons that hold are ``c = selection @ x.T <= thresholds``; a row is in the
     leaves where ``paths @ c == counts``, and their `values` add up [1]_.
@@ -78,7 +78,7 @@ def matrices(trees: Sequence[TreeArrays], n_features: int) -> Matrices:
     thresholds = np.zeros((len(trees), n_nodes))
     paths = np.zeros((len(trees), n_leaves, n_nodes), np.float32)
     counts = np.zeros((len(trees), n_leaves), np.float32)
-    # A leaf that pads a tree is in reach of no row: no comparison gives -1.
+    # A leaf that fills a tree up is in reach of no row: no comparison gives -1.
     counts[:] = -1
     values = np.zeros((len(trees), n_outputs, n_leaves))
     for number, tree in enumerate(trees):

@@ -105,7 +105,7 @@ class Node:
 
 
 def wraps(node: Node) -> bool:
-    """Tell whether a node is a table that is read at any integer.
+    """Tell whether a node is a table that wraps around: it is read at any integer.
 
     The attribute says how many of its first entries are for likely integers.
     """

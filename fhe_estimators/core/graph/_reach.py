@@ -32,7 +32,7 @@ def needed_for(names: Collection[str], nodes: Iterable[Node]) -> list[Node]:
 
 
 def known_without(graph: Graph) -> set[str]:
-    """Return the tensors that depend on no input of a graph; ``""`` is one left out."""
+    """Return names of tensors that depend on no input, and ``""``, an input left out."""
     known = {"", *graph.constants}
     for node in graph:
         if known.issuperset(node.inputs):

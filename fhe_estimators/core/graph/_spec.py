@@ -40,7 +40,7 @@ class OperatorFacts(Protocol):
 
     @classmethod
     def table_bits(cls, node: Node, graph: Graph) -> int:
-        """Return the bits of what a node looks up; 0 without a table."""
+        """Return the bits of the index of a node's table; 0 without a table."""
 
 
 Operators = Mapping[str, type[OperatorFacts]]

@@ -11,7 +11,7 @@ from fhe_estimators.core.integers.builder import (
     Step,
     extent,
 )
-from fhe_estimators.core.integers.rounding import Rounding
+from fhe_estimators.core.integers.kept_bits import KeptBits
 from fhe_estimators.core.integers.tensors import ClearIntegers, Encrypted, Grid
 
 __all__ = [
@@ -20,8 +20,8 @@ __all__ = [
     "Encrypted",
     "Grid",
     "IntegerBuilder",
+    "KeptBits",
     "RangeOf",
-    "Rounding",
     "Step",
     "extent",
 ]

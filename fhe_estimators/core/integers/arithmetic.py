@@ -52,7 +52,7 @@ def multiply_by(
 
 
 def upright(builder: IntegerBuilder, x: Encrypted, name: str) -> Encrypted:
-    """Return the tensor with positive scales, if it has no pending function."""
+    """Return the tensor with positive scales; one with a pending function unchanged."""
     if x.function is not None or np.all(x.scale > 0):
         return x
     return multiply_by(builder, x, np.where(x.scale < 0, -1, 1), f"{name}.upright")
@@ -153,7 +153,7 @@ def _multiples(
 def _onto(
     builder: IntegerBuilder, x: Encrypted, name: str, unit: np.ndarray, origin: float
 ) -> Encrypted:
-    """Return the tensor on a scale, its offset a multiple of it away from `origin`."""
+    """Return the tensor with scale `unit` and an offset a multiple of it from `origin`."""
     if x.function is None:
         ratio = x.scale / unit
         whole = np.rint(ratio)
@@ -227,7 +227,7 @@ def _negative(builder: IntegerBuilder, x: Encrypted) -> Encrypted:
 
 
 def in_steps(x: Encrypted) -> Encrypted:
-    """Return the tensor divided by its positive scale: zero is an integer, exactly."""
+    """Return the tensor divided by its positive scale: an offset that is whole is exact."""
     shift = x.offset / x.scale
     whole = np.rint(shift)
     is_whole = np.abs(shift - whole) <= _TOLERANCE * (1 + np.abs(whole))
@@ -332,7 +332,7 @@ def joint(
 def narrow_width(
     builder: IntegerBuilder, x: Encrypted, name: str, n_bits: int | None = None
 ) -> int:
-    """Return the bits that a tensor takes in the index of a joint table."""
+    """Return the bits that a tensor takes in the index of a `joint` table."""
     limit = builder.bits.op_inputs if n_bits is None else n_bits
     if x.function is None and width(x) <= limit:
         return width(x)

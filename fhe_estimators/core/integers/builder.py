@@ -11,7 +11,7 @@ import numpy as np
 
 from fhe_estimators.core.graph import Value
 from fhe_estimators.core.integers.graphs import GraphBuilder
-from fhe_estimators.core.integers.rounding import Rounding
+from fhe_estimators.core.integers.kept_bits import KeptBits
 from fhe_estimators.core.integers.tables import look_up
 from fhe_estimators.core.integers.tensors import Encrypted, Grid
 from fhe_estimators.exceptions import GraphError
@@ -71,7 +71,7 @@ class Step(NamedTuple):
 
     @classmethod
     def of(cls, tensor: Encrypted) -> Step:
-        """Return the step of what a table gave or a client encrypts."""
+        """Return the scale of a tensor's integers as a step; that of constants is 0."""
         return cls(np.where(tensor.is_constant, 0.0, tensor.scale))
 
 
@@ -92,7 +92,7 @@ class IntegerBuilder(GraphBuilder):
     range_of : callable, optional
         Gives the range that integers should cover; from the smallest to the largest number
         by default.
-    rounding : Rounding, optional
+    kept_bits : KeptBits, optional
     summed_with : mapping of str to sequence of str, optional
         Float tensors that each float tensor is added to.
     margin : float, optional
@@ -106,7 +106,7 @@ class IntegerBuilder(GraphBuilder):
     ----------
     samples : dict of str to ndarray of int64
         The integers of each integer tensor on the same rows.
-    compute, rounding, table_bits
+    compute, kept_bits, table_bits
         As given.
     steps : dict of str to Step
         Of the integers that stand for a float tensor, where they are known.
@@ -120,7 +120,7 @@ class IntegerBuilder(GraphBuilder):
         compute: Callable[..., np.ndarray],
         readers: Mapping[str, int] | None = None,
         range_of: RangeOf | None = None,
-        rounding: Rounding = Rounding(),
+        kept_bits: KeptBits = KeptBits(),
         summed_with: Mapping[str, Sequence[str]] | None = None,
         margin: float | None = None,
         *,
@@ -136,7 +136,7 @@ class IntegerBuilder(GraphBuilder):
         self.compute = compute
         self._readers = readers or {}
         self._range_of = range_of or extent
-        self.rounding = rounding
+        self.kept_bits = kept_bits
         self.table_bits = table_bits
         self._summed_with = summed_with or {}
         self._tables: dict[str, list[tuple[Grid | None, Encrypted]]] = {}
@@ -214,12 +214,12 @@ class IntegerBuilder(GraphBuilder):
         return made
 
     def computed(self, tensor: Encrypted, result: str) -> Encrypted:
-        """Return what the narrowest table gave for a float tensor, else `tensor`."""
+        """Return the result of the narrowest table for a float tensor, else `tensor`."""
         tables = [made for _, made in self._tables.get(result, [])]
         return min(tables, key=lambda x: int((x.high - x.low).max()), default=tensor)
 
     def step_of(self, result: str) -> Step | None:
-        """Return the step of what a float tensor is added to, if it is known by now."""
+        """Return the step of a tensor that a float tensor is added to; None if unknown."""
         others = self._summed_with.get(result, ())
         return next((self.steps[name] for name in others if name in self.steps), None)
 
@@ -229,7 +229,7 @@ class IntegerBuilder(GraphBuilder):
         n_bits: int | None = None,
         axes: tuple[int, ...] = (),
     ) -> Grid:
-        """Return a grid for what calibration saw in float tensors.
+        """Return a grid that covers the values of float tensors on the calibration rows.
 
         Where that is one number the grid has one integer. Any other grid would give it a
         unit that has nothing to do with the data, beside which weights of others are lost.

@@ -77,9 +77,9 @@ def pad_with(
     number: float,
     result: str,
 ) -> Encrypted:
-    """Return the tensor with a margin of one real number, which costs nothing.
+    """Return the tensor padded with one real number, which costs nothing.
 
-    The integers of the margin are zero, and their offset is the number.
+    The integers of the padding are zero, and their offset is the number.
 
     Parameters
     ----------

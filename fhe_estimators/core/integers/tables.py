@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fhe_estimators.core.integers.alignment import align
-from fhe_estimators.core.integers.rounding import Rounding
+from fhe_estimators.core.integers.kept_bits import KeptBits
 from fhe_estimators.core.integers.tensors import Encrypted, Grid
 from fhe_estimators.exceptions import BitWidthError
 
@@ -29,8 +29,8 @@ def look_up(
     The entry for the integers around ``x`` is
     ``grid.integers(function(scale * x + offset))``.
     """
-    rounding = Rounding() if tensor.whole else builder.rounding
-    start, low, high, wraps = _covered(builder, tensor, rounding, result)
+    kept_bits = KeptBits() if tensor.whole else builder.kept_bits
+    start, low, high, wraps = _covered(builder, tensor, kept_bits, result)
     # The function of integers that are counted from there.
     counted = replace(
         tensor,
@@ -38,7 +38,7 @@ def look_up(
         low=tensor.low - start,
         high=tensor.high - start,
     )
-    first, lsbs, size = rounding.index(low, high, result)
+    first, lsbs, size = kept_bits.index(low, high, result)
     kept = (size - 1).bit_length()
     if kept > builder.table_bits:
         raise BitWidthError(
@@ -53,7 +53,7 @@ def look_up(
         # In steps of ``2**fine`` integers, each as the one in its middle.
         steps = np.arange(((high - low) >> fine) + 1) << fine
         middle = np.minimum(low + steps + 0.5 * ((1 << fine) - 1), high)
-        spare = int(rounding.approximate)
+        spare = int(kept_bits.approximate)
         seen = builder.samples[tensor.name] - start - low
         most = min(_room(high - first, lsbs, kept, spare), (1 << lsbs) - 1)
         shift, table = align(
@@ -81,7 +81,7 @@ def look_up(
     ends = np.broadcast_to(low_end, tensor.shape), np.broadcast_to(high_end, tensor.shape)
     attributes: dict[str, Any] = {"first": first}
     if lsbs:
-        attributes |= {"lsbs": lsbs, "approximate": int(rounding.approximate)}
+        attributes |= {"lsbs": lsbs, "approximate": int(kept_bits.approximate)}
     if wraps:
         attributes["wraps"] = 1 << kept
     name = builder.emit(
@@ -103,7 +103,7 @@ def look_up(
 
 
 def count_from_lowest(builder: IntegerBuilder, tensor: Encrypted) -> Encrypted:
-    """Return a tensor whose integers begin at zero."""
+    """Return the same real tensor on integers of which the smallest is zero."""
     name = _shifted(builder, tensor, -tensor.low, tensor.name)
     offset = tensor.offset + tensor.scale * tensor.low
     low, high = np.zeros_like(tensor.low), tensor.high - tensor.low
@@ -113,7 +113,7 @@ def count_from_lowest(builder: IntegerBuilder, tensor: Encrypted) -> Encrypted:
 def _shifted(
     builder: IntegerBuilder, tensor: Encrypted, by: np.ndarray, result: str
 ) -> str:
-    """Return the name of integers of `tensor` with clear ones added."""
+    """Append ``tensor + by`` and return its name; that of `tensor` if `by` is zero."""
     if not by.any():
         return tensor.name
     constant = builder.constant(f"{result}.shift", by)
@@ -122,7 +122,7 @@ def _shifted(
 
 
 def _compact(table: np.ndarray) -> np.ndarray:
-    """Return a table with one element along axes whose elements share their tables."""
+    """Return a table with size 1 along the axes of elements that have equal tables."""
     for axis in range(1, table.ndim):
         one = table.take([0], axis)
         table = one if np.array_equal(np.broadcast_to(one, table.shape), table) else table
@@ -139,9 +139,9 @@ def _room(high: int, lsbs: int, kept: int, spare: int) -> int:
 
 
 def _covered(
-    builder: IntegerBuilder, tensor: Encrypted, rounding: Rounding, result: str
+    builder: IntegerBuilder, tensor: Encrypted, kept_bits: KeptBits, result: str
 ) -> tuple[np.ndarray, int, int, bool]:
-    """Return which integers a table covers.
+    """Return the range of integers that a table has entries for.
 
     Returns
     -------
@@ -161,20 +161,20 @@ def _covered(
     margin = np.ceil(builder.margin * (highest - lowest)).astype(np.int64)
     lowest = np.maximum(tensor.low, lowest - margin)
     spans = np.minimum(tensor.high, highest + margin) - lowest
-    first, lsbs, size = rounding.index(0, int(spans.max()), result)
-    _, most_lsbs, most_size = rounding.index(low, high, result)
+    first, lsbs, size = kept_bits.index(0, int(spans.max()), result)
+    _, most_lsbs, most_size = kept_bits.index(low, high, result)
     kept = (size - 1).bit_length()
     if kept + lsbs >= (most_size - 1).bit_length() + most_lsbs:
         return start, low, high, False
     # All that as many bits hold, but for what the best shift may take; in the middle of it
     # are the integers that were seen.
-    room = _room(int(spans.max()) - first, lsbs, kept, int(rounding.approximate))
+    room = _room(int(spans.max()) - first, lsbs, kept, int(kept_bits.approximate))
     high = int(spans.max()) + max(0, room - (1 << lsbs) + 1)
     return lowest - (high - spans) // 2, 0, high, True
 
 
 def _starts(tensor: Encrypted) -> np.ndarray:
-    """Return from where the integers of each element are counted in front of a table.
+    """Return the integer of each element, of shape (1, ...), that index 0 stands for.
 
     From their smallest one, if one table then takes fewer bits: ranges of elements may lie
     apart.
@@ -186,7 +186,7 @@ def _starts(tensor: Encrypted) -> np.ndarray:
 
 
 def _entries(tensor: Encrypted, grid: Grid, steps: np.ndarray) -> np.ndarray:
-    """Return what the pending function makes of integers, as integers of a grid."""
+    """Return the entries of a table: the pending function of integers, on a grid."""
     steps = steps.reshape(-1, *[1] * (len(tensor.shape) - 1))
     # Some integers of the range stand for numbers that no row gives, where the function may
     # be undefined (a logarithm below zero): any entry is right there.

@@ -140,7 +140,7 @@ class Encrypted:
         return replace(self, scale=scale, offset=offset)
 
     def laid_out(self, name: str, layout: Rearrangement) -> Encrypted:
-        """Return the tensor after its elements were moved, or replaced by zeros."""
+        """Return the tensor `name`, whose elements `layout` moved or replaced by zeros."""
         arrays = (self.scale, self.offset, self.low, self.high)
         scale, offset, low, high = map(layout, arrays)
         # The scale of nothing but zeros does not matter.
@@ -156,7 +156,7 @@ class Encrypted:
 
 
 def same_but_along(array: np.ndarray, axes: tuple[int, ...]) -> bool:
-    """Tell whether elements are equal that differ in other axes than `axes` only."""
+    """Tell whether an array varies along no other axes than `axes`."""
     kept = {axis % array.ndim for axis in axes}
     first = tuple(
         slice(None) if axis in kept else slice(0, 1) for axis in range(array.ndim)

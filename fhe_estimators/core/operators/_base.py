@@ -138,7 +138,7 @@ class QuantizedOp:
 
     @classmethod
     def table_bits(cls, node: Node, graph: Graph) -> int:
-        """Return the bits of what an integer node looks up; 0 without a table."""
+        """Return the bits of the index of an integer node's table; 0 without a table."""
         return 0
 
     @classmethod
@@ -150,7 +150,7 @@ class QuantizedOp:
         """Return the float meaning of the node on `arrays`."""
         return self.f(*arrays, **self.attributes)
 
-    def clear(self, operands: Sequence[Operand]) -> ClearIntegers | np.ndarray:
+    def in_clear(self, operands: Sequence[Operand]) -> ClearIntegers | np.ndarray:
         """Return the result of the node on clear operands."""
         return np.asarray(self(*map(as_array, operands)))
 
@@ -204,7 +204,7 @@ def _attributes_of(f: Callable[..., Any]) -> frozenset[str]:
 
 
 def as_array(operand: Operand) -> Any:
-    """Return clear integers as the real numbers that they are, others as they are."""
+    """Return `ClearIntegers` as an array of real numbers, other operands unchanged."""
     return operand.values if isinstance(operand, ClearIntegers) else operand
 
 
@@ -280,12 +280,12 @@ def lookup(op_type: str, opset: int) -> type[QuantizedOp]:
 
 
 def kinds_of(graph: Graph) -> Callable[[Node], type[QuantizedOp]]:
-    """Return what gives the class of the operator that a node of the graph applies."""
+    """Return a function from a node of the graph to the class of its operator."""
     return lambda node: lookup(node.op, graph.opset)
 
 
 def operators_of(graph: Graph) -> Callable[[Node], QuantizedOp]:
-    """Return what gives the operator that a node of the graph applies."""
+    """Return a function from a node of the graph to its operator."""
     return lambda node: lookup(node.op, graph.opset)(node)
 
 

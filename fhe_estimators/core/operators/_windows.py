@@ -50,7 +50,7 @@ class Axis(NamedTuple):
         return self.begin, read - self.begin - self.size
 
     def inside(self) -> Axis:
-        """Return the same windows of the tensor after it was padded."""
+        """Return the windows in the padded tensor: places start at 0, nothing to add."""
         begin, end = self.padding
         size = begin + self.size + max(end, 0)
         return self._replace(size=size, begin=0, end=0)
@@ -117,7 +117,7 @@ def window_axes(
 def spatial(
     operator: QuantizedOp, shape: Sequence[int], kernel: Sequence[int] | None = None
 ) -> tuple[Axis, ...]:
-    """Return the windows that the node of an operator looks at.
+    """Return the windows of a node, one `Axis` for each spatial axis.
 
     Parameters
     ----------
@@ -171,7 +171,7 @@ def windows(x: np.ndarray, axes: Sequence[Axis], fill: Any) -> np.ndarray:
 
 
 def spread(counts: Iterator[np.ndarray] | Sequence[np.ndarray]) -> np.ndarray:
-    """Return the products of one number of each array: their outer product."""
+    """Return the outer product of arrays, of shape (len(a), len(b), ...)."""
     result = np.ones(())
     for array in counts:
         result = np.multiply.outer(result, array)

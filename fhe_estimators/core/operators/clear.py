@@ -9,14 +9,14 @@ from fhe_estimators.core.operators._base import QuantizedOp, register
 from fhe_estimators.core.operators.reduction import reduced
 
 
-class Clear(QuantizedOp):
+class ClearOnly(QuantizedOp):
     """Family base."""
 
     encrypted = False
 
 
 @register("ArgMax", since=13)
-class ArgMax(Clear):
+class ArgMax(ClearOnly):
     """Where the largest element is."""
 
     @staticmethod
@@ -30,7 +30,7 @@ class ArgMax(Clear):
 
 
 @register("Constant", since=13)
-class Constant(Clear):
+class Constant(ClearOnly):
     """A clear tensor."""
 
     refuses = dict.fromkeys(
@@ -56,7 +56,7 @@ class Constant(Clear):
 
 
 @register("ConstantOfShape", since=9)
-class ConstantOfShape(Clear):
+class ConstantOfShape(ClearOnly):
     """A tensor of one number."""
 
     @staticmethod
@@ -67,7 +67,7 @@ class ConstantOfShape(Clear):
 
 
 @register("LogSoftmax", since=13)
-class LogSoftmax(Clear):
+class LogSoftmax(ClearOnly):
     """The logarithm of the softmax."""
 
     @staticmethod
@@ -76,7 +76,7 @@ class LogSoftmax(Clear):
 
 
 @register("Range", since=11)
-class Range(Clear):
+class Range(ClearOnly):
     """The numbers from `start` on, `delta` apart, that do not reach `limit`."""
 
     @staticmethod
@@ -86,7 +86,7 @@ class Range(Clear):
 
 
 @register("ReduceProd", since=13)
-class ReduceProd(Clear):
+class ReduceProd(ClearOnly):
     """The product of the elements along axes."""
 
     @staticmethod
@@ -95,7 +95,7 @@ class ReduceProd(Clear):
 
 
 @register("ReduceProd", since=18)
-class ReduceProd18(Clear):
+class ReduceProd18(ClearOnly):
     """The product of the elements along axes, which are an input since opset 18."""
 
     @staticmethod
@@ -104,7 +104,7 @@ class ReduceProd18(Clear):
 
 
 @register("Shape", since=13)
-class Shape(Clear):
+class Shape(ClearOnly):
     """The sizes of a tensor."""
 
     reads_sizes = True
@@ -115,7 +115,7 @@ class Shape(Clear):
 
 
 @register("Shape", since=15)
-class Shape15(Clear):
+class Shape15(ClearOnly):
     """The sizes of the axes from `start` to ``end - 1``."""
 
     reads_sizes = True
@@ -126,7 +126,7 @@ class Shape15(Clear):
 
 
 @register("Size", since=13)
-class Size(Clear):
+class Size(ClearOnly):
     """The number of elements of a tensor."""
 
     reads_sizes = True
@@ -137,7 +137,7 @@ class Size(Clear):
 
 
 @register("Softmax", since=13)
-class Softmax(Clear):
+class Softmax(ClearOnly):
     """``exp(x)`` over its sum along an axis."""
 
     @staticmethod

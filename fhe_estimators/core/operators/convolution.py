@@ -27,7 +27,7 @@ _EXACT = 2.0**53
 
 
 def patches(x, axes, group=1):
-    """Return what each window holds, in the order of a group's weights.
+    """Return the elements of each window, in the order of a group's weights.
 
     Shape (n_rows, group, n_windows, n_channels / group * elements of a window).
     """
@@ -142,7 +142,7 @@ class Conv(Linear):
     def _exact(
         self, x: Encrypted, w: Operand, b: Operand, axes: Sequence[Axis]
     ) -> np.ndarray:
-        """Return what the offset of `x` and the bias make of the result."""
+        """Return what the offset of `x` and the bias add to results: real numbers."""
         group = self.attributes.get("group", 1)
         exact: np.ndarray = convolved(x.offset, as_array(w), axes, group)
         if b is None:
@@ -193,7 +193,7 @@ class Conv(Linear):
     def _step_of_filters(
         self, builder: IntegerBuilder, shape: tuple[int, ...]
     ) -> Step | None:
-        """Return the step of what each filter's result is added to, if there is one."""
+        """Return the step, of each filter, of what is added to it; None if unknown."""
         step = builder.step_of(self.node.outputs[0])
         if step is None or step.scale.shape != shape:
             return None
@@ -204,7 +204,7 @@ class Conv(Linear):
 
 
 def _one_offset_a_filter(builder: IntegerBuilder, x: Encrypted) -> Encrypted:
-    """Return the tensor with what offsets of a filter differ by as integers."""
+    """Return the tensor with one offset a filter: integers take up the differences."""
     others = tuple(range(2, x.offset.ndim))
     usual = np.median(x.offset, axis=others, keepdims=True)
     steps = np.rint((x.offset - usual) / x.scale).astype(np.int64)

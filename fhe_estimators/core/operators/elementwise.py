@@ -52,7 +52,7 @@ class Elementwise(QuantizedOp):
         return self.fused(operands) if folded is None else folded
 
     def _shape(self, operands: Sequence[Operand]) -> tuple[int, ...]:
-        """Return the shape of a row of the result; rows meet nothing but rows."""
+        """Return the shape of a row of the result; raise if rows are broadcast."""
         encrypted = [x.shape for x in operands if isinstance(x, Encrypted)]
         clear = [np.shape(x) for x in operands if not isinstance(x, Encrypted)]  # type: ignore[arg-type]
         shape = np.broadcast_shapes(*encrypted, *clear)
@@ -130,7 +130,7 @@ class Elementwise(QuantizedOp):
 
 
 def as_tensor(x: Operand) -> Encrypted | np.ndarray:
-    """Return an operand, clear numbers as an array."""
+    """Return clear numbers as an array, an encrypted tensor unchanged."""
     return x if isinstance(x, Encrypted) else np.asarray(x)
 
 
@@ -143,7 +143,7 @@ def _reread(x: Encrypted, source: Encrypted) -> Encrypted:
 
 
 def _affine(operands: Sequence[Operand]) -> tuple[int, Encrypted, Any] | None:
-    """Return the place of the only encrypted operand, that operand and the constant."""
+    """Return index and value of the one encrypted operand, and the clear one; or None."""
     a, b = operands
     if isinstance(a, Encrypted) and not isinstance(b, Encrypted) and a.function is None:
         return 0, a, b

@@ -24,13 +24,13 @@ class Layout(QuantizedOp):
     integer = True
     keeps_elements = True
 
-    def clear(self, operands: Sequence[Operand]) -> ClearIntegers | np.ndarray:
+    def in_clear(self, operands: Sequence[Operand]) -> ClearIntegers | np.ndarray:
         """Move clear integers with their unit."""
         x, *parameters = operands
         if isinstance(x, ClearIntegers):
             others = [as_array(parameter) for parameter in parameters]
             return x.laid_out(lambda array: np.asarray(self(array, *others)))
-        return super().clear(operands)
+        return super().in_clear(operands)
 
     def quantize(self, operands: Sequence[Operand], builder: IntegerBuilder) -> Encrypted:
         """Move the integers; their scales and ranges move with them."""

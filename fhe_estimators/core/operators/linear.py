@@ -113,7 +113,7 @@ class Linear(QuantizedOp):
     def _step(
         self, builder: IntegerBuilder, stack: tuple[int, ...], n_outputs: int
     ) -> Step | None:
-        """Return the step of what each output is added to, if there is one.
+        """Return the step, for each output, of what outputs are added to; None if unknown.
 
         With scales that divide each other, two tensors are added without a table.
         """

@@ -10,7 +10,7 @@ from fhe_estimators.core.graph import Node
 from fhe_estimators.core.integers.builder import IntegerBuilder
 from fhe_estimators.core.integers.tensors import Encrypted
 from fhe_estimators.core.operators._base import Operand, register
-from fhe_estimators.core.operators.clear import Clear
+from fhe_estimators.core.operators.clear import ClearOnly
 from fhe_estimators.core.operators.univariate import Univariate
 from fhe_estimators.exceptions import UnsupportedOperatorError
 
@@ -66,7 +66,7 @@ class BatchNormalization14(BatchNormalization):
 
 
 @register("LayerNormalization", since=17)
-class LayerNormalization(Clear):
+class LayerNormalization(ClearOnly):
     """``scale * (x - mean) / sqrt(variance + epsilon) + shift`` over the axes from `axis`.
 
     The results are that tensor, the means and the inverse standard deviations.

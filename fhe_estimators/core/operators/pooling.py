@@ -157,7 +157,7 @@ class MaxPool(Pool):
 def _with_smallest(
     builder: IntegerBuilder, x: Encrypted, widths: list[tuple[int, int]], result: str
 ) -> Encrypted:
-    """Return the tensor with a margin that is not above any element of its channel."""
+    """Return the tensor padded with integers not above any element of their channel."""
     # A margin holds zeros: less than all integers once these are shifted.
     lowest = int(x.low.min())
     shift = builder.constant(f"{result}.shift", np.full(1, lowest))

@@ -84,7 +84,7 @@ class OntoGrid(QuantizedOp):
         """Return the grid for clear parameters of the node."""
         raise NotImplementedError
 
-    def clear(self, operands: Sequence[Operand]) -> ClearIntegers | np.ndarray:
+    def in_clear(self, operands: Sequence[Operand]) -> ClearIntegers | np.ndarray:
         """Return the numbers with the grid that they lie on, if zero is an integer."""
         x, *parameters = map(as_array, operands)
         values = np.asarray(self(x, *parameters), float)

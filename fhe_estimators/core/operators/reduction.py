@@ -93,14 +93,14 @@ def reduced(function, x, axes, keepdims, noop_with_empty_axes=0, **options):
 
 
 def smallest(dtype):
-    """Return what is below every number of a type."""
+    """Return -inf or the least integer of a dtype."""
     if dtype.kind == "b":
         return False
     return np.iinfo(dtype).min if dtype.kind in "iu" else -np.inf
 
 
 def largest(dtype):
-    """Return what is above every number of a type."""
+    """Return inf or the largest integer of a dtype."""
     if dtype.kind == "b":
         return True
     return np.iinfo(dtype).max if dtype.kind in "iu" else np.inf

@@ -107,7 +107,7 @@ class Gather(Layout):
         return x[(*before, index if index.ndim else int(index))]
 
     def __call__(self, x, indices):
-        """Return the slices, or say which indices there are."""
+        """Return the slices; raise for indices that there are not."""
         try:
             return super().__call__(x, indices)
         except IndexError:

@@ -67,7 +67,7 @@ def _first_row(tensors: Mapping[str, np.ndarray], node: Node) -> int | None:
 
 
 def _held(graph: Graph) -> Iterator[str]:
-    """Yield the tensors that are not only on the way to another function."""
+    """Yield the tensors that integers stand for: not those inside of one table."""
     yield from (value.name for value in graph.outputs)
     # What each tensor is a function of.
     source: dict[str, str] = {}

@@ -124,7 +124,7 @@ class TrainedQuantizer(UniformQuantizer):
         ) and all(map(np.array_equal, self._parameters, other._parameters))
 
     def simple(self) -> UniformQuantizer | None:
-        """Return the quantizer without an operator that does the same, if there is one."""
+        """Return an equal `UniformQuantizer`, which needs no operator, if there is one."""
         node = self._operator.node
         signed, narrow = (bool(node.attributes.get(k, d)) for k, d in _DEFAULTS)
         mode = node.attributes.get("rounding_mode", "ROUND").upper()

@@ -95,7 +95,7 @@ def _longer(table: np.ndarray, size: int) -> np.ndarray:
 
 
 def _groups(graph: Graph, kind_of: Callable[[Node], type[QuantizedOp]]) -> dict[str, str]:
-    """Return a name for each tensor, the same for those that sums connect."""
+    """Return the group of each tensor, by name: tensors that sums connect share one."""
     names = [*(value.name for value in graph.inputs), *graph.values]
     connected = DisjointSet(names)
     for node in graph:

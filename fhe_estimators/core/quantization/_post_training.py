@@ -14,8 +14,8 @@ from fhe_estimators.core.integers import (
     BitWidths,
     Encrypted,
     IntegerBuilder,
+    KeptBits,
     RangeOf,
-    Rounding,
 )
 from fhe_estimators.core.integers.builder import Step
 from fhe_estimators.core.integers.tables import count_from_lowest
@@ -42,7 +42,7 @@ def quantize(
     input_ranges: Sequence[InputRange] | None = None,
     sample_weight: np.ndarray | None = None,
     range_of: RangeOf | None = None,
-    rounding: Rounding = Rounding(),
+    kept_bits: KeptBits = KeptBits(),
     margin: float | None = None,
 ) -> tuple[Graph, tuple[UniformQuantizer, ...], tuple[UniformQuantizer, ...]]:
     """Quantize a float graph.
@@ -65,8 +65,8 @@ def quantize(
         How much each row counts.
     range_of : callable, optional
         Chooses the range of results of tables; from the smallest to the largest by default.
-    rounding : Rounding, optional
-        How accumulators are rounded in front of tables; not at all by default.
+    kept_bits : KeptBits, optional
+        What tables read of accumulators; all by default.
     margin : float, optional
         See `IntegerBuilder`.
 
@@ -111,7 +111,7 @@ def quantize(
         compute,
         readers,
         range_of,
-        rounding,
+        kept_bits,
         summed_with,
         margin,
         table_bits=ConcreteEngine.maximum_table_bits,
@@ -135,7 +135,7 @@ def quantize(
         operands = [tensors[name] for name in node.inputs]
         results: Any
         if not any(isinstance(operand, Encrypted) for operand in operands):
-            results = operator.clear(operands)
+            results = operator.in_clear(operands)
         else:
             if not operator.uses_integers:
                 operands = [as_array(operand) for operand in operands]
@@ -163,7 +163,7 @@ def quantize(
             kind_of(node).table_bits(node, integers) > _WRAPPING_BITS for node in integers
         ):
             return quantize(
-                graph, calibration, bits, input_ranges, sample_weight, range_of, rounding
+                graph, calibration, bits, input_ranges, sample_weight, range_of, kept_bits
             )
         integers = narrow(integers)
     return integers, tuple(quantizers), tuple(map(_output, results))

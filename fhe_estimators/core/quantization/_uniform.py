@@ -250,7 +250,7 @@ class UniformQuantizer:
         return np.asarray((array < under) | (array > over))
 
     def expect(self, rows: np.ndarray) -> UniformQuantizer:
-        """Take note that numbers as far out as these are clipped on purpose.
+        """Widen the range that `is_beyond` accepts to the numbers of some rows.
 
         For few bits a range leaves out the ends of long tails.
 

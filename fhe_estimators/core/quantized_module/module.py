@@ -24,8 +24,8 @@ from fhe_estimators.core.quantized_module.wrapping import (
     covered,
     warn_of_wrapping,
 )
-from fhe_estimators.core.trees.by_columns import ColumnProgram
 from fhe_estimators.core.trees.encoders import BinEncoder
+from fhe_estimators.core.trees.runs import RunsEvaluator
 from fhe_estimators.core.trees.search import TreeGraphs
 from fhe_estimators.core.validation import check_finite, check_p_error
 from fhe_estimators.exceptions import ClippingWarning, NotCompiledError
@@ -54,7 +54,7 @@ class Dequantizer(Protocol):
 
 
 class QuantizedModule:
-    """An integer graph between quantizers, and the clear ends of the model.
+    """An integer graph between quantizers, and what is computed in clear around it.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ class QuantizedModule:
         self._exact_as_floats = max(self.bit_widths().values()) <= 52
         self._covered = covered(graph)
         self._circuit: Circuit | None = None
-        self._by_columns: ColumnProgram | None = None
+        self._evaluator: RunsEvaluator | None = None
         self._has_warned = False
         self._lock = RLock()
 
@@ -130,7 +130,7 @@ class QuantizedModule:
         )
 
     def _prepare(self, inputs: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
-        """Return what the inputs of the integer graph are quantized from."""
+        """Return the real inputs of the quantizers: rows behind the prologue."""
         if self.prologue is None:
             return check_rows(inputs, self._inputs)
         # A comparison would hide nan and infinity from the quantizers.
@@ -142,9 +142,9 @@ class QuantizedModule:
 
     @property
     def _inputs(self) -> list[Value]:
-        """What is quantized: of a bin encoder all features, whichever are encrypted."""
+        """Name and shape of the real inputs; those of bin encoders are all features."""
         return [
-            Value(value.name, (None, quantizer.grid.n_features))
+            Value(value.name, (None, quantizer.bin_edges.n_features))
             if isinstance(quantizer, BinEncoder)
             else value
             for value, quantizer in zip(
@@ -294,13 +294,13 @@ class QuantizedModule:
         outputs = tuple(np.concatenate(parts) for parts in zip(*blocks, strict=True))
         return outputs[0] if len(outputs) == 1 else outputs
 
-    def _sum_of_tables(self) -> ColumnProgram:
-        """Return what computes the outputs of trees in clear, fast."""
-        if self._by_columns is None:
+    def _sum_of_tables(self) -> RunsEvaluator:
+        """Return a fast evaluator of the integer graph of trees, in clear."""
+        if self._evaluator is None:
             encoder = self.input_quantizers[0]
             assert isinstance(encoder, BinEncoder)
-            self._by_columns = ColumnProgram(self.graph, encoder)
-        return self._by_columns
+            self._evaluator = RunsEvaluator(self.graph, encoder)
+        return self._evaluator
 
     def _clear_scores(
         self, prepared: Sequence[np.ndarray], beyond: RowsBeyond
@@ -312,7 +312,7 @@ class QuantizedModule:
         return self.dequantize_output(*run_clear(self.graph, q_inputs, observe))
 
     def forward(self, *inputs: np.ndarray, fhe: str = "disable") -> Any:
-        """Quantize, compute, dequantize, and run the clear end of the model.
+        """Quantize, compute, dequantize, and compute in clear what follows.
 
         Parameters
         ----------
@@ -419,7 +419,7 @@ class QuantizedModule:
         return f"QuantizedModule({len(self.graph.nodes)} integer nodes, {state})"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_lock": None, "_by_columns": None}
+        return {**self.__dict__, "_lock": None, "_evaluator": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fhe_estimators.core.graph import as_tuple
-from fhe_estimators.core.integers import Rounding
+from fhe_estimators.core.integers import KeptBits
 from fhe_estimators.core.quantization import MAXIMUM_N_BITS
 from fhe_estimators.core.quantized_module.module import QuantizedModule
 from fhe_estimators.exceptions import AccuracyWarning, BitWidthError, CompilationError
@@ -31,7 +31,7 @@ ROUNDINGS = ("exact", "approximate")
 
 @dataclass(frozen=True)
 class RoundingOptions:
-    """How accumulators are rounded in front of their tables.
+    """How to round accumulators in front of their tables, as a user asks for it.
 
     Parameters
     ----------
@@ -69,16 +69,16 @@ class RoundingOptions:
                 f"{MAXIMUM_N_BITS}, or a dict of them by layer; got {self.bits!r}."
             )
 
-    def keeping(self, bits: int | Mapping[str, int] | None) -> Rounding:
-        """Return the rounding that keeps so many bits."""
+    def keeping(self, bits: int | Mapping[str, int] | None) -> KeptBits:
+        """Return what tables read if so many bits are kept; None: all."""
         approximate = self.method == "approximate"
         if isinstance(bits, Mapping):
-            return Rounding(None, approximate, dict(bits))
-        return Rounding(bits, approximate)
+            return KeptBits(None, approximate, dict(bits))
+        return KeptBits(bits, approximate)
 
 
 def fewest_bits(
-    quantized: Callable[[Rounding], QuantizedModule],
+    quantized: Callable[[KeptBits], QuantizedModule],
     options: RoundingOptions,
     error: Callable[[QuantizedModule], float],
     complexity: Callable[[QuantizedModule], float],
@@ -88,7 +88,7 @@ def fewest_bits(
     Parameters
     ----------
     quantized : callable
-        Gives the module for a rounding.
+        Gives the module whose tables read the bits of a `KeptBits`.
     options : RoundingOptions
     error : callable
         Tells how far a module is from the float model, see `deviation`.
@@ -115,7 +115,7 @@ def fewest_bits(
             _check_names(bits, module)
         return module
 
-    whole = _unless_too_wide(quantized, Rounding())
+    whole = _unless_too_wide(quantized, KeptBits())
     widest = _CANDIDATES[-1] + 1
     if whole is not None:
         widest = max((layer.kept_bits for layer in whole.layers if layer.tables), default=0)
@@ -176,7 +176,7 @@ def _check_names(bits: Mapping[str, int], module: QuantizedModule) -> None:
 def deviation(
     outputs: np.ndarray | Sequence[np.ndarray], exact: np.ndarray | Sequence[np.ndarray]
 ) -> float:
-    """Return the root mean square error of outputs, as a part of their deviation.
+    """Return the root mean square error of outputs in units of their standard deviation.
 
     Each column is measured by itself, in its own unit and whatever its offset, and their
     squares are averaged; columns that do not vary do not count. Of several outputs, that of
@@ -192,7 +192,7 @@ def deviation(
 
 
 def _squared(found: np.ndarray, meant: np.ndarray) -> float:
-    """Return the mean, over columns, of the squared error in parts of the variance."""
+    """Return the squared error divided by the variance, its mean over columns."""
     found, meant = (np.reshape(array, (len(array), -1)) for array in (found, meant))
     error, variance = np.mean((found - meant) ** 2, axis=0), np.var(meant, axis=0)
     varies = variance > (_CONSTANT * np.abs(meant).max(axis=0)) ** 2
@@ -200,10 +200,10 @@ def _squared(found: np.ndarray, meant: np.ndarray) -> float:
 
 
 def _unless_too_wide(
-    quantized: Callable[[Rounding], QuantizedModule], rounding: Rounding
+    quantized: Callable[[KeptBits], QuantizedModule], kept_bits: KeptBits
 ) -> QuantizedModule | None:
     try:
-        return quantized(rounding)
+        return quantized(kept_bits)
     except BitWidthError as error:
         logger.debug("%s", error)
         return None

@@ -12,7 +12,7 @@ from fhe_estimators.exceptions import WrapAroundWarning
 
 
 def covered(graph: Graph) -> dict[str, tuple[int, int]]:
-    """Return the ends of the integers that tables which wrap are made for, by tensor."""
+    """Return ``(low, high)``, what a table that wraps is made for, by tensor."""
     ends = {}
     for node in graph:
         if wraps(node):

@@ -1,4 +1,4 @@
-"""Split a graph where encryption may end."""
+"""Cut a graph where encryption may end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fhe_estimators.core.rewrite._clean import tidy
 
 
 def cut(graph: Graph) -> tuple[Graph, Graph]:
-    """Split a graph after its last product with weights.
+    """Cut a graph after its last product with weights.
 
     What follows the last product (link functions, softmax, argmax) works on few numbers
     that the client gets anyway, hence it runs in clear after decryption: it costs no
@@ -28,7 +28,7 @@ def cut(graph: Graph) -> tuple[Graph, Graph]:
     -------
     encrypted : Graph
         From the inputs to the raw scores.
-    clear : Graph
+    after : Graph
         From the raw scores to the outputs. Without nodes if nothing follows.
     """
     kind_of = kinds_of(graph)
@@ -78,7 +78,7 @@ def _needed(graph: Graph, nodes: Sequence[Node]) -> set[tuple[str, ...]]:
 
 
 def _border(graph: Graph, encrypted: Collection[tuple[str, ...]]) -> list[str]:
-    """Return what is decrypted: inputs and encrypted results that are read in clear."""
+    """Return names of tensors to decrypt: inputs, encrypted results, if read in clear."""
     read = {value.name for value in graph.outputs}
     read.update(n for node in graph if node.outputs not in encrypted for n in node.inputs)
     results = (n for node in graph if node.outputs in encrypted for n in node.outputs)
@@ -87,7 +87,7 @@ def _border(graph: Graph, encrypted: Collection[tuple[str, ...]]) -> list[str]:
 
 
 def _size(graph: Graph, names: Sequence[str]) -> float:
-    """Return how many numbers of a row tensors hold; infinity if that is unknown."""
+    """Return how many numbers a row of some tensors has; inf if a shape is open."""
     shapes = [graph.value(name).shape for name in names]
     if any(shape is None or None in shape[1:] for shape in shapes):
         return math.inf
@@ -95,7 +95,7 @@ def _size(graph: Graph, names: Sequence[str]) -> float:
 
 
 def _is_worth_it(graph: Graph, node: Node, new: Sequence[Node], kinds: Kinds) -> bool:
-    """Tell whether what a sum needs can be encrypted, and costs nothing if it is small."""
+    """Tell whether all `new` nodes can be encrypted, and are free unless of images."""
     if not all(kinds[other.outputs].encrypted for other in new):
         return False
     shape = graph.value(node.inputs[0]).shape

@@ -102,7 +102,7 @@ class _Settled:
         }
 
     def append(self, node: Node) -> None:
-        """Append a node, or its results as constants."""
+        """Append a node, or its results as constants if the number of rows is no matter."""
         read = {name for name in node.inputs if name}
         known = self._shapes | self._constants.keys()
         kind = self._kind_of(node)
@@ -181,7 +181,7 @@ class _Settled:
         return node if inputs == node.inputs else replace(node, inputs=inputs)
 
     def _given(self, node: Node, numbers: list[int]) -> Node:
-        """Return the node with numbers, rows left open, as its second input."""
+        """Return the node with the constant `numbers` as its second input."""
         name = f"{node.outputs[0]}.shape"
         self._keep({name: np.array(numbers, np.int64)})
         attributes = {k: v for k, v in node.attributes.items() if k != "allowzero"}
@@ -243,7 +243,7 @@ class _Settled:
         return _places_of_rows(self.few[name].shape, self.many[name].shape)
 
     def _row(self, name: str, rank: int) -> str:
-        """Return a clear tensor of a rank with one row, if it repeats that for each row."""
+        """Return the name of the one row that a clear tensor repeats, else its own name."""
         few, many = self.few[name], self.many[name]
         if few.ndim < rank or not rank:
             return name

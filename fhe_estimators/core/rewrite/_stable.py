@@ -61,12 +61,12 @@ class _Known:
     constants: Mapping[str, np.ndarray]
 
     def argument(self, name: str, op: str) -> str | None:
-        """Return what an operator is applied to, if that gives the tensor of a name."""
+        """Return the input of the node of a tensor if that is an `op`, else None."""
         node = self.nodes.get(name)
         return node.inputs[0] if node is not None and node.op == op else None
 
     def operands(self, name: str, op: str) -> tuple[str, ...]:
-        """Return what an operator of two is applied to; nothing if it is another one."""
+        """Return the inputs of the node of a tensor if that is an `op`, else ()."""
         node = self.nodes.get(name)
         return node.inputs if node is not None and node.op == op else ()
 

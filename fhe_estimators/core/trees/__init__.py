@@ -1,7 +1,7 @@
 """Tree ensembles as sums of table look-ups.
 
 `recognize` finds an ensemble in a float graph, `TableSum` writes trees with integer
-leaves as an integer graph. Why this is cheap: comparisons with an edge of the grid are
+leaves as an integer graph. Why this is cheap: comparisons with an edge of a bin are
 the client's, who sends their results encrypted; the function of a few of them is one
 table; functions of one feature are linear in them.
 """

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-#: How the edges of a grid are placed.
+#: How the edges of bins are placed.
 BINNINGS = ("quantile", "uniform")
 
 
@@ -22,10 +22,10 @@ class BinEdges:
 
     Examples
     --------
-    >>> grid = BinEdges.of(np.array([[0.0], [1.0], [1.0], [9.0], [10.0]]), n_bits=1)
-    >>> grid.edges[0]
+    >>> bin_edges = BinEdges.of(np.array([[0.0], [1.0], [1.0], [9.0], [10.0]]), n_bits=1)
+    >>> bin_edges.edges[0]
     array([5.])
-    >>> grid.bins(np.array([[-3.0], [5.0], [5.1]]))
+    >>> bin_edges.bins(np.array([[-3.0], [5.0], [5.1]]))
     array([[0],
            [0],
            [1]])
@@ -57,7 +57,7 @@ class BinEdges:
 
         Returns
         -------
-        grid : BinEdges
+        bin_edges : BinEdges
         """
         weights = np.ones(len(X)) if sample_weight is None else sample_weight
         X, weights = X[weights > 0], weights[weights > 0]
@@ -123,8 +123,8 @@ class BinEdges:
         for column in np.unique(feature[feature >= 0]).tolist():
             at = (feature == column) & np.isfinite(threshold)
             # Where there is no edge every row lies below.
-            padded = np.append(self.edges[column], np.inf)
-            edges[at] = padded[self.nearest(column, threshold[at])]
+            uppers = np.append(self.edges[column], np.inf)
+            edges[at] = uppers[self.nearest(column, threshold[at])]
         return edges
 
     def dividing(
@@ -152,8 +152,8 @@ class BinEdges:
         for column in np.unique(feature[feature >= 0]):
             at = feature == column
             n_left = np.searchsorted(representatives[column], threshold[at], side="right")
-            padded = np.concatenate([[-np.inf], self.edges[column], [np.inf]])
-            edges[at] = padded[n_left]
+            ends = np.concatenate([[-np.inf], self.edges[column], [np.inf]])
+            edges[at] = ends[n_left]
         return edges
 
     def representatives(self, X: np.ndarray) -> list[np.ndarray]:

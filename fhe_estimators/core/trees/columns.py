@@ -158,7 +158,7 @@ def divided(
 def _packed(
     terms: Sequence[Term], n_outputs: int, width: float, noise: float
 ) -> list[Column]:
-    """Put each term into one of the last columns, if it fits, or into a new one."""
+    """Return columns; a term is in one of the last ones if it fits, or in a new one."""
     columns: dict[tuple[int, int], list[Column]] = {}
     for output in set(range(n_outputs)) - {term.output for term in terms}:
         columns[output, 1] = [Column(output)]

@@ -36,11 +36,11 @@ class Bits:
         return dict(zip(self.features, starts, strict=True))
 
     def place(self, feature: int, edge: int) -> int:
-        """Return which bit tells on what side of an edge a feature lies."""
+        """Return the index of the bit ``[bin of feature <= edge]``."""
         return self._first[feature] + edge
 
     def all_bins(self, feature: int) -> np.ndarray:
-        """Return a row for each bin of a feature; other features are in bin 0."""
+        """Return rows of bins, one for each bin of a feature, zero for other features."""
         size = self.sizes[self.features.index(feature)]
         rows = np.zeros((size + 1, max(self.features) + 1), np.int64)
         rows[:, feature] = np.arange(size + 1)

@@ -71,7 +71,7 @@ def _pieces(
 
 
 def _least_states(tree: Tree, enough: int) -> int:
-    """Return what a tree takes at least, counted no further than is enough."""
+    """Return a lower bound of the states of a tree's group, counted up to `enough`."""
     edges: set[tuple[int, int]] = set()
     for split in splits(tree):
         edges.add((split.feature, split.edge))
@@ -126,8 +126,8 @@ def merge(groups: Sequence[Group], most_states: int) -> list[Group]:
 class _States:
     """Finds those among many groups that a group may be merged with.
 
-    Without a common gate all gates become cuts: then the states of two groups together
-    follow from the edges that at least one of them looks at.
+    Without a common gate the edges of all gates replace them: then the states of two groups
+    together follow from the edges that at least one of them looks at.
 
     Parameters
     ----------
@@ -149,7 +149,7 @@ class _States:
         self._used = 0
 
     def put(self, place: int, group: Group) -> None:
-        """Note which group is at a place."""
+        """Store a group under the index `place`."""
         self._edges[place] = self._row(group)
         self._features[place] = self._looks_at(group)
         self._states[place] = group.states
@@ -159,7 +159,7 @@ class _States:
             self._with_gate.setdefault(gate, set()).add(place)
 
     def near(self, group: Group, most_states: int) -> list[int]:
-        """Return places of groups that may fit, that of the most in common among them."""
+        """Return indices of groups to try to merge with a group."""
         direction = self._number(group)
         if direction < 0:
             return []

@@ -20,20 +20,20 @@ class BinEncoder:
 
     Parameters
     ----------
-    grid : BinEdges
+    bin_edges : BinEdges
     features : tuple of int
         The features that are sent, in order.
     """
 
     low = 0
 
-    def __init__(self, grid: BinEdges, features: tuple[int, ...]) -> None:
-        self.grid, self.features = grid, features
+    def __init__(self, bin_edges: BinEdges, features: tuple[int, ...]) -> None:
+        self.bin_edges, self.features = bin_edges, features
 
     @property
     def sizes(self) -> tuple[int, ...]:
         """Edges of each feature that is sent."""
-        return tuple(len(self.grid.edges[feature]) for feature in self.features)
+        return tuple(len(self.bin_edges.edges[feature]) for feature in self.features)
 
     @property
     def high(self) -> int:
@@ -41,7 +41,7 @@ class BinEncoder:
         return max(self.sizes)
 
     def quant(self, values: ArrayLike, dtype: DTypeLike = np.int64) -> np.ndarray:
-        """Return what is encrypted.
+        """Return the integers that the client encrypts.
 
         Parameters
         ----------
@@ -57,7 +57,7 @@ class BinEncoder:
         check_finite(values)
         array = np.asarray(values)
         parts = [
-            self._encoded(array[:, feature], self.grid.edges[feature])
+            self._encoded(array[:, feature], self.bin_edges.edges[feature])
             for feature in self.features
         ]
         return np.concatenate(parts, axis=1, dtype=dtype, casting="unsafe")
@@ -67,8 +67,8 @@ class BinEncoder:
         """Integers that are sent for a row."""
         return len(self.features)
 
-    def columns(self, chosen: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-        """Return what computes some columns of what is encrypted.
+    def runs(self, chosen: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+        """Return a function that computes some of the integers that are encrypted.
 
         Parameters
         ----------
@@ -76,13 +76,13 @@ class BinEncoder:
 
         Returns
         -------
-        columns : callable
+        runs : callable
             It takes finite numbers of shape (n_samples, n_features), and returns runs over
             the rows, of small integers and of shape (n_chosen, n_samples):
             ``quant(values)[:, chosen].T``.
         """
         features = np.take(self.features, chosen)
-        edges = [self.grid.edges[feature] for feature in features.tolist()]
+        edges = [self.bin_edges.edges[feature] for feature in features.tolist()]
         dtype = np.min_scalar_type(-1 - self.high)
 
         def bins(values: np.ndarray) -> np.ndarray:
@@ -103,14 +103,14 @@ class ThermometerEncoder(BinEncoder):
 
     Parameters
     ----------
-    grid : BinEdges
+    bin_edges : BinEdges
     features : tuple of int
         The features that are sent, in order.
 
     Notes
     -----
     A feature gives the bits ``[bin <= 0], [bin <= 1], ...``, one for each of its edges,
-    hence one for each comparison that a tree on the grid can make. The whole grid is sent:
+    hence one for each comparison that a tree on these bins can make. All of them are sent:
     it tells which features a model looks at, not where.
     """
 
@@ -124,10 +124,10 @@ class ThermometerEncoder(BinEncoder):
         """Integers that are sent for a row."""
         return sum(self.sizes)
 
-    def columns(self, chosen: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-        """Return what computes some columns of what is encrypted; see `BinEncoder`."""
+    def runs(self, chosen: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+        """Return a function that computes some of the bits; see `BinEncoder.runs`."""
         place = np.repeat(np.arange(len(self.features)), self.sizes)[chosen]
-        edges = np.concatenate([self.grid.edges[feature] for feature in self.features])
+        edges = np.concatenate([self.bin_edges.edges[feature] for feature in self.features])
         edges = edges[chosen]
         used, number = np.unique(place, return_inverse=True)
         features = np.take(self.features, used)
@@ -146,7 +146,7 @@ class ThermometerEncoder(BinEncoder):
 
 
 def _turned(values: np.ndarray, features: np.ndarray) -> np.ndarray:
-    """Return features as runs over the rows, as precise as edges are."""
+    """Return features as float64 of shape (n_features, n_samples), C-contiguous."""
     return np.ascontiguousarray(values[:, features].T, dtype=np.float64)
 
 

@@ -1,7 +1,7 @@
 """Groups: pieces of trees that one table evaluates.
 
 A group is a function of the *gates* that hold all together and of the classes into which
-*cuts* divide the bins of features. With `g` gates, and ``k`` cuts of each feature, it has
+edges divide the bins of features. With `g` gates, and ``k`` edges of each feature, it has
 ``(g + 1) prod(k + 1)`` states: the number of gates that hold, which matters only if it is
 all of them, and one digit for each feature in mixed radix. The index of the state is a
 sum of the bits that the client sends, with integer weights: no bootstrap is needed to
@@ -31,8 +31,8 @@ from fhe_estimators.core.trees.tree import (
 
 #: ``(feature, low, high)``, which holds where ``low < bin <= high``.
 Gate = tuple[int, int, int]
-#: The edges where the bins of each feature are divided, as bits of an integer.
-Cuts = Mapping[int, int]
+#: The edges that divide the bins of each feature: bit ``i`` is set for edge ``i``.
+EdgeMasks = Mapping[int, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,11 +47,11 @@ class Fragment:
     source: int
 
     def as_group(self) -> Group:
-        """Return the group of this fragment alone."""
-        cuts: dict[int, int] = {}
+        """Return the group with this fragment only."""
+        masks: dict[int, int] = {}
         for split in splits(self.tree):
-            cuts[split.feature] = cuts.get(split.feature, 0) | 1 << split.edge
-        return Group.of(self.gates, cuts, (self,))
+            masks[split.feature] = masks.get(split.feature, 0) | 1 << split.edge
+        return Group.of(self.gates, masks, (self,))
 
     def evaluate(self, bins: np.ndarray) -> np.ndarray:
         """Return the values of rows given by their bins."""
@@ -64,39 +64,39 @@ class Fragment:
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """A sum of fragments that is a function of `gates` and `cuts` alone."""
+    """A sum of fragments that is a function of `gates` and the edges in `masks` alone."""
 
     gates: frozenset[Gate]
-    cuts: Cuts
+    masks: EdgeMasks
     fragments: tuple[Fragment, ...]
 
     @classmethod
     def of(
-        cls, gates: Collection[Gate], cuts: Cuts, fragments: tuple[Fragment, ...]
+        cls, gates: Collection[Gate], masks: EdgeMasks, fragments: tuple[Fragment, ...]
     ) -> Group:
-        """Return a group; a gate becomes cuts where that takes no more states."""
+        """Return a group; the edges of a gate replace it if that takes no more states."""
         gates = frozenset(gates)
         for gate in sorted(gates):
-            others, more = gates - {gate}, _with_gates(cuts, [gate])
-            if _states(others, more) <= _states(gates, cuts):
-                gates, cuts = others, more
-        return cls(gates, cuts, fragments)
+            others, more = gates - {gate}, _with_gates(masks, [gate])
+            if _states(others, more) <= _states(gates, masks):
+                gates, masks = others, more
+        return cls(gates, masks, fragments)
 
     @cached_property
     def states(self) -> int:
         """Number of states."""
-        return _states(self.gates, self.cuts)
+        return _states(self.gates, self.masks)
 
     @cached_property
     def features(self) -> frozenset[int]:
         """The features that the group looks at."""
-        return frozenset(self.cuts) | {feature for feature, _, _ in self.gates}
+        return frozenset(self.masks) | {feature for feature, _, _ in self.gates}
 
     @cached_property
     def edges(self) -> frozenset[tuple[int, int]]:
         """The edges that the group looks at, as pairs of feature and edge."""
-        cuts = _with_gates(self.cuts, self.gates)
-        return frozenset((f, edge) for f, mask in cuts.items() for edge in edges_of(mask))
+        masks = _with_gates(self.masks, self.gates)
+        return frozenset((f, edge) for f, mask in masks.items() for edge in edges_of(mask))
 
     @property
     def source(self) -> int | None:
@@ -123,13 +123,13 @@ class Group:
     def merged(self, other: Group, most_states: int) -> Group | None:
         """Return the group of the fragments of both, if it has no more states."""
         common = self.gates & other.gates
-        cuts = dict(_with_gates(self.cuts, self.gates - common))
-        for feature, edges in _with_gates(other.cuts, other.gates - common).items():
-            cuts[feature] = cuts.get(feature, 0) | edges
+        masks = dict(_with_gates(self.masks, self.gates - common))
+        for feature, edges in _with_gates(other.masks, other.gates - common).items():
+            masks[feature] = masks.get(feature, 0) | edges
         # Whatever becomes of the gates.
-        if _states((), cuts) > most_states:
+        if _states((), masks) > most_states:
             return None
-        group = Group.of(common, cuts, self.fragments + other.fragments)
+        group = Group.of(common, masks, self.fragments + other.fragments)
         return group if group.states <= most_states else None
 
     def evaluate(self, bins: np.ndarray) -> np.ndarray:
@@ -140,8 +140,8 @@ class Group:
     def digits(self) -> list[tuple[int, list[int], int]]:
         """Return feature, edges and weight in the index of each digit of mixed radix."""
         weight, digits = 1, []
-        for feature in sorted(self.cuts):
-            edges = edges_of(self.cuts[feature])
+        for feature in sorted(self.masks):
+            edges = edges_of(self.masks[feature])
             digits.append((feature, edges, weight))
             weight *= len(edges) + 1
         return digits
@@ -149,7 +149,7 @@ class Group:
     def table(self, n_features: int) -> np.ndarray:
         """Return the values of all states, of shape (states, n_outputs).
 
-        Digits count the cuts that a bin does not exceed, hence the lowest bin has the
+        Digits count the edges that a bin does not exceed, hence the lowest bin has the
         largest digit. A state in which not all gates hold is zero.
         """
         digits = self.digits()
@@ -182,7 +182,7 @@ class Group:
 
 
 def edges_of(mask: int) -> list[int]:
-    """Return the edges that the bits of an integer stand for."""
+    """Return the places of the bits of `mask` that are set, from 0 on."""
     return [edge for edge in range(mask.bit_length()) if mask >> edge & 1]
 
 
@@ -248,13 +248,13 @@ def _generators(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return generators, coefficients
 
 
-def _states(gates: Collection[Gate], cuts: Cuts) -> int:
-    return (len(gates) + 1) * math.prod(mask.bit_count() + 1 for mask in cuts.values())
+def _states(gates: Collection[Gate], masks: EdgeMasks) -> int:
+    return (len(gates) + 1) * math.prod(mask.bit_count() + 1 for mask in masks.values())
 
 
-def _with_gates(cuts: Cuts, gates: Collection[Gate]) -> Cuts:
-    """Return cuts that also tell whether the gates hold."""
-    more = dict(cuts)
+def _with_gates(masks: EdgeMasks, gates: Collection[Gate]) -> EdgeMasks:
+    """Return masks with the edges of gates, which tell whether these hold."""
+    more = dict(masks)
     for feature, low, high in gates:
         edges = (1 << low if low > ANY[0] else 0) | (1 << high if high < ANY[1] else 0)
         more[feature] = more.get(feature, 0) | edges

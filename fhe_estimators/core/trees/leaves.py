@@ -1,4 +1,4 @@
-"""Trees with thresholds on a grid and integer leaves."""
+"""Trees with thresholds on the edges of bins and integer leaves."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ class IntegerTrees(NamedTuple):
     decoder: SumDecoder | LeafDecoder
 
 
-def on_grid(ensemble: Ensemble, grid: BinEdges) -> list[Tree]:
-    """Return the trees with edges of `grid`, the nearest ones to their thresholds."""
+def on_bins(ensemble: Ensemble, bin_edges: BinEdges) -> list[Tree]:
+    """Return the trees with their thresholds moved to the nearest edges of bins."""
     edges = {
-        feature: grid.nearest(feature, thresholds)
+        feature: bin_edges.nearest(feature, thresholds)
         for feature, thresholds in ensemble.thresholds.items()
     }
 
@@ -72,7 +72,7 @@ def rows_of_leaves(trees: list[Tree], sizes: Sequence[int], n_rows: int) -> np.n
     Parameters
     ----------
     trees : list of Tree
-        On a grid, simplified.
+        On bins, simplified.
     sizes : sequence of int
         Edges of each feature.
     n_rows : int
@@ -96,7 +96,7 @@ def rows_of_leaves(trees: list[Tree], sizes: Sequence[int], n_rows: int) -> np.n
 
 
 def numbered_leaves(trees: list[Tree]) -> IntegerTrees:
-    """Replace the different values of each tree's leaves by their numbers.
+    """Return trees whose leaves hold numbers, one for each different value of a tree.
 
     Values come back exactly. Every tree has an output of its own, a number of few bits
     however many outputs its values have.
@@ -104,7 +104,7 @@ def numbered_leaves(trees: list[Tree]) -> IntegerTrees:
     Parameters
     ----------
     trees : list of Tree
-        On a grid, simplified.
+        On bins, simplified.
 
     Returns
     -------
@@ -141,7 +141,7 @@ def rounded_leaves(
     Parameters
     ----------
     trees : list of Tree
-        On a grid, simplified.
+        On bins, simplified.
     bins : ndarray of int of shape (n_samples, n_features)
         Calibration rows.
     weights : ndarray of shape (n_samples,)
@@ -261,7 +261,7 @@ def _unit(
     wide_tolerance: float,
     saturation: float | None,
 ) -> float:
-    """Return the largest unit of leaves that keeps the errors of rows small enough.
+    """Return the largest unit to round leaves to that keeps the tolerance.
 
     Parameters
     ----------

@@ -88,7 +88,7 @@ def _recognized(graph: Graph) -> tuple[Ensemble, Graph]:
     used = paths.any(axis=1)
     if (features[used] < 0).any():
         raise _OtherGraph
-    grid = {
+    distinct = {
         feature: np.unique(thresholds[used & (features == feature)])
         for feature in np.unique(features[used]).tolist()
     }
@@ -96,7 +96,7 @@ def _recognized(graph: Graph) -> tuple[Ensemble, Graph]:
     trees = []
     for tree in range(n_trees):
         splits = {
-            node: (f := int(features[tree, node]), int(np.searchsorted(grid[f], t)))
+            node: (f := int(features[tree, node]), int(np.searchsorted(distinct[f], t)))
             for node, t in enumerate(thresholds[tree])
             if used[tree, node]
         }
@@ -108,7 +108,7 @@ def _recognized(graph: Graph) -> tuple[Ensemble, Graph]:
         nodes=tuple(node for node in graph if node not in walk.passed),
         inputs=(Value(walk.name, (None, total.shape[1])),),
     )
-    return Ensemble(tuple(trees), grid, selection.shape[1]), clean(rest)
+    return Ensemble(tuple(trees), distinct, selection.shape[1]), clean(rest)
 
 
 class _Walk:
@@ -121,7 +121,7 @@ class _Walk:
         self.name = graph.inputs[0].name
 
     def _next(self) -> Node | None:
-        """Return the only node that reads the last result, if there is just one."""
+        """Return the node that reads the last result, None if not exactly one does."""
         readers = [node for node in self._graph if self.name in node.inputs]
         is_output = any(value.name == self.name for value in self._graph.outputs)
         return readers[0] if len(readers) == 1 and not is_output else None
@@ -131,7 +131,7 @@ class _Walk:
         (self.name,) = node.outputs
 
     def reach(self, *operators: str, constant: int) -> tuple[str, np.ndarray]:
-        """Go on to one of the operators; return its name and its constant operand."""
+        """Pass the next node, one of `operators`; return its operator and its constant."""
         node = self._next()
         while node is not None and self._kind_of(node).keeps_order:
             self._pass(node)
@@ -154,7 +154,7 @@ class _Walk:
         return linear and constants.issuperset(others)
 
     def sum_over_trees(self, n_trees: int, n_values: int) -> np.ndarray:
-        """Go on as long as rows hold linear combinations of the values of trees.
+        """Pass the nodes that combine the values of trees linearly; return the weights.
 
         Returns
         -------
@@ -209,10 +209,10 @@ def _tree(
     impossible = (counts > (paths == 1).sum(axis=1)) | (counts < -(paths == -1).sum(axis=1))
     if not (reachable | impossible).all() or not np.isin(paths, (-1, 0, 1)).all():
         raise _OtherGraph
-    # Trees are padded with leaves that always hold and add nothing.
-    padding = ~paths.any(axis=1) & ~values.any(axis=1)
-    if (reachable & ~padding).any():
-        reachable &= ~padding
+    # Small trees are filled up with leaves that always hold and add nothing.
+    fillers = ~paths.any(axis=1) & ~values.any(axis=1)
+    if (reachable & ~fillers).any():
+        reachable &= ~fillers
 
     def grown(leaves: np.ndarray) -> Tree:
         if len(leaves) == 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
@@ -24,7 +24,7 @@ from fhe_estimators.core.trees.encoders import (
 from fhe_estimators.core.trees.leaves import (
     IntegerTrees,
     numbered_leaves,
-    on_grid,
+    on_bins,
     rounded_leaves,
     rows_of_leaves,
 )
@@ -38,10 +38,12 @@ _ENCODERS = {"integer": BinEncoder, "thermometer": ThermometerEncoder}
 _SMALL_BINS = 31
 #: Bits of tables that are tried.
 _TABLE_BITS = (3, 4, 5, 6)
-#: How much more tables cost whose values span at least so many bits; there are no
-#: parameters for the widest, nor for sums that wide without a table.
-_WIDE_VALUES = {0: 1.0, 11: 1.45, 15: 3.5, 17: np.inf}
-_WIDEST_SUM = 40
+#: How much more tables cost whose values span at least so many bits, and bits of the widest
+#: sum that is considered. ``python -m benchmarks widths`` measures both: the factors lie
+#: between those of sums of 10 and of 1,000 tables, the widest of which have no parameters;
+#: a sum of 40 bits without a table has none either in one column, and takes nine.
+WIDE_VALUES: Mapping[int, float] = {0: 1.0, 11: 1.45, 15: 3.5, 17: np.inf}
+WIDEST_SUM = 40
 #: States of tables that are only looked up in clear.
 _STATES_IN_CLEAR = 16
 #: How wide and noisy columns may be, see `TableSum.columns`: between the least, below
@@ -63,10 +65,10 @@ class TreeOptions:
 
     Parameters
     ----------
-    grid : BinEdges, optional
+    bin_edges : BinEdges, optional
         The bins that the client tells apart. By default the thresholds of the ensemble:
         then nothing is lost, and the client sees the thresholds. Thresholds that are not
-        edges of a given grid move to the nearest edge.
+        edges of given bins move to the nearest edge.
     leaf_bits : int, optional
         Bits of the values of one tree's leaves where these are rounded. By default as few
         as keep `tolerance`.
@@ -80,10 +82,10 @@ class TreeOptions:
         A difference of scores that counts as much as any larger one, as one of log-odds
         does. By default the scores themselves tell what most of them differ by.
     encoding : {'thermometer', 'integer'}, default='thermometer'
-        What is encrypted: a bit for each edge of the grid, or one integer a feature.
+        What is encrypted: a bit for each edge between bins, or one integer a feature.
     """
 
-    grid: BinEdges | None = None
+    bin_edges: BinEdges | None = None
     leaf_bits: int | None = None
     tolerance: float = 0.005
     wide_tolerance: float = 0.01
@@ -140,25 +142,25 @@ class TreeGraphs:
         prices: Prices | None = None,
     ) -> None:
         prices = prices or ConcreteEngine().prices(2**-64)
-        grid = options.grid
-        if grid is None:
+        bin_edges = options.bin_edges
+        if bin_edges is None:
             empty = np.empty(0)
-            grid = BinEdges(
+            bin_edges = BinEdges(
                 [ensemble.thresholds.get(f, empty) for f in range(ensemble.n_features)]
             )
         weights = np.ones(len(X)) if sample_weight is None else sample_weight
-        real = on_grid(ensemble, grid)
+        real = on_bins(ensemble, bin_edges)
         if len(X):
             step = -(-len(X) // _ROWS)
-            bins, weights = grid.bins(X[::step]), weights[::step]
+            bins, weights = bin_edges.bins(X[::step]), weights[::step]
         else:
-            bins = rows_of_leaves(real, [len(edges) for edges in grid.edges], _ROWS)
+            bins = rows_of_leaves(real, [len(edges) for edges in bin_edges.edges], _ROWS)
             weights = np.ones(len(bins))
         self.trees, self._decoder = _integer_trees(
-            real, grid, bins, weights, options, prices
+            real, bin_edges, bins, weights, options, prices
         )
         used = {split.feature for tree in self.trees for split in splits(tree)}
-        self.encoder = _ENCODERS[options.encoding](*_sent(grid, used))
+        self.encoder = _ENCODERS[options.encoding](*_sent(bin_edges, used))
         # Of integers, bins are compared in one way or the other, whichever is cheaper.
         self._encodings = (
             ("integer", "digits")
@@ -310,13 +312,13 @@ def _work(sums: TableSum, prices: Prices) -> float:
 
 def _integer_trees(
     trees: list[Tree],
-    grid: BinEdges,
+    bin_edges: BinEdges,
     bins: np.ndarray,
     weights: np.ndarray,
     options: TreeOptions,
     prices: Prices,
 ) -> IntegerTrees:
-    """Return trees with the numbers of their leaves, or with rounded leaves."""
+    """Return trees with integer leaves, numbered or rounded, and their decoder."""
     if len(trees) == 1:
         return numbered_leaves(trees)
     rounded = rounded_leaves(
@@ -332,13 +334,13 @@ def _integer_trees(
         # Numbers save tables only where leaves have several values, or far ones.
         return rounded
     found = rounded, numbered_leaves(trees)
-    return min(found, key=lambda integers: _expected(integers, grid, prices))
+    return min(found, key=lambda integers: _expected(integers, bin_edges, prices))
 
 
 def _width_factor(trees: Sequence[Tree]) -> float:
     """Return how much more tables cost because of the widths of the values of trees."""
     spans = [np.ptp([leaf.value for leaf in leaves(tree)], axis=0).max() for tree in trees]
-    if int(sum(spans)).bit_length() > _WIDEST_SUM:
+    if int(sum(spans)).bit_length() > WIDEST_SUM:
         return np.inf
     # Functions of one feature are written in digits where they need be.
     looked_up = [
@@ -346,14 +348,14 @@ def _width_factor(trees: Sequence[Tree]) -> float:
         for span, tree in zip(spans, trees, strict=True)
         if len({split.feature for split in splits(tree)}) > 1
     ]
-    least = max(bits for bits in _WIDE_VALUES if bits <= max(looked_up, default=0))
-    return _WIDE_VALUES[least]
+    least = max(bits for bits in WIDE_VALUES if bits <= max(looked_up, default=0))
+    return WIDE_VALUES[least]
 
 
-def _expected(integer_trees: IntegerTrees, grid: BinEdges, prices: Prices) -> float:
-    """Return about what trees cost, as long as none is merged with another."""
-    features = tuple(range(len(grid.edges)))
-    bits = Bits(features, tuple(map(len, grid.edges)))
+def _expected(integer_trees: IntegerTrees, bin_edges: BinEdges, prices: Prices) -> float:
+    """Return an estimate of the operations of trees, without merging tables."""
+    features = tuple(range(len(bin_edges.edges)))
+    bits = Bits(features, tuple(map(len, bin_edges.edges)))
     # Some of the trees tell what all of them take.
     trees = integer_trees.trees
     sample = trees[:: -(-len(trees) // _SAMPLE)]
@@ -364,11 +366,11 @@ def _expected(integer_trees: IntegerTrees, grid: BinEdges, prices: Prices) -> fl
     return (of_tables + of_outputs) * _width_factor(trees)
 
 
-def _sent(grid: BinEdges, used: set[int]) -> tuple[BinEdges, tuple[int, ...]]:
-    """Return the grid and the features to send, at least one bit."""
+def _sent(bin_edges: BinEdges, used: set[int]) -> tuple[BinEdges, tuple[int, ...]]:
+    """Return edges of bins and the features to send, so that at least one bit is."""
     if used:
-        return grid, tuple(sorted(used))
-    for feature, edges in enumerate(grid.edges):
+        return bin_edges, tuple(sorted(used))
+    for feature, edges in enumerate(bin_edges.edges):
         if len(edges):
-            return grid, (feature,)
-    return BinEdges([np.zeros(1), *grid.edges[1:]]), (0,)
+            return bin_edges, (feature,)
+    return BinEdges([np.zeros(1), *bin_edges.edges[1:]]), (0,)

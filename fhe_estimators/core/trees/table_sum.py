@@ -52,20 +52,20 @@ class _Tables:
     functions: dict[int, np.ndarray]
 
     def reduced(self) -> _Tables:
-        """Return the same with what the values of a table have in common as a weight."""
+        """Return tables divided by the common divisor of their values; weights take it."""
         factors = np.gcd.reduce(self.values, axis=0)
         weights = factors[:, np.newaxis] * self.weights
         return replace(self, values=self.values // factors, weights=weights)
 
     def positive(self) -> _Tables:
-        """Return the same with tables whose values are rather positive than negative."""
+        """Return tables of which no value is further below zero than another above."""
         low, high = self.values.min(axis=0), self.values.max(axis=0)
         sign = np.where(-low > high, -1, 1)
         weights = sign[:, np.newaxis] * self.weights
         return replace(self, values=sign * self.values, weights=weights)
 
     def narrowed(self, group: Group, bits: Bits) -> _Tables:
-        """Return the same with a narrower table, if there is just one that can be."""
+        """Return a single table less functions of one feature, if that narrows it."""
         if len(self.weights) != 1:
             return self
         sizes = dict(zip(bits.features, bits.sizes, strict=True))
@@ -114,18 +114,18 @@ class TableSum:
         """Yield covers by tables of several sizes, each once it is asked for.
 
         Large pieces of a tree make few tables, small ones find more to be merged with:
-        trees are cut in pieces of several sizes, and the fewest tables are taken.
+        trees are divided into pieces of several sizes, and the fewest tables are taken.
         """
 
         @cache
-        def cut(states: int) -> TableSum:
+        def unmerged(states: int) -> TableSum:
             return cls.unmerged(trees, bits, states)
 
         for most_states in (1 << size for size in table_bits):
             sizes = sorted({min(size, most_states) for size in (4, 8, most_states)})
             sums = (
-                replace(cut(size), groups=merge(cut(size).groups, most_states), narrow=True)
-                for size in reversed(sizes)
+                replace(whole, groups=merge(whole.groups, most_states), narrow=True)
+                for whole in map(unmerged, reversed(sizes))
             )
             yield min(sums, key=lambda merged: merged.n_tables)
 
@@ -254,7 +254,7 @@ class TableSum:
         return [self._terms(radix, True) for radix in RADICES]
 
     def _terms(self, radix: int | None, by_sign: bool) -> list[Term]:
-        """Return what groups and functions of a feature add to outputs, by source.
+        """Return the terms of the sum, sorted by source: by tree, of several at last.
 
         Parameters
         ----------
@@ -379,7 +379,7 @@ def _function_terms(
 def _shifts(
     columns: Sequence[Column], tables: np.ndarray, first_row: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return what is taken from columns and tables so that they need few bits.
+    """Return offsets to subtract from columns and tables so that they need few bits.
 
     Integers of so many bits start from zero, or lie around it: the narrower is taken.
 
@@ -426,7 +426,7 @@ def _shifts(
 
 
 def _free_bounds(columns: Sequence[Column]) -> tuple[np.ndarray, np.ndarray]:
-    """Return bounds of what functions of one feature add to each column."""
+    """Return the least and the largest sum of the functions of one feature, by column."""
     free = [[term for term in column.terms if not term.noise] for column in columns]
     lows, highs = (
         np.array([sum(getattr(term, end) for term in terms) for terms in free], np.int64)

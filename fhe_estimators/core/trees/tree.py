@@ -1,7 +1,7 @@
-"""Decision trees on a grid, as plain data.
+"""Decision trees on bins, as plain data.
 
 A row is seen as the *bins* of its features: feature `f` lies in bin ``b`` if it is above
-`b` edges of its grid. Every comparison of a tree on the grid asks whether
+`b` edges between its bins. Every comparison of a tree on bins asks whether
 ``bin <= edge``.
 """
 

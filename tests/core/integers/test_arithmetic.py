@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fhe_estimators.core.graph import Node
-from fhe_estimators.core.integers import Rounding
+from fhe_estimators.core.integers import KeptBits
 from fhe_estimators.core.numpy_module import NumpyModule
 from fhe_estimators.core.operators import ONNX_OPS_TO_NUMPY_IMPL
 from fhe_estimators.exceptions import BitWidthError
@@ -316,6 +316,6 @@ def test_no_bit_of_an_index_is_rounded_away(op):
     graph = two(op, Node("Exp", ("b",), ("c",)), inputs=("a", "c" if op == "Div" else "b"))
     rows = rows_of(0)
     plain = whole(graph, rows, 5)
-    rounded = whole(graph, rows, 5, rounding=Rounding(bits=2))
+    rounded = whole(graph, rows, 5, kept_bits=KeptBits(bits=2))
     np.testing.assert_array_equal(rounded.scores(rows), plain.scores(rows))
     check_ranges(rounded, 0)

@@ -8,7 +8,7 @@ import numpy as np
 from fhe_estimators.core.integers import arithmetic
 from fhe_estimators.core.integers.layout import sum_over
 from fhe_estimators.core.operators._base import register
-from fhe_estimators.core.operators.clear import Clear
+from fhe_estimators.core.operators.clear import ClearOnly
 from fhe_estimators.core.operators.comparison import Comparison
 from fhe_estimators.core.operators.elementwise import Affine, Elementwise
 from fhe_estimators.core.operators.layout import Layout, Reshape
@@ -93,7 +93,7 @@ class Weighed(Linear):
         return self.product(x, weights, np.zeros(1), builder)
 
 
-class Sizes(Clear):
+class Sizes(ClearOnly):
     """The twin of Shape."""
 
     domain = DOMAIN

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from fhe_estimators.core.engine import ClearEngine, run_clear
 from fhe_estimators.core.graph import FLOAT, Graph, Value, check
-from fhe_estimators.core.integers import BitWidths, Rounding
+from fhe_estimators.core.integers import BitWidths, KeptBits
 from fhe_estimators.core.numpy_module import NumpyModule
 from fhe_estimators.core.operators import supported
 from fhe_estimators.core.quantization import quantize
@@ -38,10 +38,10 @@ def quantized(graph, rows, n_bits, weight_bits=None):
     return QuantizedModule(*module, NumpyModule(clear))
 
 
-def whole(graph, rows, n_bits, weight_bits=None, rounding=Rounding()):
+def whole(graph, rows, n_bits, weight_bits=None, kept_bits=KeptBits()):
     """Return all of a graph as a quantized module: nothing stays with the client."""
     bit_widths = BitWidths(n_bits, weight_bits or n_bits)
-    integers = quantize(graph, [rows], bit_widths, rounding=rounding)
+    integers = quantize(graph, [rows], bit_widths, kept_bits=kept_bits)
     last = replace(graph, nodes=(), inputs=graph.outputs, constants={}, values={})
     return QuantizedModule(*integers, NumpyModule(last))
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from fhe_estimators.core.engine import ClearEngine, run_clear
 from fhe_estimators.core.graph import Graph, Node, Value
-from fhe_estimators.core.integers import BitWidths, Rounding
+from fhe_estimators.core.integers import BitWidths, KeptBits
 from fhe_estimators.core.numpy_module import NumpyModule
 from fhe_estimators.core.quantization import quantize
 from fhe_estimators.core.quantized_module import RoundingOptions, deviation, fewest_bits
@@ -37,10 +37,10 @@ def net(n_features=6, n_hidden=5, n_outputs=2, seed=0):
 ROWS = np.random.default_rng(1).normal(size=(200, 6))
 
 
-def quantized(rounding, bits=5, graph=None, rows=ROWS):
+def quantized(kept_bits, bits=5, graph=None, rows=ROWS):
     graph = graph or net()
     end = Graph((), graph.outputs, graph.outputs)
-    parts = quantize(graph, [rows], BitWidths(bits, bits), rounding=rounding)
+    parts = quantize(graph, [rows], BitWidths(bits, bits), kept_bits=kept_bits)
     return QuantizedModule(*parts, NumpyModule(end))
 
 
@@ -53,7 +53,7 @@ def quantized(rounding, bits=5, graph=None, rows=ROWS):
 )
 def test_index_stays_in_the_table(low, width, kept, approximate, data):
     high = low + width
-    first, lsbs, size = Rounding(kept, approximate).index(low, high, "layer")
+    first, lsbs, size = KeptBits(kept, approximate).index(low, high, "layer")
     kept = kept and max(kept, 1 + approximate)
     assert kept is None or (size - 1).bit_length() <= kept
     x = data.draw(st.integers(low, high))
@@ -76,7 +76,7 @@ def test_index_stays_in_the_table(low, width, kept, approximate, data):
 @settings(deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), kept=st.integers(1, 7), bits=st.integers(2, 6))
 def test_ranges_hold_for_any_input(approximate, seed, kept, bits):
-    module = quantized(Rounding(kept, approximate), bits)
+    module = quantized(KeptBits(kept, approximate), bits)
     (value,) = module.graph.inputs
     generator = np.random.default_rng(seed)
     q = generator.integers(value.low, value.high, (8, 6), endpoint=True)
@@ -97,23 +97,23 @@ def test_more_bits_are_more_exact():
     graph = net()
     exact = NumpyModule(graph)(ROWS)
     errors = [
-        deviation(quantized(Rounding(kept)).scores(ROWS), exact) for kept in (2, 4, 6, None)
+        deviation(quantized(KeptBits(kept)).scores(ROWS), exact) for kept in (2, 4, 6, None)
     ]
     assert errors == sorted(errors, reverse=True)
     assert errors[-1] < 0.1
 
 
 def test_bits_by_layer():
-    module = quantized(Rounding(None, layers={"r": 3}))
+    module = quantized(KeptBits(None, layers={"r": 3}))
     assert [layer.kept_bits for layer in module.layers if layer.tables] == [3]
-    module = quantized(Rounding(4, layers={"other": 3}))
+    module = quantized(KeptBits(4, layers={"other": 3}))
     assert [layer.kept_bits for layer in module.layers if layer.tables] == [4]
 
 
 def chosen(options, cost=lambda module: 0.0, bits=5):
     exact = NumpyModule(net())(ROWS)
     return fewest_bits(
-        lambda rounding: quantized(rounding, bits),
+        lambda kept_bits: quantized(kept_bits, bits),
         options,
         lambda module: deviation(module.scores(ROWS), exact),
         cost,
@@ -200,7 +200,7 @@ def test_wrong_options(wrong, message):
 
 
 def test_report():
-    lines = str(quantized(Rounding(4)).layers).splitlines()
+    lines = str(quantized(KeptBits(4)).layers).splitlines()
     assert lines[0].split() == [
         *("layer", "operator", "tables", "bits", "kept", "rounding", "result")
     ]
@@ -215,8 +215,8 @@ def test_borders_lie_on_jumps():
     constants = {"w": np.eye(2), "b": np.zeros(2), "c": np.array([0.37, -1.1])}
     graph = Graph(nodes, (Value("x", (None, 2)),), (Value("y", (None, 2)),), constants)
     rows = np.random.default_rng(0).normal(size=(500, 2))
-    whole = quantized(Rounding(), 8, graph, rows)
-    coarse = quantized(Rounding(2), 8, graph, rows)
+    whole = quantized(KeptBits(), 8, graph, rows)
+    coarse = quantized(KeptBits(2), 8, graph, rows)
     assert kept_bits(coarse) == [2]
     # Not tried are all of the thousands of shifts, but enough of them.
     agreement = np.mean(coarse.scores(rows) == whole.scores(rows))
@@ -226,7 +226,7 @@ def test_borders_lie_on_jumps():
 @pytest.mark.simulate
 @pytest.mark.parametrize("kept", [3, 5])
 def test_exact_rounding_simulated(kept):
-    module = quantized(Rounding(kept), bits=4)
+    module = quantized(KeptBits(kept), bits=4)
     rows = np.random.default_rng(5).normal(size=(40, 6)) * 3
     circuit = module.compile(p_error=2**-40)
     removed = (circuit.programmable_bootstrap_count - 5) / 5
@@ -242,7 +242,7 @@ def test_exact_rounding_simulated(kept):
 def test_rounding_encrypted(approximate):
     graph = net(3, 2)
     rows = np.random.default_rng(5).normal(size=(50, 3))
-    module = quantized(Rounding(3, approximate), 3, graph, rows)
+    module = quantized(KeptBits(3, approximate), 3, graph, rows)
     # The corners of the box of inputs give the ends of the accumulators.
     corners = np.array([[9.0, 9, 9], [-9, 9, -9], [-9, -9, -9], [9, -9, 9]])
     module.compile(p_error=2**-40)

@@ -21,7 +21,7 @@ from fhe_estimators.core.trees import (
     recognize,
     simplified,
 )
-from fhe_estimators.core.trees.leaves import on_grid
+from fhe_estimators.core.trees.leaves import on_bins
 
 N_FEATURES, N_EDGES = 4, 5
 BITS = Bits(tuple(range(N_FEATURES)), (N_EDGES,) * N_FEATURES)
@@ -116,8 +116,8 @@ def small_ensemble(n_outputs):
         random_arrays(random, 4, N_FEATURES, n_outputs, np.arange(N_EDGES)) for _ in "abc"
     ]
     ensemble, _ = recognize(float_graph(arrays, N_FEATURES))
-    grid = BinEdges([np.arange(float(N_EDGES))] * N_FEATURES)
-    real = on_grid(ensemble, grid)
+    bin_edges = BinEdges([np.arange(float(N_EDGES))] * N_FEATURES)
+    real = on_bins(ensemble, bin_edges)
     trees = [mapped(tree, lambda leaf: Leaf(leaf.value.astype(np.int64))) for tree in real]
     assert any(len(list(leaves(tree))) > 4 for tree in trees)
     return trees, random.integers(0, N_EDGES + 1, size=(25, N_FEATURES))

@@ -25,8 +25,8 @@ each_binning = pytest.mark.parametrize("binning", BINNINGS)
 @settings(deadline=None)
 @given(X=tables, n_bits=st.integers(1, 5))
 def test_bins(binning, X, n_bits):
-    grid = BinEdges.of(X, n_bits, binning)
-    for column, edges, bins in zip(X.T, grid.edges, grid.bins(X).T, strict=True):
+    bin_edges = BinEdges.of(X, n_bits, binning)
+    for column, edges, bins in zip(X.T, bin_edges.edges, bin_edges.bins(X).T, strict=True):
         assert len(edges) < 2**n_bits
         assert (np.diff(edges) > 0).all()
         # Bin b lies above b edges.
@@ -46,12 +46,12 @@ def test_bins(binning, X, n_bits):
 @settings(deadline=None)
 @given(X=tables, n_bits=st.integers(1, 5))
 def test_representatives_lie_in_their_bins(binning, X, n_bits):
-    grid = BinEdges.of(X, n_bits, binning)
-    values = grid.representatives(X)
-    snapped = grid.snapped(X, values)
+    bin_edges = BinEdges.of(X, n_bits, binning)
+    values = bin_edges.representatives(X)
+    snapped = bin_edges.snapped(X, values)
     assert snapped.dtype == X.dtype
-    np.testing.assert_array_equal(grid.bins(snapped), grid.bins(X))
-    np.testing.assert_array_equal(grid.snapped(snapped, values), snapped)
+    np.testing.assert_array_equal(bin_edges.bins(snapped), bin_edges.bins(X))
+    np.testing.assert_array_equal(bin_edges.snapped(snapped, values), snapped)
 
 
 @each_binning
@@ -89,11 +89,11 @@ def test_uniform_bins_have_the_same_width():
 @settings(deadline=None)
 @given(X=tables, n_bits=st.integers(1, 5))
 def test_encoders(X, n_bits):
-    grid = BinEdges.of(X, n_bits)
-    features = tuple(f for f, edges in enumerate(grid.edges) if len(edges))
+    bin_edges = BinEdges.of(X, n_bits)
+    features = tuple(f for f, edges in enumerate(bin_edges.edges) if len(edges))
     if not features:
         return
-    bins, bits = BinEncoder(grid, features), ThermometerEncoder(grid, features)
+    bins, bits = BinEncoder(bin_edges, features), ThermometerEncoder(bin_edges, features)
     rows = np.concatenate([X, X * 3 + 1]) if np.abs(X).max() < 1e20 else X
     q, codes = bins.quant(rows), bits.quant(rows)
     assert q.dtype == codes.dtype == np.int64
@@ -111,24 +111,24 @@ def test_encoders(X, n_bits):
 @pytest.mark.parametrize("encoder", [BinEncoder, ThermometerEncoder])
 @pytest.mark.parametrize("wrong", [np.nan, np.inf])
 def test_encoders_refuse_what_is_not_finite(encoder, wrong):
-    grid = BinEdges.of(np.arange(4.0)[:, np.newaxis], 2)
+    bin_edges = BinEdges.of(np.arange(4.0)[:, np.newaxis], 2)
     with pytest.raises(ValueError, match="nan or infinity"):
-        encoder(grid, (0,)).quant([[wrong]])
+        encoder(bin_edges, (0,)).quant([[wrong]])
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_representatives_of_bins_that_rows_do_not_fall_into(dtype):
-    """A fit that goes on may see other rows than those that the grid is of."""
+    """A fit that goes on may see other rows than those that the bins are of."""
     random = np.random.default_rng(0)
-    grid = BinEdges.of(random.uniform(size=(500, 1)).astype(dtype), 6)
+    bin_edges = BinEdges.of(random.uniform(size=(500, 1)).astype(dtype), 6)
     for rows in ([[0.2]], [[-9.0]], [[9.0]], random.uniform(0.3, 0.5, size=(9, 1))):
-        (values,) = grid.representatives(np.asarray(rows, dtype))
+        (values,) = bin_edges.representatives(np.asarray(rows, dtype))
         assert values.dtype == dtype
-        bins = grid.bins(values[:, np.newaxis])[:, 0]
+        bins = bin_edges.bins(values[:, np.newaxis])[:, 0]
         np.testing.assert_array_equal(bins, np.arange(64))
         # Thresholds that are edges stay.
-        feature, edges = np.zeros(63, int), grid.edges[0]
-        np.testing.assert_array_equal(grid.dividing(feature, edges, [values]), edges)
+        feature, edges = np.zeros(63, int), bin_edges.edges[0]
+        np.testing.assert_array_equal(bin_edges.dividing(feature, edges, [values]), edges)
 
 
 def test_no_edge_is_a_training_value():

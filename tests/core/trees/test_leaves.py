@@ -1,4 +1,4 @@
-"""Thresholds on a grid, leaves as integers."""
+"""Thresholds on edges of bins, leaves as integers."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ from fhe_estimators.core.trees import (
 from fhe_estimators.core.trees.encoders import LeafDecoder, SumDecoder
 from fhe_estimators.core.trees.leaves import (
     numbered_leaves,
-    on_grid,
+    on_bins,
     rounded_leaves,
     rows_of_leaves,
 )
@@ -59,10 +59,10 @@ def test_thresholds_move_to_the_nearest_edge():
         {0: np.array([1.4, 7.0])},
         1,
     )
-    (tree,) = on_grid(ensemble, BinEdges([np.array([1.0, 2.0, 3.0])]))
+    (tree,) = on_bins(ensemble, BinEdges([np.array([1.0, 2.0, 3.0])]))
     assert (tree.edge, tree.above.edge) == (0, 2)
     # Where nothing can be told apart, there is one bin.
-    (tree,) = on_grid(ensemble, BinEdges([np.empty(0)]))
+    (tree,) = on_bins(ensemble, BinEdges([np.empty(0)]))
     assert tree.value == 0.0
 
 
@@ -160,10 +160,10 @@ def test_error_is_the_same_on_other_rows():
 
 def test_infinite_thresholds_decide():
     always, never = np.array([np.inf]), np.array([-np.inf])
-    grid = BinEdges([np.array([1.0, 2.0])])
+    bin_edges = BinEdges([np.array([1.0, 2.0])])
     for thresholds, expected in ((always, 1.0), (never, 2.0)):
         ensemble = Ensemble((split(0, leaf(1.0), leaf(2.0)),), {0: thresholds}, 1)
-        (tree,) = on_grid(ensemble, grid)
+        (tree,) = on_bins(ensemble, bin_edges)
         assert tree.value == expected
 
 

@@ -60,7 +60,7 @@ def test_graphs_of_hummingbird(name):
 
 
 def test_imported_ensemble_is_served():
-    """An ONNX graph of that form becomes tables, with its own thresholds as grid."""
+    """An ONNX graph of that form becomes tables, with its own thresholds as edges."""
     model = exported(MODELS["random forest"])
     module = to_quantized_module(
         model, Calibration([X]), Options(trees=TreeOptions(tolerance=1e-3))

@@ -210,8 +210,8 @@ def test_only_features_that_are_compared_are_sent():
 
 def test_constant_trees_still_send_something():
     constant = Ensemble((Leaf(np.array([3.0])),) * 2, {}, 2)
-    for grid in (None, BinEdges([np.empty(0), np.array([1.5])])):
-        found = TreeGraphs(constant, np.zeros((5, 2)), TreeOptions(grid=grid))
+    for bin_edges in (None, BinEdges([np.empty(0), np.array([1.5])])):
+        found = TreeGraphs(constant, np.zeros((5, 2)), TreeOptions(bin_edges=bin_edges))
         graph, decoder = found.default()
         assert graph.inputs[0].shape == (None, 1)
         assert decoder.dequant(np.zeros((1, 1), int)) == [[6.0]]

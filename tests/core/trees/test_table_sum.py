@@ -18,7 +18,7 @@ from fhe_estimators.core.trees import (
     mapped,
     recognize,
 )
-from fhe_estimators.core.trees.leaves import on_grid
+from fhe_estimators.core.trees.leaves import on_bins
 from tests.core.trees.random_trees import (
     BITS,
     ENCODINGS,
@@ -65,8 +65,8 @@ def test_ten_thousand_ensembles(seed):
         ensemble, rest = recognize(graph)
         assert not rest.nodes
         edges = [ensemble.thresholds.get(f, np.zeros(1)) for f in range(n_features)]
-        grid = BinEdges(edges)
-        real = on_grid(ensemble, grid)
+        bin_edges = BinEdges(edges)
+        real = on_bins(ensemble, bin_edges)
         integers = [
             mapped(tree, lambda leaf: Leaf(leaf.value.astype(np.int64))) for tree in real
         ]
@@ -75,7 +75,7 @@ def test_ten_thousand_ensembles(seed):
         bits = Bits(tuple(range(n_features)), tuple(map(len, edges)))
         found = run(
             integers,
-            grid.bins(X),
+            bin_edges.bins(X),
             bits,
             int(random.integers(2, 6)),
             random.choice(ROOMS),

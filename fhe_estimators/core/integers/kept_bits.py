@@ -1,4 +1,4 @@
-"""How integers are rounded in front of their tables."""
+"""How many bits of integers tables read."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
-class Rounding:
-    """How integers are rounded in front of their tables.
+class KeptBits:
+    """How many bits tables read of integers, and how the others are rounded away.
 
     A table of `n` bits costs twice as much as one of ``n - 1`` bits. So the lowest bits of
     a wide integer are removed first: exactly, with a bootstrap of one bit for each, or

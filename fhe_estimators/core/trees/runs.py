@@ -1,4 +1,4 @@
-"""Sums of tables in clear: the integers of a graph, computed column by column.
+"""Sums of tables in clear: the integers of a graph, computed run by run.
 
 numpy works fastest on long runs of small numbers. So the rows to predict are turned: a
 tensor of ``n`` elements a row is `n` runs over the rows, of the narrowest integers that
@@ -27,8 +27,8 @@ _DTYPES = (np.int8, np.int16, np.int32, np.int64)
 _Function = Callable[..., np.ndarray]
 
 
-class ColumnProgram:
-    """An encoder of bins and the integer graph behind it.
+class RunsEvaluator:
+    """Computes, in clear, an encoder of bins and the integer graph behind it.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class ColumnProgram:
             # What is sent but never read need not be computed.
             chosen = graph.constants[first.inputs[1]]
             self._functions[first.outputs] = _unchanged
-        self._encoded = encoder.columns(chosen)
+        self._encoded = encoder.runs(chosen)
         width = sum(value.row_size for value in graph.values.values())
         self._step = max(1, min(_MOST_ROWS, _BLOCK // width))
 

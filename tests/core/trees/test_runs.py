@@ -1,4 +1,4 @@
-"""Sums of tables in clear, column by column, against the integer graph itself."""
+"""Sums of tables in clear, run by run, against the integer graph itself."""
 
 import numpy as np
 import pytest
@@ -13,8 +13,8 @@ from fhe_estimators import (
 )
 from fhe_estimators.core.engine import run_clear
 from fhe_estimators.core.trees import BinEdges, Bits, Leaf, TableSum, mapped, simplified
-from fhe_estimators.core.trees.by_columns import ColumnProgram
 from fhe_estimators.core.trees.encoders import BinEncoder, ThermometerEncoder
+from fhe_estimators.core.trees.runs import RunsEvaluator
 from tests.core.trees.random_trees import ENCODINGS, N_EDGES, N_FEATURES, ROOMS, ensembles
 
 
@@ -28,11 +28,11 @@ def rows_of(random, edges, dtype):
 
 def assert_same(graph, encoder, X):
     expected = run_clear(graph, [encoder.quant(X)])[0]
-    program = ColumnProgram(graph, encoder)
-    np.testing.assert_array_equal(program(X), expected)
+    evaluator = RunsEvaluator(graph, encoder)
+    np.testing.assert_array_equal(evaluator(X), expected)
     # Blocks end within the rows.
-    program._step = 7
-    np.testing.assert_array_equal(program(X), expected)
+    evaluator._step = 7
+    np.testing.assert_array_equal(evaluator(X), expected)
 
 
 @settings(max_examples=300, deadline=None)
@@ -64,12 +64,12 @@ def test_columns_are_those_of_the_graph(
 @pytest.mark.parametrize("n_bins", [127, 128, 129, 200])
 def test_bins_beyond_a_byte(n_bins):
     """A feature of so many bins, and another that has none."""
-    grid = BinEdges([np.arange(n_bins - 1.0), np.empty(0)])
-    encoder = BinEncoder(grid, (0, 1))
+    bin_edges = BinEdges([np.arange(n_bins - 1.0), np.empty(0)])
+    encoder = BinEncoder(bin_edges, (0, 1))
     X = np.stack([np.linspace(-1, n_bins, 301), np.zeros(301)], axis=1)
     chosen = np.array([1, 0])
     expected = encoder.quant(X)[:, chosen].T
-    np.testing.assert_array_equal(encoder.columns(chosen)(X), expected)
+    np.testing.assert_array_equal(encoder.runs(chosen)(X), expected)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,149 @@
+"""Passive-aggressive classifier that predicts on encrypted data."""
+
+from sklearn import linear_model
+
+from fhe_estimators._linear import LinearClassifierMixin
+
+__all__ = ["PassiveAggressiveClassifier"]
+
+
+class PassiveAggressiveClassifier(
+    LinearClassifierMixin, linear_model.PassiveAggressiveClassifier
+):
+    """Passive-aggressive classifier that predicts on encrypted data.
+
+    .. deprecated:: 1.8 of scikit-learn
+        `SGDClassifier` with ``penalty=None`` and ``learning_rate="pa1"``, or ``"pa2"``,
+        does the same; its `eta0` is `C`.
+
+    Fitted by scikit-learn, in clear. With ``fhe="execute"`` rows are encrypted, the raw
+    score ``X @ coef_.T + intercept_`` is computed on encrypted integers without a
+    bootstrap, and the client decrypts it and takes the label in clear.
+
+    Parameters
+    ----------
+    C : float, default=1.0
+        Maximum step size, or, with the squared loss, the less regularized the larger.
+    fit_intercept : bool, default=True
+        Whether to fit an intercept; without, it is zero.
+    max_iter : int, default=1000
+        Maximum number of passes over the rows; `partial_fit` makes one.
+    tol : float or None, default=1e-3
+        Tolerance: less progress in a pass is none. None makes all `max_iter` passes.
+    early_stopping : bool, default=False
+        Whether to stop once the score on validation rows, instead of the training loss, no
+        longer improves.
+    validation_fraction : float, default=0.1
+        Fraction of the rows that is held out for early stopping.
+    n_iter_no_change : int, default=5
+        Number of passes without progress after which `fit` stops.
+    shuffle : bool, default=True
+        Whether to shuffle the rows for each pass.
+    verbose : int, default=0
+        Verbosity of `fit`; zero is silent.
+    loss : {'hinge', 'squared_hinge'}, default='hinge'
+        Loss of a row on the wrong side of the margin: its distance (PA-I), or the square
+        (PA-II).
+    n_jobs : int or None, default=None
+        Number of classes fitted at a time if there are more than two: None is one, -1 as
+        many as processors.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the order of rows and of the validation rows.
+    warm_start : bool, default=False
+        Whether `fit` starts from the solution of the previous `fit`.
+    class_weight : dict, 'balanced' or None, default=None
+        Weights of the classes. ``'balanced'`` makes all classes count the same however
+        rare, None makes all rows count the same.
+    average : bool or int, default=False
+        Whether the coefficients are averages over the updates; if an int, from so many rows
+        on.
+    n_bits : int or dict, default=8
+        Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 7 bits up
+        to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
+    range_margin : 'auto' or float, default='auto'
+        How far beyond the training rows a feature may lie before it is clipped, on either
+        side, as a part of its range, up to 1000. The grid stays as fine: inputs get
+        ``log2(1 + 2 * range_margin)`` bits more, rounded up. ``"auto"`` takes no more bits
+        and chooses the margin with the least expected error for rows like those of
+        training.
+    p_error : float, default=2**-64
+        Probability that a decrypted score is wrong. Smaller is slower; see the README.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
+        Coefficients of the features.
+    intercept_ : ndarray of shape (1,) or (n_classes,)
+        What is added to the weighted sum.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if `fit` was given a data frame.
+    n_iter_ : int
+        Number of passes over the rows.
+    classes_ : ndarray of shape (n_classes,)
+        The labels.
+    t_ : int
+        Number of updates.
+    onnx_model_ : onnx.ModelProto
+        The fitted model, in floating point, with the link.
+    quantized_module_ : QuantizedModule
+        The integer graph with its quantizers.
+    fhe_circuit_ : Circuit
+        The compiled circuit; absent before `compile`.
+
+    See Also
+    --------
+    sklearn.linear_model.PassiveAggressiveClassifier : The mirrored class.
+
+    Examples
+    --------
+    >>> from fhe_estimators import PassiveAggressiveClassifier
+    >>> X, y = [[0, 0], [1, 0], [0, 2], [1, 3]], [0, 0, 1, 1]
+    >>> PassiveAggressiveClassifier(random_state=0).fit(X, y).predict(X)
+    array([0, 0, 1, 1])
+    """
+
+    # Written by `make mirror`, and so are Parameters, Attributes and See Also.
+    def __init__(
+        self,
+        *,
+        C=1.0,
+        fit_intercept=True,
+        max_iter=1000,
+        tol=0.001,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=5,
+        shuffle=True,
+        verbose=0,
+        loss="hinge",
+        n_jobs=None,
+        random_state=None,
+        warm_start=False,
+        class_weight=None,
+        average=False,
+        n_bits=8,
+        range_margin="auto",
+        p_error=2**-64,
+    ) -> None:
+        super().__init__(
+            C=C,
+            fit_intercept=fit_intercept,
+            max_iter=max_iter,
+            tol=tol,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            shuffle=shuffle,
+            verbose=verbose,
+            loss=loss,
+            n_jobs=n_jobs,
+            random_state=random_state,
+            warm_start=warm_start,
+            class_weight=class_weight,
+            average=average,
+        )
+        self.n_bits = n_bits
+        self.range_margin = range_margin
+        self.p_error = p_error
