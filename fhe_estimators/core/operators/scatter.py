@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from fhe_estimators.core.operators._base import register
-from fhe_estimators.core.operators.clear import Clear
+from fhe_estimators.core.operators.clear import ClearOnly
 from fhe_estimators.exceptions import UnsupportedOperatorError
 
 #: What `reduction` does with an element and its update.
@@ -21,7 +21,7 @@ _REDUCTIONS = {
 }
 
 
-class Scatter(Clear):
+class Scatter(ClearOnly):
     """Family base: elements of `data` at `indices` become `updates`."""
 
     assigns = True
