@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from sklearn.base import is_classifier
 from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import _check_categorical_features
 
@@ -168,6 +169,9 @@ class LibraryMixin(NoCategoriesMixin, TreeMixin):
 
 class VotingMixin(SklearnTreesMixin, FHEClassifierMixin):
     """For boosted classifiers whose trees vote for labels, each with a weight."""
+
+    # The votes of trees are sums of tables; those of another estimator are not.
+    _fhe_constraints = {**TREE_CONSTRAINTS, "estimator": [DecisionTreeClassifier, None]}
 
     n_classes_: int
     estimator_weights_: np.ndarray

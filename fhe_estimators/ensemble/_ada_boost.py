@@ -1,9 +1,8 @@
 """AdaBoost on encrypted data."""
 
-from sklearn import ensemble, tree
+from sklearn import ensemble
 
 from fhe_estimators._boosting import VotingMixin
-from fhe_estimators._tree_based import TREE_CONSTRAINTS
 
 __all__ = ["AdaBoostClassifier"]
 
@@ -77,12 +76,6 @@ class AdaBoostClassifier(VotingMixin, ensemble.AdaBoostClassifier):
     >>> AdaBoostClassifier(n_estimators=10).fit(X, y).predict([[0, 0], [1, 4]])
     array([0, 1])
     """
-
-    # Their votes are sums of tables; those of another estimator are not.
-    _fhe_constraints = {
-        **TREE_CONSTRAINTS,
-        "estimator": [tree.DecisionTreeClassifier, None],
-    }
 
     # Written by `make mirror`, and so are Parameters, Attributes and See Also.
     def __init__(

@@ -13,8 +13,7 @@ class PassiveAggressiveClassifier(
     """Passive-aggressive classifier that predicts on encrypted data.
 
     .. deprecated:: 1.8 of scikit-learn
-        `SGDClassifier` with ``penalty=None`` and ``learning_rate="pa1"``, or ``"pa2"``,
-        does the same; its `eta0` is `C`.
+        ``SGDClassifier(penalty=None, learning_rate="pa1", eta0=C)`` is the same.
 
     Fitted by scikit-learn, in clear. With ``fhe="execute"`` rows are encrypted, the raw
     score ``X @ coef_.T + intercept_`` is computed on encrypted integers without a
@@ -99,9 +98,8 @@ class PassiveAggressiveClassifier(
     Examples
     --------
     >>> from fhe_estimators import PassiveAggressiveClassifier
-    >>> X, y = [[0, 0], [1, 0], [0, 2], [1, 3]], [0, 0, 1, 1]
-    >>> PassiveAggressiveClassifier(random_state=0).fit(X, y).predict(X)
-    array([0, 0, 1, 1])
+    >>> PassiveAggressiveClassifier().fit([[-1], [1]], [0, 1]).predict([[-1], [1]])
+    array([0, 1])
     """
 
     # Written by `make mirror`, and so are Parameters, Attributes and See Also.
