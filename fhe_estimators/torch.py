@@ -61,9 +61,9 @@ def compile_torch_model(
         Representative rows, of each input if there are several. Ranges of integers come
         from them.
     n_bits : int in [1, 16] or dict, default=6
-        Bits of inputs, weights and results of tables. A dict sets ``"op_inputs"`` (results
-        of tables), ``"op_weights"`` and, if they differ from ``"op_inputs"``,
-        ``"model_inputs"`` and ``"model_outputs"``.
+        Bits of inputs, weights and results of tables, at most; see `rounding_bits`. A dict
+        sets ``"op_inputs"`` (results of tables), ``"op_weights"`` and, if they differ from
+        ``"op_inputs"``, ``"model_inputs"`` and ``"model_outputs"``.
     calibration : {'least_error', 'minmax'}, default='least_error'
         How the ranges of results of tables are chosen: with the least squared error, or
         from the smallest to the largest number seen.
@@ -73,8 +73,9 @@ def compile_torch_model(
         between two multiples may go to either when encrypted.
     rounding_bits : int in [1, 16], dict or 'auto', default='auto'
         Bits that are kept of the accumulators: of all, or by layer (the names that
-        ``layers`` of the result reports). ``"auto"`` takes the cheapest that is nearly as
-        accurate as all bits on the inputset.
+        ``layers`` of the result reports). ``"auto"`` takes as few of them, and of weights
+        and results of tables, as give nearly what all bits give on the inputset: outputs
+        may err by a tenth of their standard deviation more, or half as much more.
     accumulator_range : {'calibrated', 'worst_case'}, default='calibrated'
         Which accumulators tables cover. ``"calibrated"``: those of the inputset with a
         margin of a quarter of their range on either side, which takes fewer bits or keeps

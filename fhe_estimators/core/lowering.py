@@ -36,11 +36,12 @@ from fhe_estimators.core.operators import supported
 from fhe_estimators.core.quantization import (
     CALIBRATIONS,
     InputRange,
+    PostTraining,
     check_finite_rows,
     image,
 )
-from fhe_estimators.core.quantization import quantize as quantize_graph
 from fhe_estimators.core.quantized_module import (
+    BitSearch,
     QuantizedModule,
     RoundingOptions,
     deviation,
@@ -59,6 +60,8 @@ logger = logging.getLogger(__name__)
 #: a part of their range. (Of trained networks, calibrated on 10 rows, no other row went
 #: beyond with 0.25, one of twenty with 0.1; more margin takes bits.)
 MARGINS: dict[str, float | None] = {"worst_case": None, "calibrated": 0.25}
+#: Calibration rows that bits are judged by.
+_JUDGED_ROWS = 1_000
 
 
 class Calibration(NamedTuple):
@@ -238,31 +241,42 @@ def quantize(parts: Parts, calibration: Calibration, options: Options) -> Quanti
         encoders = [graphs.encoder]
         return QuantizedModule(graph, encoders, [decoder], after, alternatives=graphs)
     encrypted = check(parts.encrypted, ENCRYPTED, supported(encrypted=True))
-
-    def rounded(kept_bits: KeptBits) -> QuantizedModule:
-        return QuantizedModule(
-            *quantize_graph(
-                encrypted,
-                calibration.inputs,
-                options.bits,
-                calibration.ranges,
-                calibration.sample_weight,
-                CALIBRATIONS[options.ranges],
-                kept_bits,
-                MARGINS[options.accumulator_range],
-            ),
-            after,
-        )
-
-    # Fewer bits in front of the tables, as few as accuracy allows: circuits are compiled
-    # to compare what they cost.
-    exact = functools.cache(lambda: NumpyModule(encrypted)(*calibration.inputs))
-    module = fewest_bits(
-        rounded,
-        options.rounding,
-        lambda module: deviation(module.scores(*calibration.inputs), exact()),
-        lambda module: Circuit(module.graph, p_error=options.p_error).complexity,
+    calibrated = PostTraining(
+        encrypted,
+        calibration.inputs,
+        options.bits,
+        calibration.ranges,
+        calibration.sample_weight,
+        CALIBRATIONS[options.ranges],
+        MARGINS[options.accumulator_range],
     )
+
+    def quantized(kept_bits: KeptBits) -> QuantizedModule:
+        return QuantizedModule(*calibrated.quantized(kept_bits), after)
+
+    rounding = options.rounding
+    if rounding.given is not None:
+        module = rounding.checked(quantized(rounding.given))
+    else:
+        # As few bits as accuracy allows: what outputs err by is measured.
+        step = -(-len(calibration.inputs[0]) // _JUDGED_ROWS)
+        judged = [array[::step] for array in calibration.inputs]
+        exact = functools.cache(lambda: NumpyModule(encrypted)(*judged))
+
+        def error(module: QuantizedModule) -> float:
+            return deviation(module.scores(*judged), exact())
+
+        search = BitSearch(
+            quantized,
+            error,
+            rounding,
+            ConcreteEngine().prices(options.p_error),
+            options.bits,
+        )
+        module = fewest_bits(
+            search,
+            lambda module: Circuit(module.graph, p_error=options.p_error).complexity,
+        )
     if parts.before is None:
         return module
     ends = module.input_quantizers, module.output_quantizers, after

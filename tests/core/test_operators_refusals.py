@@ -333,4 +333,4 @@ def test_accumulator_too_wide_for_a_table():
     assert "smaller n_bits" in message
     assert lowered(*nodes, bits=(8, 6)).bit_widths()["accumulator"] <= 16
     # Rounding comes first.
-    assert lowered(*nodes, bits=(10, 8)).bit_widths()["accumulator"] == 18
+    assert lowered(*nodes, bits=(10, 8)).bit_widths()["accumulator"] <= 18

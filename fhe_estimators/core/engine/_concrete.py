@@ -200,6 +200,12 @@ class ConcreteEngine(TFHE):
             "dump_artifacts_on_unexpected_failures": False,
             "enable_unsafe_features": False,
         }
+        widest = max((value.bits or 0 for value in graph.values.values()), default=0)
+        if widest > self.maximum_table_bits:
+            # Sums are wider than any table: each reads the bits of its own entries. (By
+            # default those of 9 bits and more read all of the sums they are part of, as
+            # they have to where tables are read bit by bit.)
+            options["optimize_tlu_based_on_original_bit_width"] = True
         if self._given is None:
             # The threads of one call wait for the next one by spinning: without tables
             # there is nothing to share out, and calls run side by side instead.

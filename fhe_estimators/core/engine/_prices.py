@@ -6,6 +6,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 
 @dataclass(frozen=True)
 class Prices:
@@ -35,9 +37,19 @@ class Prices:
     operations_per_key_byte: float = 20
     operations_per_result: float = 15e6
 
-    def operations(self, bits: int) -> float:
-        """Return what a table that reads so many bits costs at least; 0 bits are none."""
-        return self._least(self.table_operations, bits)
+    def operations(self, bits: int, exact_to: float = 0.0) -> float:
+        """Return what a table costs, at least.
+
+        Parameters
+        ----------
+        bits : int
+            That it reads; a table of 0 bits is none.
+        exact_to : float, default=0.0
+            Bits of the torus that its results have to be exact to, because of sums that
+            they are added up in.
+        """
+        least = self._least(self.table_operations, bits)
+        return least * float(np.interp(exact_to, *EXACTNESS))
 
     def key_bytes(self, bits: int) -> float:
         """Return what the keys for a table that reads so many bits take at least."""
@@ -94,6 +106,14 @@ MEASURED: Mapping[int, tuple[tuple[float, ...], tuple[float, ...]]] = {
         (1.15e7, 1.87e7, 2.51e7, 5.44e7, 1.22e8, 2.5e8, 1.09e9),
     ),
 }
+
+
+#: Bits of the torus that results of tables are exact to, and what that multiplies their
+#: price by: what ``python -m benchmarks exactness`` measures.
+EXACTNESS: tuple[tuple[float, ...], tuple[float, ...]] = (
+    (9, 13, 16, 18, 20, 22, 24, 26, 28, 30),
+    (1.0, 1.45, 1.6, 1.9, 2.35, 3.0, 3.9, 5.5, 20.0, 100.0),
+)
 
 
 class TFHE:

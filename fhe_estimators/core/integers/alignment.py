@@ -7,7 +7,7 @@ import numpy as np
 #: Part of the weight of all rows that integers get which no row gave.
 _UNSEEN = 1e-3
 #: Shifts that are tried.
-_SHIFTS = 16
+_SHIFTS = 32
 
 
 def align(

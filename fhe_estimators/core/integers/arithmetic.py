@@ -15,6 +15,7 @@ import numpy as np
 
 from fhe_estimators.core.graph import bits_of_range
 from fhe_estimators.core.integers.builder import IntegerBuilder
+from fhe_estimators.core.integers.kept_bits import KeptBits
 from fhe_estimators.core.integers.tensors import Encrypted, Grid
 
 #: What a scale may differ from a multiple of another by, relatively.
@@ -56,6 +57,32 @@ def upright(builder: IntegerBuilder, x: Encrypted, name: str) -> Encrypted:
     if x.function is not None or np.all(x.scale > 0):
         return x
     return multiply_by(builder, x, np.where(x.scale < 0, -1, 1), f"{name}.upright")
+
+
+def comparable(
+    builder: IntegerBuilder, x: Encrypted, name: str, units_along: tuple[int, ...]
+) -> Encrypted:
+    """Return a tensor whose elements are to be compared, with positive scales.
+
+    Tables read all bits of differences. So accumulators are rounded first, as they would be
+    in front of any other table, or if differences would be too wide.
+
+    Parameters
+    ----------
+    builder : IntegerBuilder
+    x : Encrypted
+    name : str
+        The float tensor that it stands for.
+    units_along : tuple of int
+        Axes along which scales may differ.
+    """
+    x = builder.materialize(x, name, units_along=units_along)
+    bits = width(x)
+    rounds = builder.kept_bits != KeptBits()
+    if bits > builder.bits.op_inputs if rounds else bits >= builder.table_bits:
+        grid = builder.calibrated([name], axes=units_along)
+        x = builder.materialize(x, name, grid=grid)
+    return upright(builder, x, name)
 
 
 def on_one_scale(

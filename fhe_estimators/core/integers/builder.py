@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -75,6 +75,26 @@ class Step(NamedTuple):
         return cls(np.where(tensor.is_constant, 0.0, tensor.scale))
 
 
+class WeightBits(NamedTuple):
+    """Bits of the weights of a product.
+
+    Parameters
+    ----------
+    number : int
+        Of the largest weight of the output with the widest accumulator.
+    most : int
+        Of any weight.
+    margin : float, optional
+        Where a table follows: see `IntegerBuilder`. Weights of other outputs may be larger,
+        so that all accumulators have one range. By default the largest weight of each
+        output has that number of bits.
+    """
+
+    number: int
+    most: int
+    margin: float | None = None
+
+
 class IntegerBuilder(GraphBuilder):
     """Collects the integer meanings of the operators of a float graph.
 
@@ -99,6 +119,10 @@ class IntegerBuilder(GraphBuilder):
         Tables cover the integers of the calibration rows, with such a part of their range
         as a margin on either side, and wrap around beyond. By default they cover all that
         there can be.
+    grids : dict, optional
+        Where grids are kept that were `calibrated`, for other builders of the same graph.
+    looked_up : collection of str, optional
+        Float tensors that tables follow.
     table_bits : int
         Bits that a table reads at most.
 
@@ -123,6 +147,8 @@ class IntegerBuilder(GraphBuilder):
         kept_bits: KeptBits = KeptBits(),
         summed_with: Mapping[str, Sequence[str]] | None = None,
         margin: float | None = None,
+        grids: dict[Any, Grid] | None = None,
+        looked_up: Collection[str] = (),
         *,
         table_bits: int,
     ) -> None:
@@ -137,6 +163,8 @@ class IntegerBuilder(GraphBuilder):
         self._readers = readers or {}
         self._range_of = range_of or extent
         self.kept_bits = kept_bits
+        self._grids = {} if grids is None else grids
+        self._looked_up = looked_up
         self.table_bits = table_bits
         self._summed_with = summed_with or {}
         self._tables: dict[str, list[tuple[Grid | None, Encrypted]]] = {}
@@ -163,6 +191,12 @@ class IntegerBuilder(GraphBuilder):
         known = {**self.constants, **self.samples, "": None}
         self.samples[name] = self.compute(node, *(known[i] for i in inputs))
         return name
+
+    def weight_bits(self, result: str) -> WeightBits:
+        """Return the bits of the weights of a product."""
+        most = self.bits.op_weights
+        margin = self.margin if result in self._looked_up else None
+        return WeightBits(self.kept_bits.weights.get(result, most), most, margin)
 
     # Tables --------------------------------------------------------------------------
 
@@ -207,7 +241,9 @@ class IntegerBuilder(GraphBuilder):
                 return made
         # Who else reads the tensor may not be able to use more than one scale.
         apart = units_along if self._readers.get(result, 1) == 1 else None
-        chosen = grid or self.calibrated([result], axes=apart or ())
+        chosen = grid or self.calibrated(
+            [result], self.kept_bits.results.get(result), apart or ()
+        )
         made = look_up(self, tensor, result, chosen)
         self._tables.setdefault(result, []).append((grid, made))
         self.steps.setdefault(result, Step.of(made))
@@ -244,6 +280,12 @@ class IntegerBuilder(GraphBuilder):
             Axes along which the scale differs: each slice across has its own.
         """
         n_bits = self.bits.op_inputs if n_bits is None else n_bits
+        key = tuple(names), n_bits, tuple(axes), self.margin
+        if key not in self._grids:
+            self._grids[key] = self._calibrated(names, n_bits, axes)
+        return self._grids[key]
+
+    def _calibrated(self, names: Sequence[str], n_bits: int, axes: tuple[int, ...]) -> Grid:
         first = np.asarray(self.real[names[0]])
         kept = sorted(axis % first.ndim for axis in axes)
         columns, shape = [], [1] * first.ndim
@@ -267,16 +309,25 @@ class IntegerBuilder(GraphBuilder):
             # Signs, rounded numbers.
             levels, scale = int((high - low).max()), np.ones(len(low))
         else:
+            if self.margin is not None and n_bits > 1:
+                levels -= 1
             low, high = self._range_of(numbers, levels)
             scale = np.where(high > low, (high - low) / levels, 1.0)
         top = np.where(high > low, levels, 0)
-        same = np.all(top == top[0])
+        # A table that wraps gives the opposite of its entries, too: around zero these are
+        # as many bits.
+        middle = top // 2 if self.margin is not None else np.zeros_like(top)
         return Grid(
             scale.reshape(shape),
-            low.reshape(shape),
-            0,
-            int(top[0]) if same else top.reshape(shape),
+            (low + middle * scale).reshape(shape),
+            _one_if_same(-middle, shape),
+            _one_if_same(top - middle, shape),
         )
+
+
+def _one_if_same(array: np.ndarray, shape: Sequence[int]) -> int | np.ndarray:
+    """Return a number if all are the same, else an array of that shape."""
+    return int(array[0]) if np.all(array == array[0]) else array.reshape(shape)
 
 
 def _serves(made: Encrypted, units_along: tuple[int, ...] | None) -> bool:

@@ -22,11 +22,19 @@ class KeptBits:
     approximate : bool, default=False
     layers : mapping of str to int
         Bits that are kept of the integers behind the float tensors of these names.
+    weights : mapping of str to int
+        Bits of the weights of products by the names of their results, where they are fewer
+        than ``op_weights``: an accumulator has one less for each.
+    results : mapping of str to int
+        Bits of the results of tables by their names, where they are fewer than
+        ``op_inputs``.
     """
 
     bits: int | None = None
     approximate: bool = False
     layers: Mapping[str, int] = field(default_factory=dict)
+    weights: Mapping[str, int] = field(default_factory=dict)
+    results: Mapping[str, int] = field(default_factory=dict)
 
     def index(self, low: int, high: int, layer: str) -> tuple[int, int, int]:
         """Return how integers become indices of a table: ``(x - first + half) >> lsbs``.

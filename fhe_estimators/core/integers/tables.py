@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 
 #: Tables that are larger, before rounding, are not aligned with their functions.
 _MOST_ENTRIES = 2**25
+#: Integers beside each other that a table has entries for at least: fewer save little.
+_FEWEST_COVERED = 15
+#: The part of the margin that is kept in any case.
+_LEAST_MARGIN = 0.7
 #: Bits of an entry's integers that are told apart to align it.
-_FINEST = 5
+_FINEST = 7
 
 
 def look_up(
@@ -156,12 +160,12 @@ def _covered(
     low, high = int((tensor.low - start).min()), int((tensor.high - start).max())
     if builder.margin is None:
         return start, low, high, False
-    seen = builder.samples[tensor.name]
-    lowest, highest = seen.min(axis=0, keepdims=True), seen.max(axis=0, keepdims=True)
-    margin = np.ceil(builder.margin * (highest - lowest)).astype(np.int64)
-    lowest = np.maximum(tensor.low, lowest - margin)
-    spans = np.minimum(tensor.high, highest + margin) - lowest
-    first, lsbs, size = kept_bits.index(0, int(spans.max()), result)
+    # A smaller margin, if it takes a bit less.
+    windows = [
+        _window(builder, tensor, part * builder.margin, kept_bits, result)
+        for part in (1.0, _LEAST_MARGIN)
+    ]
+    lowest, spans, (first, lsbs, size) = min(windows, key=lambda window: window[2][1])
     _, most_lsbs, most_size = kept_bits.index(low, high, result)
     kept = (size - 1).bit_length()
     if kept + lsbs >= (most_size - 1).bit_length() + most_lsbs:
@@ -171,6 +175,23 @@ def _covered(
     room = _room(int(spans.max()) - first, lsbs, kept, int(kept_bits.approximate))
     high = int(spans.max()) + max(0, room - (1 << lsbs) + 1)
     return lowest - (high - spans) // 2, 0, high, True
+
+
+def _window(
+    builder: IntegerBuilder,
+    tensor: Encrypted,
+    margin: float,
+    kept_bits: KeptBits,
+    result: str,
+) -> tuple[np.ndarray, np.ndarray, tuple[int, int, int]]:
+    """Return the smallest likely integers, how many there are, and how they are rounded."""
+    seen = builder.samples[tensor.name]
+    lowest, highest = seen.min(axis=0, keepdims=True), seen.max(axis=0, keepdims=True)
+    by = np.ceil(margin * (highest - lowest)).astype(np.int64)
+    by = np.maximum(by, (_FEWEST_COVERED - (highest - lowest)) // 2)
+    low = np.maximum(tensor.low, lowest - by)
+    spans = np.minimum(tensor.high, highest + by) - low
+    return low, spans, kept_bits.index(0, int(spans.max()), result)
 
 
 def _starts(tensor: Encrypted) -> np.ndarray:

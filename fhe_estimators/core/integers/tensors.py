@@ -21,15 +21,13 @@ class Grid(NamedTuple):
     ----------
     scale, offset : ndarray of float64
         Broadcast against a row with a leading 1.
-    low : int or None
-        None: as far as it takes.
-    high : int, ndarray of int64 or None
+    low, high : int, ndarray of int64 or None
         None: as far as it takes. One for each scale where they differ.
     """
 
     scale: np.ndarray
     offset: np.ndarray
-    low: int | None = None
+    low: int | np.ndarray | None = None
     high: int | np.ndarray | None = None
 
     def integers(self, real: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fhe_estimators.core.integers.builder import IntegerBuilder, Step
+from fhe_estimators.core.integers.builder import Step, WeightBits
 from fhe_estimators.core.integers.tensors import ClearIntegers, same_but_along
 
 #: Weights of more features are fitted where there are so many rows for each of them, and
@@ -19,6 +19,8 @@ MOST_ROWS = 5_000
 #: The smallest eigenvalue of a system that is solved in double precision, relative to the
 #: largest number in it.
 _CONDITION = 1e-11
+#: What rounding of weights may make a range larger by.
+_ROUNDED = 1.04
 #: Variance of a number that was rounded to an integer.
 _ROUNDING_VARIANCE = 1 / 12
 
@@ -30,7 +32,7 @@ def integer_weights(
     constant: np.ndarray,
     weights: np.ndarray | ClearIntegers,
     row_weights: np.ndarray,
-    builder: IntegerBuilder,
+    bits: WeightBits,
     magnitude: np.ndarray,
     step: Step | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -52,7 +54,7 @@ def integer_weights(
         weights of theirs are zero.
     weights : ndarray or ClearIntegers, of shape (n_groups, n_features, n_outputs)
     row_weights : ndarray of shape (n_rows,)
-    builder : IntegerBuilder
+    bits : WeightBits
     magnitude : ndarray of shape (n_groups, n_outputs)
         See `fit_weights`.
     step : Step, its scale of shape (n_groups, n_outputs), optional
@@ -76,7 +78,11 @@ def integer_weights(
     chosen: slice | np.ndarray = slice(None)
     if len(each) > MOST_ROWS:
         chosen = np.random.default_rng(0).choice(len(each), MOST_ROWS, replace=False)
-    limit = max(1, 2 ** (builder.bits.op_weights - 1) - 1)
+    limit, least = largest_weight(bits.number), np.zeros((n_groups, target.shape[-1]))
+    if bits.margin is not None:
+        real = np.where(constant, 0, units)[..., np.newaxis] * values
+        least = _units_of_one_range(real, target, limit, bits.margin)
+        limit = largest_weight(bits.most)
     fits = [
         fit_weights(
             q[:, group].reshape(-1, n_features)[chosen].astype(float),
@@ -86,11 +92,46 @@ def integer_weights(
             limit,
             magnitude[group],
             None if step is None else step._replace(scale=step.scale[group]),
+            least[group],
         )
         for group in range(n_groups)
     ]
     integers, scale, shift = (np.stack(arrays) for arrays in zip(*fits, strict=True))
     return integers, scale, shift
+
+
+def largest_weight(n_bits: int) -> int:
+    """Return the largest magnitude of a weight of so many bits."""
+    return max(1, (1 << n_bits - 1) - 1)
+
+
+def _units_of_one_range(
+    weights: np.ndarray, target: np.ndarray, limit: int, margin: float
+) -> np.ndarray:
+    """Return units of weights with which accumulators of all outputs have one range.
+
+    One table reads them all, and removes as many bits of each. So that all outputs use all
+    of its entries, their integers get the range that the widest has for weights up to
+    `limit`, with a margin, which is rounded up to a power of two.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (n_groups, n_features, n_outputs)
+    target : ndarray of shape (n_rows, n_groups, n_places, n_outputs)
+    limit : int
+    margin : float
+        See `IntegerBuilder`.
+
+    Returns
+    -------
+    units : ndarray of shape (n_groups, n_outputs)
+    """
+    unit = np.abs(weights).max(axis=1, initial=0.0) / limit
+    spread = target.max(axis=(0, 2)) - target.min(axis=(0, 2))
+    reach = spread * (1 + 2 * margin) * _ROUNDED
+    widest = np.divide(reach, unit, out=np.ones_like(unit), where=unit > 0).max(initial=2)
+    bits = np.ceil(np.log2(widest))
+    return np.where(spread > 0, reach / 2**bits, unit)
 
 
 def fit_weights(
@@ -101,6 +142,7 @@ def fit_weights(
     limit: int,
     magnitude: float | np.ndarray = 0.0,
     step: Step | None = None,
+    least: float | np.ndarray = 0.0,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Choose integer weights that reproduce a product as well as integers can.
 
@@ -132,6 +174,8 @@ def fit_weights(
     step : Step, its scale of shape (n_outputs,), optional
         That of a tensor that the result is added to: each scale has to divide it or to be
         a multiple of it, and is not below it if it is one `of_weights`.
+    least : float or ndarray of shape (n_outputs,), default=0.0
+        The unit of the weights of each output, at least.
 
     Returns
     -------
@@ -159,13 +203,13 @@ def fit_weights(
         # Integers of many bits leave nothing of the second term in double precision: then
         # as much as the system needs to have a solution.
         diagonal = np.diag_indices(n_features)
-        least = _CONDITION * gram[diagonal].max(initial=0.0)
-        gram[diagonal] += max(total * _ROUNDING_VARIANCE, least)
+        floor = _CONDITION * gram[diagonal].max(initial=0.0)
+        gram[diagonal] += max(total * _ROUNDING_VARIANCE, floor)
         inverse = np.linalg.inv(gram)
         inverse = (inverse + inverse.T) / 2
         residual = (target - mean_target) - centred @ weights
         weights = weights + inverse @ ((centred.T * row_weights) @ residual)
-    unit = np.abs(weights).max(axis=0, initial=0.0) / limit
+    unit = np.maximum(np.abs(weights).max(axis=0, initial=0.0) / limit, least)
     # What a weight makes of the largest integer has to be visible.
     reach = max(q.max(initial=1.0), -q.min(initial=-1.0))
     unit = np.maximum(unit, np.finfo(float).eps * magnitude / reach)

@@ -178,7 +178,7 @@ class Conv(Linear):
             patches(x.is_constant, axes, group)[0].all(axis=1),
             laid_out(w, of_groups),
             builder.weights[::step],
-            builder,
+            builder.weight_bits(self.node.outputs[0]),
             magnitude,
             self._step_of_filters(builder, exact.shape),
         )

@@ -83,7 +83,7 @@ class Linear(QuantizedOp):
             grouped(x.is_constant)[0].all(axis=1),
             laid_out(weights, of_groups),
             builder.weights,
-            builder,
+            builder.weight_bits(result),
             grouped(np.abs(real) + np.abs(exact)).max(axis=(0, 2)),
             self._step(builder, stack, n_outputs),
         )

@@ -30,12 +30,6 @@ Pair = Callable[[IntegerBuilder, Encrypted, Encrypted, str], Encrypted]
 class Pool(QuantizedOp):
     """Family base: the elements of each window are combined two by two, axis by axis."""
 
-    def channels(self, operands: Sequence[Operand], builder: IntegerBuilder) -> Encrypted:
-        """Return the operand, with one scale for each channel."""
-        (x,) = operands
-        assert isinstance(x, Encrypted)
-        return builder.materialize(x, self.node.inputs[0], units_along=(1,))
-
     def pooled(
         self, x: Encrypted, axes: Sequence[Axis], builder: IntegerBuilder, pair: Pair
     ) -> Encrypted:
@@ -92,7 +86,9 @@ class AveragePool(Pool):
 
     def quantize(self, operands: Sequence[Operand], builder: IntegerBuilder) -> Encrypted:
         """Add the integers of each window."""
-        x = self.channels(operands, builder)
+        (x,) = operands
+        assert isinstance(x, Encrypted)
+        x = builder.materialize(x, self.node.inputs[0], units_along=(1,))
         axes = spatial(self, x.shape)
         x = pad_with(builder, x, padding(axes), 0.0, f"{self.node.outputs[0]}.padded")
         sums = self.pooled(x, [axis.inside() for axis in axes], builder, arithmetic.add)
@@ -145,9 +141,10 @@ class MaxPool(Pool):
 
     def quantize(self, operands: Sequence[Operand], builder: IntegerBuilder) -> Encrypted:
         """Combine integers; padding is the smallest of them."""
-        x = self.channels(operands, builder)
-        axes, result = spatial(self, x.shape), self.node.outputs[0]
-        x = arithmetic.upright(builder, x, result)
+        (x,), result = operands, self.node.outputs[0]
+        assert isinstance(x, Encrypted)
+        x = arithmetic.comparable(builder, x, self.node.inputs[0], (1,))
+        axes = spatial(self, x.shape)
         if np.any(padding(axes)):
             x = _with_smallest(builder, x, padding(axes), result)
         axes = tuple(axis.inside() for axis in axes)

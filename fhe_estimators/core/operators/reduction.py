@@ -42,8 +42,14 @@ class Reduction(QuantizedOp):
         if not axes:
             return x
         kept = tuple(axis for axis in range(1, len(x.shape)) if axis not in axes)
-        x = builder.materialize(x, self.node.inputs[0], units_along=kept)
+        x = self.operand(x, kept, builder)
         return self.reduce(x, axes, keepdims, builder)
+
+    def operand(
+        self, x: Encrypted, kept: tuple[int, ...], builder: IntegerBuilder
+    ) -> Encrypted:
+        """Return the operand with scales that differ along the axes `kept` only."""
+        return builder.materialize(x, self.node.inputs[0], units_along=kept)
 
     def reduce(
         self, x: Encrypted, axes: tuple[int, ...], keepdims: bool, builder: IntegerBuilder
@@ -54,6 +60,12 @@ class Reduction(QuantizedOp):
 
 class Extreme(Reduction):
     """Family base: elements are combined two by two, a table for each pair."""
+
+    def operand(
+        self, x: Encrypted, kept: tuple[int, ...], builder: IntegerBuilder
+    ) -> Encrypted:
+        """Return the operand with integers that can be compared."""
+        return arithmetic.comparable(builder, x, self.node.inputs[0], kept)
 
     def pair(
         self, builder: IntegerBuilder, a: Encrypted, b: Encrypted, result: str
@@ -67,7 +79,6 @@ class Extreme(Reduction):
         """Halve the tensor along each axis, again and again."""
         result = self.node.outputs[0]
         name = f"{result}.part"
-        x = arithmetic.upright(builder, x, result)
         for axis in axes:
             rest: list[Encrypted] = []
             while (size := x.shape[axis]) > 1:

@@ -7,7 +7,7 @@ from fhe_estimators.core.quantization._bits import (
 )
 from fhe_estimators.core.quantization._calibration import InputRange, image
 from fhe_estimators.core.quantization._finite import check_finite_rows
-from fhe_estimators.core.quantization._post_training import quantize
+from fhe_estimators.core.quantization._post_training import PostTraining, quantize
 from fhe_estimators.core.quantization._ranges import CALIBRATIONS
 from fhe_estimators.core.quantization._uniform import QuantizedArray, UniformQuantizer
 
@@ -15,6 +15,7 @@ __all__ = [
     "CALIBRATIONS",
     "MAXIMUM_N_BITS",
     "InputRange",
+    "PostTraining",
     "QuantizedArray",
     "UniformQuantizer",
     "check_finite_rows",

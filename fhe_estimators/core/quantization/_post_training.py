@@ -13,6 +13,7 @@ from fhe_estimators.core.graph import Graph, Node, as_tuple, bits_of_range, wrap
 from fhe_estimators.core.integers import (
     BitWidths,
     Encrypted,
+    Grid,
     IntegerBuilder,
     KeptBits,
     RangeOf,
@@ -35,17 +36,8 @@ _WRAPPING_BITS = 8
 _ROWS = 5_000
 
 
-def quantize(
-    graph: Graph,
-    calibration: Sequence[np.ndarray],
-    bits: BitWidths,
-    input_ranges: Sequence[InputRange] | None = None,
-    sample_weight: np.ndarray | None = None,
-    range_of: RangeOf | None = None,
-    kept_bits: KeptBits = KeptBits(),
-    margin: float | None = None,
-) -> tuple[Graph, tuple[UniformQuantizer, ...], tuple[UniformQuantizer, ...]]:
-    """Quantize a float graph.
+class PostTraining:
+    """A float graph and what calibration saw in it: quantized with any number of bits.
 
     The graph is executed on the calibration data, and the ranges of its intermediate
     tensors are recorded. Then every operator appends its integer meaning, in topological
@@ -65,108 +57,195 @@ def quantize(
         How much each row counts.
     range_of : callable, optional
         Chooses the range of results of tables; from the smallest to the largest by default.
-    kept_bits : KeptBits, optional
-        What tables read of accumulators; all by default.
     margin : float, optional
         See `IntegerBuilder`.
 
-    Returns
-    -------
-    integer_graph : Graph
-    input_quantizers, output_quantizers : tuple of UniformQuantizer
-        One for each input and each output.
+    Attributes
+    ----------
+    input_quantizers : tuple of UniformQuantizer
+        One for each input.
 
     Raises
     ------
     GraphError
         If numbers that integers stand for are not finite on a calibration row.
-    UnsupportedOperatorError
-        If an operator has no encrypted form, or an output does not depend on an input.
-    BitWidthError
-        If a table would read too wide an integer.
     """
-    step = -(-len(calibration[0]) // _ROWS)
-    weights = np.ones(len(calibration[0])) if sample_weight is None else sample_weight
-    with np.errstate(all="ignore"):
-        real = NumpyModule(graph).intermediates(*(rows[::step] for rows in calibration))
-    check_finite_rows(graph, real, step=step)
 
-    operator_of, kind_of = operators_of(graph), kinds_of(graph)
-
-    def compute(node: Node, *arrays: np.ndarray) -> np.ndarray:
-        return np.asarray(operator_of(node)(*arrays))
-
-    readers = Counter(name for node in graph for name in node.inputs)
-    readers.update(value.name for value in graph.outputs)
-    summed_with = {
-        name: [other for other in node.inputs if other != name]
-        for node in graph
-        if kind_of(node).adds
-        for name in node.inputs
-    }
-    builder = IntegerBuilder(
-        bits,
-        real,
-        weights[::step],
-        compute,
-        readers,
-        range_of,
-        kept_bits,
-        summed_with,
-        margin,
-        table_bits=ConcreteEngine.maximum_table_bits,
-    )
-    tensors: dict[str, Operand] = {"": None, **graph.constants}
-    quantizers, inputs = [], []
-    for place, value in enumerate(graph.inputs):
-        rows = np.asarray(calibration[place])
-        known = None if input_ranges is None else input_ranges[place]
-        quantizer = trained_grid(graph, value.name) or _calibrated(
-            rows, units_of_input(graph, value.name, rows.ndim), bits, known, sample_weight
+    def __init__(
+        self,
+        graph: Graph,
+        calibration: Sequence[np.ndarray],
+        bits: BitWidths,
+        input_ranges: Sequence[InputRange] | None = None,
+        sample_weight: np.ndarray | None = None,
+        range_of: RangeOf | None = None,
+        margin: float | None = None,
+    ) -> None:
+        self._graph, self._bits, self._range_of = graph, bits, range_of
+        self._margin = margin
+        step = -(-len(calibration[0]) // _ROWS)
+        weights = np.ones(len(calibration[0])) if sample_weight is None else sample_weight
+        self._weights = weights[::step]
+        with np.errstate(all="ignore"):
+            rows = (array[::step] for array in calibration)
+            self._real = NumpyModule(graph).intermediates(*rows)
+        check_finite_rows(graph, self._real, step=step)
+        arrays = [np.asarray(array) for array in calibration]
+        ranges = [None] * len(arrays) if input_ranges is None else input_ranges
+        self._row_shapes = [(1, *array.shape[1:]) for array in arrays]
+        self.input_quantizers = tuple(
+            trained_grid(graph, value.name)
+            or _calibrated(
+                array,
+                units_of_input(graph, value.name, array.ndim),
+                bits,
+                known,
+                sample_weight,
+            )
+            for value, array, known in zip(graph.inputs, arrays, ranges, strict=True)
         )
-        tensor = _input(value.name, quantizer, (1, *rows.shape[1:]))
-        tensors[value.name] = tensor
-        builder.samples[value.name] = quantizer.quant(real[value.name])
-        builder.steps[value.name] = Step.of(tensor)
-        inputs.append(builder.given(value.name, tensor.low, tensor.high))
-        quantizers.append(quantizer)
-    for node in graph:
-        operator = operator_of(node)
-        operands = [tensors[name] for name in node.inputs]
-        results: Any
-        if not any(isinstance(operand, Encrypted) for operand in operands):
-            results = operator.in_clear(operands)
-        else:
-            if not operator.uses_integers:
-                operands = [as_array(operand) for operand in operands]
-            results = operator.quantize(operands, builder)
-        tensors.update(zip(node.outputs, as_tuple(results), strict=True))
+        #: Grids that were chosen already, see `IntegerBuilder`.
+        self._grids: dict[Any, Grid] = {}
 
-    results = []
-    for value in graph.outputs:
-        result = tensors[value.name]
-        if not isinstance(result, Encrypted):
-            raise UnsupportedOperatorError(
-                f"The output {value.name!r} does not depend on an encrypted input."
-            )
-        grid = None
-        if result.function is not None and bits.of_outputs != bits.op_inputs:
-            grid = builder.calibrated([value.name], bits.of_outputs)
-        results.append(builder.materialize(result, value.name, grid=grid))
-    wrapping = any(map(wraps, builder.nodes))
-    if wrapping:
-        results = [count_from_lowest(builder, result) for result in results]
-    integers = builder.build(inputs, [result.name for result in results])
-    if wrapping:
-        kind_of = kinds_of(integers)
-        if any(
-            kind_of(node).table_bits(node, integers) > _WRAPPING_BITS for node in integers
+    def quantized(
+        self, kept_bits: KeptBits = KeptBits()
+    ) -> tuple[Graph, tuple[UniformQuantizer, ...], tuple[UniformQuantizer, ...]]:
+        """Return the integer graph.
+
+        Parameters
+        ----------
+        kept_bits : KeptBits, optional
+            What tables read of accumulators; all by default.
+
+        Returns
+        -------
+        integer_graph : Graph
+        input_quantizers, output_quantizers : tuple of UniformQuantizer
+            One for each input and each output.
+
+        Raises
+        ------
+        UnsupportedOperatorError
+            If an operator has no encrypted form, or an output does not depend on an input.
+        BitWidthError
+            If a table would read too wide an integer.
+        """
+        integers, outputs = self._integers(kept_bits, self._margin)
+        if any(map(wraps, integers)):
+            kind_of = kinds_of(integers)
+            read = (kind_of(node).table_bits(node, integers) for node in integers)
+            if max(read) > _WRAPPING_BITS:
+                integers, outputs = self._integers(kept_bits, None)
+            else:
+                integers = narrow(integers)
+        return integers, self.input_quantizers, tuple(map(_output, outputs))
+
+    def _integers(
+        self, kept_bits: KeptBits, margin: float | None
+    ) -> tuple[Graph, list[Encrypted]]:
+        """Return the integer graph and its outputs; ranges hold for any row."""
+        graph, bits = self._graph, self._bits
+        builder = self._builder(kept_bits, margin)
+        tensors: dict[str, Operand] = {"": None, **graph.constants}
+        inputs = []
+        for value, quantizer, shape in zip(
+            graph.inputs, self.input_quantizers, self._row_shapes, strict=True
         ):
-            return quantize(
-                graph, calibration, bits, input_ranges, sample_weight, range_of, kept_bits
-            )
-        integers = narrow(integers)
-    return integers, tuple(quantizers), tuple(map(_output, results))
+            tensor = _input(value.name, quantizer, shape)
+            tensors[value.name] = tensor
+            builder.samples[value.name] = quantizer.quant(self._real[value.name])
+            builder.steps[value.name] = Step.of(tensor)
+            inputs.append(builder.given(value.name, tensor.low, tensor.high))
+        operator_of = operators_of(graph)
+        for node in graph:
+            operator = operator_of(node)
+            operands = [tensors[name] for name in node.inputs]
+            results: Any
+            if not any(isinstance(operand, Encrypted) for operand in operands):
+                results = operator.in_clear(operands)
+            else:
+                if not operator.uses_integers:
+                    operands = [as_array(operand) for operand in operands]
+                results = operator.quantize(operands, builder)
+            tensors.update(zip(node.outputs, as_tuple(results), strict=True))
+
+        results = []
+        for value in graph.outputs:
+            result = tensors[value.name]
+            if not isinstance(result, Encrypted):
+                raise UnsupportedOperatorError(
+                    f"The output {value.name!r} does not depend on an encrypted input."
+                )
+            grid = None
+            if result.function is not None and bits.of_outputs != bits.op_inputs:
+                grid = builder.calibrated([value.name], bits.of_outputs)
+            results.append(builder.materialize(result, value.name, grid=grid))
+        if any(map(wraps, builder.nodes)):
+            results = [count_from_lowest(builder, result) for result in results]
+        return builder.build(inputs, [result.name for result in results]), results
+
+    def _builder(self, kept_bits: KeptBits, margin: float | None) -> IntegerBuilder:
+        """Return a builder that knows what the operators read and what follows them."""
+        graph = self._graph
+        operator_of, kind_of = operators_of(graph), kinds_of(graph)
+
+        def compute(node: Node, *arrays: np.ndarray) -> np.ndarray:
+            return np.asarray(operator_of(node)(*arrays))
+
+        readers = Counter(name for node in graph for name in node.inputs)
+        readers.update(value.name for value in graph.outputs)
+        summed_with = {
+            name: [other for other in node.inputs if other != name]
+            for node in graph
+            if kind_of(node).adds
+            for name in node.inputs
+        }
+        # What the client decrypts, through no table.
+        final = {value.name for value in graph.outputs}
+        for node in reversed(list(graph)):
+            if final.intersection(node.outputs) and kind_of(node).free:
+                final.update(node.inputs)
+        return IntegerBuilder(
+            self._bits,
+            self._real,
+            self._weights,
+            compute,
+            readers,
+            self._range_of,
+            kept_bits,
+            summed_with,
+            margin,
+            self._grids,
+            {name for node in graph for name in node.outputs} - final,
+            table_bits=ConcreteEngine.maximum_table_bits,
+        )
+
+
+def quantize(
+    graph: Graph,
+    calibration: Sequence[np.ndarray],
+    bits: BitWidths,
+    *,
+    kept_bits: KeptBits = KeptBits(),
+    **known: Any,
+) -> tuple[Graph, tuple[UniformQuantizer, ...], tuple[UniformQuantizer, ...]]:
+    """Quantize a float graph, once.
+
+    Parameters
+    ----------
+    graph : Graph
+    calibration : sequence of ndarray of shape (n_samples, ...)
+    bits : BitWidths
+    kept_bits : KeptBits, optional
+    **known
+        Other parameters of `PostTraining`, which tells more.
+
+    Returns
+    -------
+    integer_graph : Graph
+    input_quantizers, output_quantizers : tuple of UniformQuantizer
+    """
+    return PostTraining(graph, calibration, bits, **known).quantized(kept_bits)
 
 
 def _calibrated(

@@ -5,11 +5,12 @@ from fhe_estimators.core.quantized_module.rounding import (
     ROUNDINGS,
     RoundingOptions,
     deviation,
-    fewest_bits,
 )
+from fhe_estimators.core.quantized_module.search import BitSearch, fewest_bits
 
 __all__ = [
     "ROUNDINGS",
+    "BitSearch",
     "QuantizedModule",
     "RoundingOptions",
     "deviation",

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,15 +12,8 @@ from fhe_estimators.core.graph import as_tuple
 from fhe_estimators.core.integers import KeptBits
 from fhe_estimators.core.quantization import MAXIMUM_N_BITS
 from fhe_estimators.core.quantized_module.module import QuantizedModule
-from fhe_estimators.exceptions import AccuracyWarning, BitWidthError, CompilationError
 
 logger = logging.getLogger(__name__)
-
-#: Bits that may be kept; tables of more take seconds.
-_CANDIDATES = (2, 3, 4, 5, 6, 7, 8)
-#: Of the candidates that are accurate enough, so many that have parameters are compared,
-#: those of fewest bits: a further bit doubles the cost of a table.
-_COMPILED = 3
 
 #: A column that varies by no more of its size is constant, but for single precision.
 _CONSTANT = 1e-6
@@ -69,108 +61,39 @@ class RoundingOptions:
                 f"{MAXIMUM_N_BITS}, or a dict of them by layer; got {self.bits!r}."
             )
 
+    @property
+    def given(self) -> KeptBits | None:
+        """What tables read, None if that is to be chosen."""
+        if self.method is None:
+            return KeptBits()
+        return None if isinstance(self.bits, str) else self.keeping(self.bits)
+
+    def checked(self, module: QuantizedModule) -> QuantizedModule:
+        """Return the module.
+
+        Raises
+        ------
+        ValueError
+            If bits are given for a layer that it does not have, or that has no table.
+        """
+        if self.method is None or not isinstance(self.bits, Mapping):
+            return module
+        known = [layer.name for layer in module.layers if layer.tables]
+        unknown = [name for name in self.bits if name not in known]
+        if unknown:
+            raise ValueError(
+                f"The parameter 'rounding_bits' names layers without a table, "
+                f"{', '.join(map(repr, unknown))}; those with a table are "
+                f"{', '.join(map(repr, known)) or 'none'}. See the attribute 'layers'."
+            )
+        return module
+
     def keeping(self, bits: int | Mapping[str, int] | None) -> KeptBits:
         """Return what tables read if so many bits are kept; None: all."""
         approximate = self.method == "approximate"
         if isinstance(bits, Mapping):
             return KeptBits(None, approximate, dict(bits))
         return KeptBits(bits, approximate)
-
-
-def fewest_bits(
-    quantized: Callable[[KeptBits], QuantizedModule],
-    options: RoundingOptions,
-    error: Callable[[QuantizedModule], float],
-    complexity: Callable[[QuantizedModule], float],
-) -> QuantizedModule:
-    """Quantize with as few bits in front of the tables as accuracy allows.
-
-    Parameters
-    ----------
-    quantized : callable
-        Gives the module whose tables read the bits of a `KeptBits`.
-    options : RoundingOptions
-    error : callable
-        Tells how far a module is from the float model, see `deviation`.
-    complexity : callable
-        Gives the compiled cost of a module.
-
-    Raises
-    ------
-    BitWidthError
-        If tables would read too wide integers even so.
-    ValueError
-        If bits are given for a layer that there is not, or that has no table.
-
-    Warns
-    -----
-    AccuracyWarning
-        If nothing that is accurate has cryptographic parameters.
-    """
-    if options.method is None or options.bits != "auto":
-        bits = options.bits if options.method else None
-        assert not isinstance(bits, str)
-        module = quantized(options.keeping(bits))
-        if isinstance(bits, Mapping):
-            _check_names(bits, module)
-        return module
-
-    whole = _unless_too_wide(quantized, KeptBits())
-    widest = _CANDIDATES[-1] + 1
-    if whole is not None:
-        widest = max((layer.kept_bits for layer in whole.layers if layer.tables), default=0)
-    candidates = [
-        _unless_too_wide(quantized, options.keeping(bits))
-        for bits in _CANDIDATES
-        if bits < widest
-    ]
-    if widest > _CANDIDATES[-1] and any(candidates):
-        whole = None
-    modules = [module for module in (*candidates, whole) if module is not None]
-    if not modules:
-        return quantized(options.keeping(_CANDIDATES[-1]))
-    if len(modules) == 1:
-        return modules[0]
-    errors = [error(module) for module in modules]
-    # More bits are closer; what even the most cannot reach is not asked of fewer.
-    limit = np.hypot(min(errors), options.tolerance)
-    close = [place for place in range(len(modules)) if errors[place] <= limit]
-    costs: dict[int, float] = {}
-    for place in close:
-        if len(costs) == _COMPILED:
-            break
-        cost = _cost(modules[place], complexity)
-        if np.isfinite(cost):
-            costs[place] = cost
-    logger.debug("errors %s, costs %s", errors, costs)
-    if costs:
-        return modules[min(costs, key=lambda place: costs[place])]
-    # None that is accurate has parameters: the most accurate one that has.
-    for place in sorted(set(range(len(modules))) - set(close), key=lambda i: errors[i]):
-        if np.isfinite(_cost(modules[place], complexity)):
-            warnings.warn(
-                "Sums have to be rounded so far, to have cryptographic parameters, that "
-                f"outputs err by {errors[place]:.2f} of their standard deviation on the "
-                f"calibration rows; {min(errors):.2f} without. Use a smaller n_bits, fewer "
-                "inputs per neuron, or quantization-aware training.",
-                AccuracyWarning,
-                stacklevel=2,
-            )
-            return modules[place]
-    # Compiling says why.
-    return modules[close[0]]
-
-
-def _check_names(bits: Mapping[str, int], module: QuantizedModule) -> None:
-    """Raise if bits are given of layers that the module does not have."""
-    known = [layer.name for layer in module.layers if layer.tables]
-    unknown = [name for name in bits if name not in known]
-    if unknown:
-        raise ValueError(
-            f"The parameter 'rounding_bits' names layers without a table, "
-            f"{', '.join(map(repr, unknown))}; those with a table are "
-            f"{', '.join(map(repr, known)) or 'none'}. See the attribute 'layers'."
-        )
 
 
 def deviation(
@@ -197,24 +120,6 @@ def _squared(found: np.ndarray, meant: np.ndarray) -> float:
     error, variance = np.mean((found - meant) ** 2, axis=0), np.var(meant, axis=0)
     varies = variance > (_CONSTANT * np.abs(meant).max(axis=0)) ** 2
     return float(np.mean(error[varies] / variance[varies])) if np.any(varies) else 0.0
-
-
-def _unless_too_wide(
-    quantized: Callable[[KeptBits], QuantizedModule], kept_bits: KeptBits
-) -> QuantizedModule | None:
-    try:
-        return quantized(kept_bits)
-    except BitWidthError as error:
-        logger.debug("%s", error)
-        return None
-
-
-def _cost(module: QuantizedModule, complexity: Callable[[QuantizedModule], float]) -> float:
-    try:
-        return complexity(module)
-    except CompilationError as error:
-        logger.debug("%s", error)
-        return float("inf")
 
 
 def _is_number_of_bits(bits: object) -> bool:

@@ -10,8 +10,8 @@ from fhe_estimators.core.graph import Graph, Node, Value
 from fhe_estimators.core.integers import BitWidths, KeptBits
 from fhe_estimators.core.numpy_module import NumpyModule
 from fhe_estimators.core.quantization import quantize
-from fhe_estimators.core.quantized_module import RoundingOptions, deviation, fewest_bits
-from fhe_estimators.exceptions import AccuracyWarning, BitWidthError, CompilationError
+from fhe_estimators.core.quantized_module import RoundingOptions, deviation
+from fhe_estimators.exceptions import BitWidthError
 from fhe_estimators.quantization import QuantizedModule
 
 integers = st.integers(-(2**20), 2**20)
@@ -110,79 +110,32 @@ def test_bits_by_layer():
     assert [layer.kept_bits for layer in module.layers if layer.tables] == [4]
 
 
-def chosen(options, cost=lambda module: 0.0, bits=5):
-    exact = NumpyModule(net())(ROWS)
-    return fewest_bits(
-        lambda kept_bits: quantized(kept_bits, bits),
-        options,
-        lambda module: deviation(module.scores(ROWS), exact),
-        cost,
-    )
-
-
 def kept_bits(module):
     return [layer.kept_bits for layer in module.layers if layer.tables]
 
 
-def test_the_cheapest_of_the_accurate_is_chosen():
-    costs = {}
-
-    def cost(module):
-        (bits,) = kept_bits(module)
-        costs[bits] = -bits
-        return costs[bits]
-
-    options = RoundingOptions(tolerance=0.15)
-    (bits,) = kept_bits(chosen(options, cost))
-    assert bits == max(costs)
-    assert len(costs) == 3
-    (loose,) = kept_bits(chosen(RoundingOptions(tolerance=10.0)))
-    assert loose == 2
-    (strict,) = kept_bits(chosen(RoundingOptions(tolerance=0.0)))
-    assert strict > min(costs)
+def given_bits(options, bits=5):
+    return options.checked(quantized(options.given, bits))
 
 
 def test_given_bits_and_no_rounding():
-    assert kept_bits(chosen(RoundingOptions(bits=3))) == [3]
-    assert kept_bits(chosen(RoundingOptions(bits={"r": 6}))) == [6]
-    (whole,) = (layer for layer in chosen(RoundingOptions(None)).layers if layer.tables)
+    assert kept_bits(given_bits(RoundingOptions(bits=3))) == [3]
+    assert kept_bits(given_bits(RoundingOptions(bits={"r": 6}))) == [6]
+    (whole,) = (layer for layer in given_bits(RoundingOptions(None)).layers if layer.tables)
     assert whole.kept_bits == whole.input_bits
     assert whole.rounding == ""
+    assert RoundingOptions().given is None
+    with pytest.raises(ValueError, match=r"names layers without a table, 'h'; .* are 'r'"):
+        given_bits(RoundingOptions(bits={"h": 4}))
 
 
-def test_accumulators_wider_than_tables_are_rounded():
+def test_accumulators_wider_than_tables_have_to_be_rounded():
     with pytest.raises(BitWidthError, match=r"reads 2. bits of 'h'; the limit is 16"):
-        chosen(RoundingOptions(None), bits=12)
-    (layer,) = (
-        layer for layer in chosen(RoundingOptions(), bits=12).layers if layer.tables
-    )
+        given_bits(RoundingOptions(None), bits=12)
+    module = given_bits(RoundingOptions(bits=7), 12)
+    (layer,) = (layer for layer in module.layers if layer.tables)
     assert layer.input_bits > 20
-    assert layer.kept_bits <= 8
-
-
-def with_parameters_if(has):
-    """Return a cost for modules that keep so many bits."""
-
-    def cost(module):
-        (kept,) = kept_bits(module)
-        if not has(kept):
-            raise CompilationError("No cryptographic parameters")
-        return float(kept)
-
-    return cost
-
-
-def test_what_is_chosen_has_cryptographic_parameters():
-    options = RoundingOptions(tolerance=0.3)
-    (best,) = kept_bits(chosen(options))
-    more = kept_bits(chosen(options, with_parameters_if(lambda kept: kept > best + 1)))
-    assert more == [best + 2]
-    # No accurate one has: the most accurate one that has, and a warning.
-    with pytest.warns(AccuracyWarning, match=r"outputs err by \d\.\d\d of"):
-        fewer = kept_bits(chosen(options, with_parameters_if(lambda kept: kept < best)))
-    assert fewer == [best - 1]
-    # None at all has: compiling says so.
-    assert chosen(options, with_parameters_if(lambda kept: False)).graph
+    assert layer.kept_bits == 7
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,134 @@
+"""Bits that are chosen: few, and accurate."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fhe_estimators.core.engine import ConcreteEngine
+from fhe_estimators.core.graph import Graph, Node, Value
+from fhe_estimators.core.integers import BitWidths
+from fhe_estimators.core.numpy_module import NumpyModule
+from fhe_estimators.core.quantization import PostTraining
+from fhe_estimators.core.quantized_module import (
+    BitSearch,
+    QuantizedModule,
+    RoundingOptions,
+    deviation,
+    fewest_bits,
+)
+from fhe_estimators.exceptions import AccuracyWarning, CompilationError
+
+ROWS = np.random.default_rng(1).normal(size=(200, 6))
+PRICES = ConcreteEngine().prices(2**-40)
+
+
+def net(sizes=(6, 5, 2), seed=0):
+    """Return a float graph of products with ReLUs between them."""
+    generator = np.random.default_rng(seed)
+    nodes, constants, name = [], {}, "x"
+    for layer, shape in enumerate(itertools.pairwise(sizes)):
+        constants[f"w{layer}"] = generator.normal(size=shape)
+        nodes.append(Node("MatMul", (name, f"w{layer}"), (f"h{layer}",)))
+        nodes.append(Node("Relu", (f"h{layer}",), (f"r{layer}",)))
+        name = f"r{layer}"
+    last = nodes[-2].outputs[0]
+    x, y = Value("x", (None, sizes[0])), Value(last, (None, sizes[-1]))
+    return Graph(tuple(nodes[:-1]), (x,), (y,), constants)
+
+
+class Search(BitSearch):
+    """With what was quantized, and its error."""
+
+    def __init__(self, graph, options=RoundingOptions(), bits=6, margin=None):
+        calibrated = PostTraining(graph, [ROWS], BitWidths(bits, bits), margin=margin)
+        end = NumpyModule(Graph((), graph.outputs, graph.outputs))
+        self.exact, self.tried = NumpyModule(graph)(ROWS), []
+
+        def quantized(kept_bits):
+            self.tried.append(kept_bits)
+            return QuantizedModule(*calibrated.quantized(kept_bits), end)
+
+        super().__init__(quantized, self.error, options, PRICES, BitWidths(bits, bits))
+
+    def error(self, module):
+        return deviation(module.scores(ROWS), self.exact)
+
+
+def kept_bits(module):
+    return [layer.kept_bits for layer in module.layers if layer.tables]
+
+
+def free(module):
+    return 0.0
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.integers(0, 1000), st.integers(1, 3), st.integers(2, 6), st.booleans())
+def test_what_is_chosen_is_accurate_and_no_wider(seed, depth, bits, wraps):
+    graph = net((6, *[4] * depth, 2), seed)
+    search = Search(graph, bits=bits, margin=0.25 if wraps else None)
+    most = search.with_most_bits(7)
+    module, error, limit = search.cheapest(most, 7)
+    least = search.error(most)
+    assert error == search.error(module) <= limit
+    assert limit == pytest.approx(np.hypot(least, max(0.1, 0.5 * least)))
+    assert np.less_equal(kept_bits(module), kept_bits(most)).all()
+
+
+@pytest.mark.parametrize("margin", [None, 0.25])
+def test_more_tolerance_takes_fewer_bits(margin):
+    """Of tables, and of weights."""
+    graph = net((6, 8, 8, 2))
+    found = []
+    for tolerance in (0.01, 0.1, 1.0):
+        search = Search(graph, RoundingOptions(tolerance=tolerance), margin=margin)
+        fewest_bits(search, free)
+        found.append(search.tried[-1])
+    for part in ("layers", "weights"):
+        totals = [sum(getattr(kept, part).values()) for kept in found]
+        assert totals == sorted(totals, reverse=True)
+        assert totals[0] > totals[-1]
+
+
+def test_approximate_rounding_is_kept():
+    search = Search(net(), RoundingOptions("approximate"))
+    module = fewest_bits(search, free)
+    assert all(kept.approximate for kept in search.tried)
+    assert {layer.rounding for layer in module.layers if layer.tables} == {"approximate"}
+
+
+def test_without_tables_nothing_is_compiled():
+    def cost(module):
+        raise AssertionError
+
+    search = Search(net((6, 2)))
+    assert not kept_bits(fewest_bits(search, cost))
+    assert len(search.tried) == 1
+
+
+def with_parameters_if(has):
+    """Return a cost for modules that keep so many bits."""
+
+    def cost(module):
+        (kept,) = kept_bits(module)
+        if not has(kept):
+            raise CompilationError("No cryptographic parameters")
+        return float(kept)
+
+    return cost
+
+
+def test_what_is_chosen_has_cryptographic_parameters():
+    options = RoundingOptions(tolerance=0.1)
+    (best,) = kept_bits(fewest_bits(Search(net(), options), free))
+    # No accurate one has: the most accurate one that has, and a warning.
+    with pytest.warns(AccuracyWarning, match=r"outputs err by \d\.\d\d of"):
+        fewer = fewest_bits(
+            Search(net(), options), with_parameters_if(lambda kept: kept < best - 1)
+        )
+    assert kept_bits(fewer) == [best - 2]
+    # None at all has: compiling says so.
+    assert fewest_bits(Search(net(), options), with_parameters_if(lambda kept: False)).graph
