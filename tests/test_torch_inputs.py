@@ -281,11 +281,6 @@ def test_rounding_of_unknown_layers():
     assert [layer.kept_bits for layer in module.layers if layer.tables] == [3]
 
 
-class Assigning(nn.Module):
-    def forward(self, x):
-        return x.clone().scatter_add(1, torch.zeros_like(x, dtype=torch.int64), x)
-
-
 class Recurrent(nn.Module):
     def __init__(self):
         super().__init__()
@@ -295,14 +290,10 @@ class Recurrent(nn.Module):
         return self.steps(x.reshape(-1, 2, 2))[0].flatten(1)
 
 
-@pytest.mark.parametrize(
-    ("net", "cure"),
-    [(Assigning(), "join parts with torch.cat"), (Recurrent(), "use convolutions over")],
-)
-def test_code_without_an_encrypted_form_is_told_what_to_do(net, cure):
+def test_code_without_an_encrypted_form_is_told_what_to_do():
     rows = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
     with warnings.catch_warnings():
         # The exporter of torch warns of recurrent layers.
         warnings.simplefilter("ignore")
-        with pytest.raises(UnsupportedOperatorError, match=cure):
-            compile_torch_model(net, rows)
+        with pytest.raises(UnsupportedOperatorError, match="use convolutions over"):
+            compile_torch_model(Recurrent(), rows)

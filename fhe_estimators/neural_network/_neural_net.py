@@ -464,8 +464,9 @@ class NeuralNetClassifier(_NeuralNetMixin, FHEClassifierMixin, ClearNeuralNetCla
         multiples may go to either when encrypted.
     rounding_bits : int, dict or 'auto', default='auto'
         Bits that are kept of the sums: of all, or by layer (the names that
-        ``quantized_module_.layers`` reports). ``"auto"`` takes the cheapest that is nearly
-        as accurate as all bits on the training rows.
+        ``quantized_module_.layers`` reports). ``"auto"`` takes as few of them, and of
+        weights and results of tables, as give nearly what all bits give on the training
+        rows.
     p_error : float, default=2**-64
         Probability that a table look-up is wrong. Smaller is slower; see the README.
 
@@ -581,8 +582,9 @@ class NeuralNetRegressor(_NeuralNetMixin, FHERegressorMixin, ClearNeuralNetRegre
         multiples may go to either when encrypted.
     rounding_bits : int, dict or 'auto', default='auto'
         Bits that are kept of the sums: of all, or by layer (the names that
-        ``quantized_module_.layers`` reports). ``"auto"`` takes the cheapest that is nearly
-        as accurate as all bits on the training rows.
+        ``quantized_module_.layers`` reports). ``"auto"`` takes as few of them, and of
+        weights and results of tables, as give nearly what all bits give on the training
+        rows.
     p_error : float, default=2**-64
         Probability that a table look-up is wrong. Smaller is slower; see the README.
 

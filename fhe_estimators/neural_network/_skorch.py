@@ -363,8 +363,9 @@ class SkorchClassifier(_SkorchMixin, FHEClassifierMixin, ClearSkorchClassifier):
         multiples may go to either when encrypted.
     rounding_bits : int, dict or 'auto', default='auto'
         Bits that are kept of the sums: of all, or by layer (the names that
-        ``quantized_module_.layers`` reports). ``"auto"`` takes the cheapest that is nearly
-        as accurate as all bits on the training rows.
+        ``quantized_module_.layers`` reports). ``"auto"`` takes as few of them, and of
+        weights and results of tables, as give nearly what all bits give on the training
+        rows.
     accumulator_range : {'calibrated', 'worst_case'}, default='calibrated'
         Which sums tables cover. ``"calibrated"``: those of the training rows with a margin
         of a quarter of their range on either side, which takes fewer bits or keeps more of
@@ -455,8 +456,9 @@ class SkorchRegressor(_SkorchMixin, FHERegressorMixin, ClearSkorchRegressor):
         multiples may go to either when encrypted.
     rounding_bits : int, dict or 'auto', default='auto'
         Bits that are kept of the sums: of all, or by layer (the names that
-        ``quantized_module_.layers`` reports). ``"auto"`` takes the cheapest that is nearly
-        as accurate as all bits on the training rows.
+        ``quantized_module_.layers`` reports). ``"auto"`` takes as few of them, and of
+        weights and results of tables, as give nearly what all bits give on the training
+        rows.
     accumulator_range : {'calibrated', 'worst_case'}, default='calibrated'
         Which sums tables cover. ``"calibrated"``: those of the training rows with a margin
         of a quarter of their range on either side, which takes fewer bits or keeps more of
