@@ -35,6 +35,7 @@ from fhe_estimators._config import (
 )
 from fhe_estimators._fit import lowered_after, refuse_sparse
 from fhe_estimators._meta import refuse_other_mode_than_asked
+from fhe_estimators._readings import Beside, Reading
 from fhe_estimators._state import FollowingMixin
 from fhe_estimators._tags import FHETags, Tags
 from fhe_estimators.core.lowering import Calibration, Options, to_quantized_module
@@ -138,6 +139,14 @@ class FHEMixin(FollowingMixin):
         tags.input_tags.allow_nan = False
         tags.array_api_support = False
         return tags
+
+    def _readings(self) -> dict[str, list[Reading]]:
+        """Return what methods make of raw scores, see `Reading` (hook of the family)."""
+        raise NotImplementedError
+
+    def _term_of_rows(self) -> Beside | None:
+        """Return a term of scores that the client computes (hook of the family)."""
+        return None
 
     # Lowering ------------------------------------------------------------------------
 

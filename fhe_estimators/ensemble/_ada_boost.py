@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn import ensemble, tree
 
+from fhe_estimators._readings import Labels, Reading
 from fhe_estimators._tree_based import TREE_CONSTRAINTS, SklearnTreesMixin
 from fhe_estimators.base import FHEClassifierMixin
 
@@ -145,6 +146,15 @@ class AdaBoostClassifier(
         ]
         link = "sigmoid" if n_others < 2 else lambda score: (score / n_others).softmax(1)
         return self._with_values(values), np.zeros(scores.shape[1]), link
+
+    def _readings(self) -> dict[str, list[Reading]]:
+        two = self.n_classes_ == 2
+        labels = Labels("above" if two else "largest", labels=self.classes_)
+        return {
+            "decision_function": [Reading(form="vector" if two else "table")],
+            "predict": [Reading(labels=labels)],
+            "predict_proba": [Reading(end=True)],
+        }
 
     def decision_function(self, X: Any, *, fhe: str | None = None) -> np.ndarray:
         """Return the weighted votes.

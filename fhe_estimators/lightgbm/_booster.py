@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import lightgbm
@@ -15,6 +16,7 @@ from sklearn.utils.validation import _get_feature_names
 
 from fhe_estimators._columns import NoCategoriesMixin, categories_refused
 from fhe_estimators._fit import refuse
+from fhe_estimators._readings import Labels, Reading
 from fhe_estimators._tree_based import TREE_CONSTRAINTS, TreeMixin
 from fhe_estimators.base import FHEClassifierMixin, FHERegressorMixin
 
@@ -191,9 +193,26 @@ class BoosterMixin(NoCategoriesMixin, TreeMixin):
 class BoosterRegressorMixin(BoosterMixin, FHERegressorMixin):
     """For the regressor of LightGBM."""
 
+    def _readings(self) -> dict[str, list[Reading]]:
+        form = "vector" if len(self._base) == 1 else "table"
+        return {"predict": [Reading(end=True, form=form)]}
+
 
 class BoosterClassifierMixin(BoosterMixin, FHEClassifierMixin):
     """For the classifier of LightGBM."""
+
+    classes_: np.ndarray
+
+    def _readings(self) -> dict[str, list[Reading]]:
+        # Raw scores are sums, where probabilities come from means.
+        raw = Reading(shift=self._base, factor=float(self._n_averaged))
+        form = "vector" if len(self._base) == 1 else "table"
+        labels = Labels("largest", labels=self.classes_)
+        return {
+            "decision_function": [replace(raw, form=form)],
+            "predict": [Reading(end=True, labels=labels)],
+            "predict_proba": [Reading(end=True)],
+        }
 
     def predict_proba(
         self,

@@ -6,19 +6,18 @@ import warnings
 from collections.abc import Sequence
 from functools import partial
 from threading import RLock
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
 
 from fhe_estimators._config import check_fhe_mode
 from fhe_estimators.core.circuit import Circuit, LayerReport, check_integers
 from fhe_estimators.core.engine import ConcreteEngine, Integers, run_clear
-from fhe_estimators.core.graph import INTEGER, Graph, Value, as_tuple, check, show
+from fhe_estimators.core.graph import INTEGER, Graph, as_tuple, check, show
 from fhe_estimators.core.numpy_module import NumpyModule
 from fhe_estimators.core.operators import supported
 from fhe_estimators.core.quantization._uniform import UniformQuantizer
-from fhe_estimators.core.quantized_module.rows import check_rows
+from fhe_estimators.core.quantized_module.ends import Dequantizer, Ends, Quantizer
 from fhe_estimators.core.quantized_module.wrapping import (
     RowsBeyond,
     covered,
@@ -27,7 +26,7 @@ from fhe_estimators.core.quantized_module.wrapping import (
 from fhe_estimators.core.trees.by_columns import ColumnProgram
 from fhe_estimators.core.trees.encoders import BinEncoder
 from fhe_estimators.core.trees.search import TreeGraphs
-from fhe_estimators.core.validation import check_finite, check_p_error
+from fhe_estimators.core.validation import check_p_error
 from fhe_estimators.exceptions import ClippingWarning, NotCompiledError
 
 #: Numbers of the inputs that are computed in clear at a time.
@@ -36,21 +35,6 @@ _BLOCK = 2**16
 _LONG_ROW = 2**11
 #: Features that a warning names.
 _NAMED = 10
-_LARGEST = np.finfo(np.float64).max
-
-
-class Quantizer(Protocol):
-    """What turns real inputs into integers."""
-
-    def quant(self, values: ArrayLike, dtype: DTypeLike = ...) -> np.ndarray:
-        """Return integers that hold the values."""
-
-
-class Dequantizer(Protocol):
-    """What turns integer results into real numbers."""
-
-    def dequant(self, q: ArrayLike) -> np.ndarray:
-        """Return the real numbers that integers stand for."""
 
 
 class QuantizedModule:
@@ -75,8 +59,10 @@ class QuantizedModule:
 
     Attributes
     ----------
-    graph, input_quantizers, output_quantizers, clear_module, prologue
+    graph
         As given.
+    ends : Ends
+        What the client does: all that is given beside the graph.
     """
 
     def __init__(
@@ -90,10 +76,9 @@ class QuantizedModule:
         alternatives: TreeGraphs | None = None,
     ) -> None:
         self.graph = check(graph, INTEGER, supported(integer=True))
-        self.input_quantizers = tuple(input_quantizers)
-        self.output_quantizers = tuple(output_quantizers)
-        self.clear_module = clear_module
-        self.prologue = prologue
+        self.ends = Ends(
+            graph.inputs, input_quantizers, output_quantizers, clear_module, prologue
+        )
         self.alternatives = alternatives
         # Integers of up to 52 bits are exact as floats, and BLAS is fast.
         self._exact_as_floats = max(self.bit_widths().values()) <= 52
@@ -102,6 +87,26 @@ class QuantizedModule:
         self._by_columns: ColumnProgram | None = None
         self._has_warned = False
         self._lock = RLock()
+
+    @property
+    def input_quantizers(self) -> tuple[Quantizer, ...]:
+        """One for each input of the graph."""
+        return self.ends.input_quantizers
+
+    @property
+    def output_quantizers(self) -> tuple[Dequantizer, ...]:
+        """One for each output of the graph."""
+        return self.ends.output_quantizers
+
+    @property
+    def clear_module(self) -> NumpyModule:
+        """What follows in clear on the dequantized outputs."""
+        return self.ends.clear_module
+
+    @property
+    def prologue(self) -> NumpyModule | None:
+        """What the client computes in clear before it quantizes."""
+        return self.ends.prologue
 
     # Numbers and integers ------------------------------------------------------------
 
@@ -120,37 +125,8 @@ class QuantizedModule:
             comparisons of each feature with its edges, 0 or 1, or the numbers of the bins,
             see `ThermometerEncoder` and `BinEncoder`.
         """
-        arrays = self._quantized(self._prepare(inputs))
+        arrays = self.ends.quantize(self.ends.prepare(inputs))
         return arrays[0] if len(arrays) == 1 else arrays
-
-    def _quantized(self, prepared: Sequence[np.ndarray]) -> Integers:
-        return tuple(
-            np.ascontiguousarray(quantizer.quant(array))
-            for quantizer, array in zip(self.input_quantizers, prepared, strict=True)
-        )
-
-    def _prepare(self, inputs: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
-        """Return what the inputs of the integer graph are quantized from."""
-        if self.prologue is None:
-            return check_rows(inputs, self._inputs)
-        # A comparison would hide nan and infinity from the quantizers.
-        finite = map(check_finite, check_rows(inputs, self.prologue.graph.inputs))
-        with np.errstate(over="ignore"):
-            prepared = self.prologue.outputs(*finite)
-        # What overflows lies beyond every range, hence is clipped as if it did not.
-        return [np.clip(array, -_LARGEST, _LARGEST) for array in prepared]
-
-    @property
-    def _inputs(self) -> list[Value]:
-        """What is quantized: of a bin encoder all features, whichever are encrypted."""
-        return [
-            Value(value.name, (None, quantizer.grid.n_features))
-            if isinstance(quantizer, BinEncoder)
-            else value
-            for value, quantizer in zip(
-                self.graph.inputs, self.input_quantizers, strict=True
-            )
-        ]
 
     def _warn_of_clipping(
         self, prepared: Sequence[np.ndarray], names: Sequence[str] | None, cure: str
@@ -196,17 +172,8 @@ class QuantizedModule:
         -------
         outputs : ndarray of float64 of shape (n_samples, ...), or a tuple of them
         """
-        self._count(q_outputs, self.output_quantizers)
-        arrays = tuple(
-            quantizer.dequant(array)
-            for quantizer, array in zip(self.output_quantizers, q_outputs, strict=True)
-        )
+        arrays = self.ends.dequantize(q_outputs)
         return arrays[0] if len(arrays) == 1 else arrays
-
-    @staticmethod
-    def _count(arrays: Sequence[np.ndarray], expected: Sequence[object]) -> None:
-        if len(arrays) != len(expected):
-            raise TypeError(f"Expected {len(expected)} arrays; got {len(arrays)}.")
 
     # Inference -----------------------------------------------------------------------
 
@@ -272,11 +239,11 @@ class QuantizedModule:
             In clear, if sums of a row lie beyond what tables cover.
         """
         check_fhe_mode(fhe)
-        prepared = self._prepare(inputs)
+        prepared = self.ends.prepare(inputs)
         if cure is not None:
             self._warn_of_clipping(prepared, names, cure)
         if fhe != "disable":
-            q_outputs = self.quantized_forward(*self._quantized(prepared), fhe=fhe)
+            q_outputs = self.quantized_forward(*self.ends.quantize(prepared), fhe=fhe)
             return self.dequantize_output(*as_tuple(q_outputs))
         if self.alternatives is not None:
             return self.dequantize_output(self._sum_of_tables()(prepared[0]))
