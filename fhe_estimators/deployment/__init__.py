@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fhe_estimators.deployment._client import Client
+from fhe_estimators.deployment._inspect import describe
 from fhe_estimators.deployment._manifest import Manifest
 from fhe_estimators.deployment._server import EvaluationKeys, Server
 from fhe_estimators.deployment.errors import (
@@ -34,6 +35,7 @@ __all__ = [
     "Server",
     "ServerBusyError",
     "WeakParametersError",
+    "describe",
     "save_deployment",
 ]
 

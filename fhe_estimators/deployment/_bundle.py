@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from fhe_estimators.core.engine import Specification
 from fhe_estimators.deployment._archive import MOST_BYTES, read_archive, write_archive
 from fhe_estimators.deployment._manifest import Manifest, digest_of
 from fhe_estimators.deployment.errors import FormatError
@@ -23,7 +24,7 @@ REQUIRED: Mapping[str, Mapping[str, int]] = {
 }
 OPTIONAL: Mapping[str, Mapping[str, int]] = {
     "client": {"preprocessing.skops": 64 * _MB},
-    "server": {"keyset.json": _MB},
+    "server": {"family_spec.json": _MB},
 }
 
 
@@ -39,6 +40,16 @@ class Bundle:
 
     manifest: Manifest
     parts: Mapping[str, bytes]
+
+    def specification(self, name: str) -> Specification:
+        """Return the specification in a file; `FormatError` if it is none."""
+        try:
+            found = Specification.of(self.parts[name])
+        except (ValueError, RecursionError) as error:
+            raise FormatError(f"{name} is no specification: {error}") from error
+        if found.to_bytes() != self.parts[name]:
+            raise FormatError(f"{name} is not written as this package writes it.")
+        return found
 
     def to_bytes(self) -> bytes:
         """Return the bundle as a zip file."""

@@ -9,7 +9,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from fhe_estimators.core.engine import Cipher, Specification
+from fhe_estimators.core.engine import Cipher
+from fhe_estimators.deployment import _preprocessing
 from fhe_estimators.deployment._bundle import Bundle
 from fhe_estimators.deployment._envelope import ANSWER, OVERHEAD, REQUEST, Envelope
 from fhe_estimators.deployment._keyring import Keyring, check_strength
@@ -73,14 +74,13 @@ class Client:
         bundle = Bundle.load(path, "client")
         self.manifest: Manifest = bundle.manifest
         self._model = self.manifest.digest
-        try:
-            self._specification = Specification.of(bundle.parts["client_spec.json"])
-        except ValueError as error:
-            raise FormatError(f"client_spec.json: {error}") from error
+        self._specification = bundle.specification("client_spec.json")
         check_strength(self._specification)
         self._processing = Processing.load(
             bundle.parts["processing.json"], bundle.parts["arrays.npz"]
         )
+        steps = bundle.parts.get("preprocessing.skops")
+        self._steps = None if steps is None else _preprocessing.load(steps)
         self._folder, self._passphrase = keys, passphrase
         self._ring: Keyring | None = None
         self._cipher: Cipher | None = None
@@ -143,6 +143,8 @@ class Client:
         TypeError, ValueError
             As the model does, for rows that are not like those that it was fitted on.
         """
+        if self._steps is not None:
+            X = self._steps.transform(X)
         rows = self._processing.checked(X)
         q_inputs = self._processing.quantized(rows)
         ring, cipher = self._keys()

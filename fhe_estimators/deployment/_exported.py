@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from sklearn.pipeline import Pipeline
 
 from fhe_estimators._readings import Beside, Reading, read
 from fhe_estimators.base import FHEMixin
@@ -34,6 +35,8 @@ class Exported:
     readings : dict of str to sequence of Reading
     features : Features or None
     beside : Beside or None
+    steps : sequence of (str, transformer)
+        What precedes it in a pipeline.
     """
 
     kind: str
@@ -42,10 +45,11 @@ class Exported:
     readings: Mapping[str, Sequence[Reading]]
     features: Features | None
     beside: Beside | None = None
+    steps: Sequence[tuple[str, Any]] = ()
 
     @classmethod
     def of(cls, model: Any) -> Exported:
-        """Return a fitted estimator, or a quantized module, divided.
+        """Return a fitted estimator, a pipeline, or a quantized module, divided.
 
         Raises
         ------
@@ -55,6 +59,10 @@ class Exported:
             If it is not fitted.
         """
         kind = type(model).__name__
+        if isinstance(model, Pipeline):
+            *steps, (_, last) = model.steps
+            exported = cls.of(last)
+            return replace(exported, steps=[*steps, *exported.steps])
         if isinstance(model, QuantizedModule):
             circuit = model.fhe_circuit if model.is_compiled else model.compile()
             readings = {"predict": [Reading(end=True, form="outputs")]}
@@ -62,7 +70,8 @@ class Exported:
         if not isinstance(model, FHEMixin):
             raise TypeError(
                 "The parameter 'model' must be a fitted estimator of fhe_estimators, a "
-                f"Pipeline that ends in one, or a QuantizedModule; got {kind}."
+                f"Pipeline that ends in one, or a QuantizedModule; got {kind}. Of a "
+                "search, give its best_estimator_."
             )
         module = model.quantized_module
         circuit = module.fhe_circuit if module.is_compiled else model.compile()

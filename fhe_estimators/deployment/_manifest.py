@@ -137,7 +137,9 @@ _MANIFEST = Record(
 )
 
 
-def what_is_learned(*, tables: int, is_tree: bool, results_shared: bool) -> dict[str, Any]:
+def what_is_learned(
+    *, tables: int, is_tree: bool, has_preprocessing: bool, results_shared: bool
+) -> dict[str, Any]:
     """Return what each side learns, in sentences.
 
     Parameters
@@ -146,6 +148,8 @@ def what_is_learned(*, tables: int, is_tree: bool, results_shared: bool) -> dict
         Look-ups for one row.
     is_tree : bool
         Whether thresholds are on the client's side.
+    has_preprocessing : bool
+        Whether a pipeline begins with other steps.
     results_shared : bool
         Whether clients may show results to others.
     """
@@ -157,6 +161,11 @@ def what_is_learned(*, tables: int, is_tree: bool, results_shared: bool) -> dict
         )
     else:
         client.append("The ranges of the features, and how many there are.")
+    if has_preprocessing:
+        client.append(
+            "All that the steps of the pipeline before the model were fitted to: means, "
+            "scales, categories, quantiles."
+        )
     if tables:
         client.append(
             "Nothing more from encrypted results, as far as is known, but that is not "

@@ -46,13 +46,13 @@ class Source:
         found.check_all_taken("constants.npz")
         return source
 
-    def compiled(self, keyset: bytes | None) -> ConcreteProgram:
+    def compiled(self, family: Specification | None) -> ConcreteProgram:
         """Return the program for one row.
 
         Parameters
         ----------
-        keyset : bytes, optional
-            The description of keys that it should run with, as JSON.
+        family : Specification, optional
+            Of a program with whose keys it should run.
 
         Raises
         ------
@@ -62,7 +62,7 @@ class Source:
         from fhe_estimators.core.circuit import extremes
         from fhe_estimators.core.engine import ConcreteEngine
 
-        engine = ConcreteEngine(keyset=None if keyset is None else keyset.decode("ascii"))
+        engine = ConcreteEngine(family=family)
         return engine.compile(self.graph, 1, extremes(self.graph), self.p_error)
 
 

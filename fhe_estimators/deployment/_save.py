@@ -12,7 +12,7 @@ from fhe_estimators._version import __version__
 from fhe_estimators.core.engine import SECURITY_BITS, Specification, keys_frame
 from fhe_estimators.core.trees.encoders import BinEncoder
 from fhe_estimators.core.validation import P_ERROR_OF_SHARED_RESULTS
-from fhe_estimators.deployment import _json
+from fhe_estimators.deployment import _preprocessing
 from fhe_estimators.deployment._bundle import Bundle
 from fhe_estimators.deployment._exported import Exported
 from fhe_estimators.deployment._keyring import check_strength
@@ -24,7 +24,6 @@ from fhe_estimators.deployment._manifest import (
 )
 from fhe_estimators.deployment._processing import Processing
 from fhe_estimators.deployment._program import Source, for_clients
-from fhe_estimators.deployment.errors import FormatError
 from fhe_estimators.exceptions import CompilationError
 
 logger = logging.getLogger(__name__)
@@ -54,7 +53,7 @@ def save_deployment(
         noise of encryption tells about the key: `p_error` has to be 2**-128 or less.
     key_family : str or Path, optional
         The ``client.zip`` of another deployment: the keys of its clients are to serve for
-        this one, too.
+        this one, too. A model without tables needs no keys of anybody.
 
     Returns
     -------
@@ -94,10 +93,11 @@ def save_deployment(
             f"p_error={circuit.p_error:g}. Fit or compile the model with "
             "p_error=2**-128."
         )
-    family = None if key_family is None else _family_of(Path(key_family))
     source = Source(circuit.graph, circuit.p_error)
-    keyset = None if family is None else _json.dumps(family.keyset)
-    program = source.compiled(keyset)
+    family, tables = None, circuit.programmable_bootstrap_count
+    if key_family is not None and tables:
+        family = _family_of(Path(key_family))
+    program = source.compiled(family)
     specification = for_clients(program)
     check_strength(specification)
     if family is not None and specification.family != family.family:
@@ -116,13 +116,14 @@ def save_deployment(
     )
     client, server = {"client_spec.json": specification.to_bytes()}, {}
     client["processing.json"], client["arrays.npz"] = processing.write()
+    if exported.steps:
+        client["preprocessing.skops"] = _preprocessing.store(exported.steps)
     server["graph.json"], server["constants.npz"] = source.write()
-    if keyset is not None:
-        server["keyset.json"] = keyset
+    if family is not None:
+        server["family_spec.json"] = family.to_bytes()
     key_bytes = specification.evaluation_bytes
     if key_bytes is None:
         key_bytes = keys_frame(specification).payload_bytes
-    tables = program.facts.bootstraps
     encoders = exported.module.input_quantizers
     manifest = Manifest(
         format=FORMAT,
@@ -144,6 +145,7 @@ def save_deployment(
         learns=what_is_learned(
             tables=tables,
             is_tree=any(isinstance(encoder, BinEncoder) for encoder in encoders),
+            has_preprocessing=bool(exported.steps),
             results_shared=results_shared,
         ),
         parts={part: digest_of(content) for part, content in {**client, **server}.items()},
@@ -159,10 +161,7 @@ def save_deployment(
 
 def _family_of(path: Path) -> Specification:
     bundle = Bundle.load(path / "client.zip" if path.is_dir() else path, "client")
-    try:
-        return Specification.of(bundle.parts["client_spec.json"])
-    except ValueError as error:
-        raise FormatError(f"client_spec.json: {error}") from error
+    return bundle.specification("client_spec.json")
 
 
 def _write(path: Path, content: bytes) -> None:

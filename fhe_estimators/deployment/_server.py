@@ -14,6 +14,7 @@ from fhe_estimators.core.engine import (
     Evaluator,
     Frame,
     Selection,
+    Specification,
     keys_frame,
     remove_with,
 )
@@ -103,7 +104,9 @@ class Server:
             folder = private_folder(compiled, "The folder of compiled programs")
         self._folder = folder / _program_name(self._model)
         if not self._folder.exists():
-            self._compile(source, bundle.parts.get("keyset.json"))
+            is_guest = "family_spec.json" in bundle.parts
+            family = bundle.specification("family_spec.json") if is_guest else None
+            self._compile(source, family)
         self._specification = Evaluator.specification_in(self._folder)
         selection, _ = Selection.of(source.graph)
         self._check_parameters(selection)
@@ -111,9 +114,9 @@ class Server:
         self._lock = Lock()
         self._frame: Frame | None = None
 
-    def _compile(self, source: Source, keyset: bytes | None) -> None:
+    def _compile(self, source: Source, family: Specification | None) -> None:
         """Compile the model; another process may do the same at the same time."""
-        program = source.compiled(keyset)
+        program = source.compiled(family)
         made = Path(tempfile.mkdtemp(dir=self._folder.parent, prefix=".new_"))
         program.save_library(made)
         try:

@@ -129,13 +129,15 @@ class ConcreteEngine(TFHE):
     configuration : concrete.fhe.Configuration, optional
         Replaces our own, apart from what safety needs: no artifacts on disk, no global
         failure probability beside the one per table, no unsafe features.
-    keyset : str, optional
-        The description of a key set, as JSON, that programs shall run with, if they can:
-        what they run with in the end is in their `specification`.
+    family : Specification, optional
+        Of a program with whose keys others shall run, if they can. If not, they run with
+        keys of their own: their `specification` tells.
     """
 
-    def __init__(self, configuration: Any = None, keyset: str | None = None) -> None:
-        self._given, self._keyset = configuration, keyset
+    def __init__(
+        self, configuration: Any = None, family: Specification | None = None
+    ) -> None:
+        self._given, self._family = configuration, family
 
     def load(self, saved: _Saved) -> ConcreteProgram:
         """Load what `ConcreteProgram.saved` gave: machine code that you have to trust."""
@@ -204,9 +206,12 @@ class ConcreteEngine(TFHE):
             # The threads of one call wait for the next one by spinning: without tables
             # there is nothing to share out, and calls run side by side instead.
             options["loop_parallelize"] = tables
-        if self._keyset is not None:
-            restriction = native_compiler().KeysetRestriction.from_json(self._keyset)
-            options["keyset_restriction"] = restriction
+        if self._family is not None:
+            # The engine ends the process if it reads a restriction that is not well-formed:
+            # it is made of what is known to be.
+            text = self._family.to_bytes()
+            known = native_compiler().ProgramInfo.deserialize(text).get_keyset_info()
+            options["keyset_restriction"] = known.get_restriction()
         given = self._given or fhe.Configuration()
         options["additional_pre_processors"] = [*given.additional_pre_processors, _signs()]
         configuration = given.fork(**options)
