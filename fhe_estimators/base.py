@@ -102,6 +102,8 @@ class FHEMixin(FollowingMixin):
     _fhe_constraints: ClassVar[dict[str, list[Any]]] = FHE_CONSTRAINTS
     #: What the parent takes features as.
     _feature_dtype: ClassVar[type] = np.float64
+    #: Whether names of features keep their spaces.
+    _takes_spaces: ClassVar[bool] = True
     #: What to do if rows lie beyond the range of those that the model was fitted on.
     _CLIPPING_CURE: ClassVar[str] = "Fit on rows that cover the range."
     #: The mirrored class, if it is one of this package.

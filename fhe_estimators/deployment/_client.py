@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 from threading import Lock
 from typing import Any, NoReturn
@@ -21,6 +22,7 @@ from fhe_estimators.deployment.errors import (
     FormatError,
     KeyMismatchError,
 )
+from fhe_estimators.exceptions import ClippingWarning
 
 #: Requests whose rows are remembered, if an answer alone is not enough.
 _REMEMBERED = 64
@@ -86,6 +88,7 @@ class Client:
         self._cipher: Cipher | None = None
         self._lock = Lock()
         self._last: bytes | None = None
+        self._has_warned = False
         #: Of the last requests, what is needed of their rows beside the answer.
         self._beside: dict[bytes, np.ndarray] = {}
 
@@ -142,11 +145,19 @@ class Client:
         ------
         TypeError, ValueError
             As the model does, for rows that are not like those that it was fitted on.
+
+        Warns
+        -----
+        ClippingWarning
+            Once, if numbers lie beyond the ranges of those rows.
         """
         if self._steps is not None:
             X = self._steps.transform(X)
         rows = self._processing.checked(X)
-        q_inputs = self._processing.quantized(rows)
+        prepared = self._processing.ends.prepare(rows)
+        if not self._has_warned:
+            self._warn_of_clipping(self._processing.beyond(prepared))
+        q_inputs = self._processing.ends.quantize(prepared)
         ring, cipher = self._keys()
         n_rows = len(q_inputs[0])
         payloads = [
@@ -162,6 +173,15 @@ class Client:
         if self._processing.beside is not None:
             self._remember(number, self._processing.beside(*rows))
         return request
+
+    def _warn_of_clipping(self, message: str | None) -> None:
+        if message is not None:
+            self._has_warned = True
+            warnings.warn(
+                f"{message}. Ask for a model that was fitted on rows that cover the range.",
+                ClippingWarning,
+                stacklevel=3,
+            )
 
     def _remember(self, number: bytes, beside: np.ndarray) -> None:
         with self._lock:

@@ -80,6 +80,7 @@ class Exported:
             int(model.n_features_in_),  # type: ignore[attr-defined]
             None if names is None else [str(name) for name in names],
             np.dtype(model._feature_dtype).name,
+            model._takes_spaces,
         )
         readings, beside = model._readings(), model._term_of_rows()
         exported = cls(kind, module, circuit, readings, features, beside)

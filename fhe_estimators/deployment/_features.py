@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from fhe_estimators._columns import explain_columns
+from fhe_estimators._columns import explain_columns, with_underscores
 from fhe_estimators._fit import refuse_sparse
 
 
@@ -23,10 +23,14 @@ class Features(BaseEstimator):  # type: ignore[misc] # it is untyped
         If the estimator was fitted on rows whose columns have names.
     dtype : str
         What it takes numbers as.
+    spaces : bool
+        Whether names keep their spaces, or have underscores for them.
     """
 
-    def __init__(self, count: int, names: Sequence[str] | None, dtype: str) -> None:
-        self.count, self.names, self.dtype = count, names, dtype
+    def __init__(
+        self, count: int, names: Sequence[str] | None, dtype: str, spaces: bool
+    ) -> None:
+        self.count, self.names, self.dtype, self.spaces = count, names, dtype, spaces
         self.n_features_in_ = count
         if names is not None:
             self.feature_names_in_ = np.array(names, dtype=object)
@@ -41,6 +45,7 @@ class Features(BaseEstimator):  # type: ignore[misc] # it is untyped
             missing or not finite.
         """
         refuse_sparse(X)
+        X = X if self.spaces else with_underscores(X)
         with explain_columns(self, X), np.errstate(over="ignore", invalid="ignore"):
             array: np.ndarray = validate_data(self, X, reset=False, dtype=self.dtype)
         return array

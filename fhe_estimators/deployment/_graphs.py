@@ -66,7 +66,8 @@ class _Attribute:
         return document
 
 
-_NODE = Record(
+#: An application of an operator.
+NODE = Record(
     Node,
     {
         "op": Text(),
@@ -112,7 +113,7 @@ _PARTS: Mapping[str, Any] = {
     "inputs": Several(VALUE),
     "outputs": Several(VALUE),
     "values": Several(VALUE),
-    "nodes": Several(_NODE, _MOST_NODES),
+    "nodes": Several(NODE, _MOST_NODES),
     "constants": Named(Array("biuf")),
 }
 #: A graph on real numbers, and one on integers.

@@ -10,9 +10,12 @@ import numpy as np
 
 from fhe_estimators._readings import Beside, Labels, Reading, read
 from fhe_estimators.core.circuit._recombination import Recombination
-from fhe_estimators.core.graph import Value
+from fhe_estimators.core.graph import Node, Value
 from fhe_estimators.core.numpy_module import NumpyModule
+from fhe_estimators.core.operators import registry
+from fhe_estimators.core.operators.quantized import OntoGrid
 from fhe_estimators.core.quantization import UniformQuantizer
+from fhe_estimators.core.quantization._inputs import TrainedQuantizer
 from fhe_estimators.core.quantized_module.ends import Ends
 from fhe_estimators.core.trees.binning import BinEdges
 from fhe_estimators.core.trees.encoders import (
@@ -24,7 +27,7 @@ from fhe_estimators.core.trees.encoders import (
 from fhe_estimators.deployment import _json
 from fhe_estimators.deployment._arrays import pack, unpack
 from fhe_estimators.deployment._features import Features
-from fhe_estimators.deployment._graphs import FLOAT_GRAPH, VALUE
+from fhe_estimators.deployment._graphs import FLOAT_GRAPH, NODE, VALUE
 from fhe_estimators.deployment._kinds import (
     Array,
     Arrays,
@@ -78,9 +81,10 @@ class Processing:
             return X if isinstance(X, tuple) else (X,)
         return (self.features.checked(X),)
 
-    def quantized(self, inputs: Sequence[Any]) -> tuple[np.ndarray, ...]:
-        """Return the integers that are encrypted."""
-        return self.ends.quantize(self.ends.prepare(inputs))
+    def beyond(self, prepared: Sequence[np.ndarray]) -> str | None:
+        """Return in words how many numbers lie beyond the ranges of the model, or None."""
+        names = None if self.features is None else self.features.names
+        return self.ends.beyond(prepared, names)
 
     def recombined(self, results: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
         """Return what the client makes of decrypted integers.
@@ -218,8 +222,19 @@ def _encoder(cls: type[BinEncoder]) -> tuple[type, Record]:
     return cls, Record(make, fields, take)
 
 
+def _trained(node: Node, parameters: Sequence[np.ndarray]) -> TrainedQuantizer:
+    kind = registry().get(node.op)
+    if kind is None or not issubclass(kind, OntoGrid):
+        raise ValueError(f"{node.op:.80} does not round onto a grid")
+    return TrainedQuantizer(kind(node), parameters)
+
+
 _QUANTIZER = OneOf(
     {
+        "trained": (
+            TrainedQuantizer,
+            Record(_trained, {"node": NODE, "parameters": Several(Array("biuf"))}),
+        ),
         "uniform": (UniformQuantizer, _UNIFORM),
         "bins": _encoder(BinEncoder),
         "thermometer": _encoder(ThermometerEncoder),
@@ -279,6 +294,7 @@ _FEATURES = Record(
         "count": Integer(1),
         "names": Optional(Several(Text())),
         "dtype": Text(("float32", "float64")),
+        "spaces": Flag(),
     },
 )
 _LABELS = Record(

@@ -11,10 +11,8 @@ import lightgbm
 import numpy as np
 from sklearn.base import is_classifier
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils._set_output import _get_adapter_from_container
-from sklearn.utils.validation import _get_feature_names
 
-from fhe_estimators._columns import NoCategoriesMixin, categories_refused
+from fhe_estimators._columns import NoCategoriesMixin, categories_refused, with_underscores
 from fhe_estimators._fit import refuse
 from fhe_estimators._readings import Labels, Reading
 from fhe_estimators._tree_based import TREE_CONSTRAINTS, TreeMixin
@@ -63,6 +61,7 @@ class BoosterMixin(NoCategoriesMixin, TreeMixin):
     best_iteration_: int
     #: Rounds whose mean predictions come from; 1 if they come from the sum.
     _n_averaged: int
+    _takes_spaces = False
 
     def set_params(self, **params: Any) -> Any:
         """Set parameters.
@@ -88,13 +87,7 @@ class BoosterMixin(NoCategoriesMixin, TreeMixin):
         return {name: params[name] for name in params.keys() - TREE_CONSTRAINTS.keys()}
 
     def _validated(self, X: Any) -> np.ndarray:
-        names = _get_feature_names(X)
-        if names is not None and any(" " in name for name in names):
-            # LightGBM keeps names so.
-            columns = [name.replace(" ", "_") for name in names]
-            adapter = _get_adapter_from_container(X)
-            X = adapter.create_container(X, X, columns=columns, inplace=False)
-        return super()._validated(X)
+        return super()._validated(with_underscores(X))
 
     def _text(self) -> str:
         return self.booster_.model_to_string(num_iteration=-1)

@@ -11,10 +11,15 @@ from numpy.typing import ArrayLike, DTypeLike
 from fhe_estimators.core.engine import Integers
 from fhe_estimators.core.graph import Value
 from fhe_estimators.core.numpy_module import NumpyModule
+from fhe_estimators.core.quantization._uniform import UniformQuantizer
 from fhe_estimators.core.quantized_module.rows import check_rows
 from fhe_estimators.core.trees.encoders import BinEncoder
 from fhe_estimators.core.validation import check_finite
 
+#: Numbers of a row that is long enough to be computed fast.
+_LONG_ROW = 2**11
+#: Features that a warning names.
+_NAMED = 10
 _LARGEST = np.finfo(np.float64).max
 
 
@@ -96,6 +101,42 @@ class Ends:
             for quantizer, array in zip(self.input_quantizers, prepared, strict=True)
         )
 
+    def beyond(
+        self, prepared: Sequence[np.ndarray], names: Sequence[str] | None
+    ) -> str | None:
+        """Return in words how many inputs lie beyond the calibrated ranges, or None.
+
+        Parameters
+        ----------
+        prepared : sequence of ndarray
+            What `prepare` returns.
+        names : sequence of str, optional
+            Of the features.
+        """
+        pairs = [
+            (quantizer, array)
+            for quantizer, array in zip(self.input_quantizers, prepared, strict=True)
+            if isinstance(quantizer, UniformQuantizer)
+        ]
+        if not any(
+            quantizer.is_beyond(_extremes(array)).any() for quantizer, array in pairs
+        ):
+            return None
+        hits = [
+            quantizer.is_beyond(array).reshape(len(array), -1) for quantizer, array in pairs
+        ]
+        count = sum(np.count_nonzero(hit) for hit in hits)
+        message = (
+            f"{count / sum(hit.size for hit in hits):.2%} of the numbers lie beyond the "
+            "ranges of the rows that the model was fitted on, and are taken as their ends"
+        )
+        if len(hits) == 1 and self.prologue is None:
+            places = np.flatnonzero(hits[0].any(axis=0)).tolist()
+            found = [str(place if names is None else names[place]) for place in places]
+            more = ", ..." if len(found) > _NAMED else ""
+            message += f" (features {', '.join(found[:_NAMED])}{more})"
+        return message
+
     def dequantize(self, results: Sequence[np.ndarray]) -> Integers:
         """Return the raw scores that integers stand for.
 
@@ -112,3 +153,17 @@ class Ends:
             quantizer.dequant(array)
             for quantizer, array in zip(self.output_quantizers, results, strict=True)
         )
+
+
+def _extremes(array: np.ndarray) -> np.ndarray:
+    """Return a row of the smallest numbers, and one of the largest."""
+    if not array.size:
+        return array
+    # numpy is fast along long rows: as many rows as fit in are taken as one first.
+    joined = max(1, _LONG_ROW // array[0].size)
+    if len(array) > 2 * joined and array.flags.c_contiguous:
+        whole = len(array) - len(array) % joined
+        long = array[:whole].reshape(-1, joined, *array.shape[1:])
+        long = np.stack([long.min(axis=0), long.max(axis=0)])
+        array = np.concatenate([*long, array[whole:]])
+    return np.stack([array.min(axis=0), array.max(axis=0)])

@@ -16,7 +16,6 @@ from fhe_estimators.core.engine import ConcreteEngine, Integers, run_clear
 from fhe_estimators.core.graph import INTEGER, Graph, as_tuple, check, show
 from fhe_estimators.core.numpy_module import NumpyModule
 from fhe_estimators.core.operators import supported
-from fhe_estimators.core.quantization._uniform import UniformQuantizer
 from fhe_estimators.core.quantized_module.ends import Dequantizer, Ends, Quantizer
 from fhe_estimators.core.quantized_module.wrapping import (
     RowsBeyond,
@@ -31,10 +30,6 @@ from fhe_estimators.exceptions import ClippingWarning, NotCompiledError
 
 #: Numbers of the inputs that are computed in clear at a time.
 _BLOCK = 2**16
-#: Numbers of a row that is long enough to be computed fast.
-_LONG_ROW = 2**11
-#: Features that a warning names.
-_NAMED = 10
 
 
 class QuantizedModule:
@@ -138,27 +133,10 @@ class QuantizedModule:
         """
         if self._has_warned:
             return
-        pairs = [
-            (quantizer, array)
-            for quantizer, array in zip(self.input_quantizers, prepared, strict=True)
-            if isinstance(quantizer, UniformQuantizer)
-        ]
-        if not any(quantizer.is_beyond(_ends(array)).any() for quantizer, array in pairs):
+        message = self.ends.beyond(prepared, names)
+        if message is None:
             return
-        hits = [
-            quantizer.is_beyond(array).reshape(len(array), -1) for quantizer, array in pairs
-        ]
-        count = sum(np.count_nonzero(hit) for hit in hits)
         self._has_warned = True
-        message = (
-            f"{count / sum(hit.size for hit in hits):.2%} of the numbers lie beyond the "
-            "ranges of the rows that the model was fitted on, and are taken as their ends"
-        )
-        if len(hits) == 1 and self.prologue is None:
-            places = np.flatnonzero(hits[0].any(axis=0)).tolist()
-            found = [str(place if names is None else names[place]) for place in places]
-            more = ", ..." if len(found) > _NAMED else ""
-            message += f" (features {', '.join(found[:_NAMED])}{more})"
         warnings.warn(f"{message}. {cure}", ClippingWarning, stacklevel=2)
 
     def dequantize_output(self, *q_outputs: np.ndarray) -> np.ndarray | Integers:
@@ -391,17 +369,3 @@ class QuantizedModule:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._lock = RLock()
-
-
-def _ends(array: np.ndarray) -> np.ndarray:
-    """Return a row of the smallest numbers, and one of the largest."""
-    if not array.size:
-        return array
-    # numpy is fast along long rows: as many rows as fit in are taken as one first.
-    joined = max(1, _LONG_ROW // array[0].size)
-    if len(array) > 2 * joined and array.flags.c_contiguous:
-        whole = len(array) - len(array) % joined
-        long = array[:whole].reshape(-1, joined, *array.shape[1:])
-        long = np.stack([long.min(axis=0), long.max(axis=0)])
-        array = np.concatenate([*long, array[whole:]])
-    return np.stack([array.min(axis=0), array.max(axis=0)])
