@@ -18,11 +18,12 @@ from fhe_estimators.core.engine import (
     keys_frame,
     remove_with,
 )
+from fhe_estimators.deployment import _json
 from fhe_estimators.deployment._bundle import Bundle
 from fhe_estimators.deployment._envelope import ANSWER, REQUEST, Envelope
 from fhe_estimators.deployment._keyring import key_id_of
 from fhe_estimators.deployment._manifest import Manifest, digest_of
-from fhe_estimators.deployment._private import private_folder
+from fhe_estimators.deployment._private import private_folder, write_new
 from fhe_estimators.deployment._program import Source
 from fhe_estimators.deployment.errors import (
     ConformanceError,
@@ -199,7 +200,12 @@ class Server:
         """Return the frame of keys, which takes making some the first time."""
         with self._lock:
             if self._frame is None:
-                self._frame = keys_frame(self._specification)
+                path = self._folder.parent / f"{self.family}-{_engine_version()}.frame"
+                if not path.exists():
+                    document = keys_frame(self._specification).to_document()
+                    write_new(path, _json.dumps(document))
+                found = _json.loads(path.read_bytes(), str(path))
+                self._frame = Frame.from_document(found)
             return self._frame
 
     def run(self, request: bytes, keys: bytes | EvaluationKeys | None = None) -> bytes:

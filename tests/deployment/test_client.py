@@ -14,6 +14,8 @@ from fhe_estimators.deployment import (
     ConformanceError,
     FormatError,
     KeyMismatchError,
+    Server,
+    save_deployment,
 )
 from tests.deployment.deployed import Deployed, iris
 
@@ -134,15 +136,15 @@ def test_nothing_was_asked_yet(linear):
 
 @pytest.mark.fhe
 def test_client_and_server_in_processes_of_their_own(tmp_path):
-    """A server's second process needs no compiler, hence no torch either."""
+    """Where a program is compiled already, the server does not need torch either."""
     X, y = iris()
-    model = RandomForestClassifier(3, max_depth=2, random_state=0).fit(X, y)
-    deployed = Deployed.of(model, tmp_path)
+    model = RandomForestClassifier(3, max_depth=3, random_state=0).fit(X, y)
+    save_deployment(model, tmp_path)
     np.save(tmp_path / "rows.npy", X[[0, 70]])
     heavy = {"torch", "skorch", "onnx", "xgboost", "lightgbm", "concrete.fhe"}
     assert not heavy & in_process(CLIENT, tmp_path)
-    assert "torch" in in_process(SERVER, tmp_path)
+    Server(tmp_path / "server.zip", compiled=tmp_path / "compiled")
     assert not heavy & in_process(SERVER, tmp_path)
     assert not heavy & in_process(CLIENT, tmp_path)
     labels = np.load(tmp_path / "labels.npy", allow_pickle=True)
-    assert np.array_equal(labels, deployed.model.predict(X[[0, 70]]))
+    assert np.array_equal(labels, model.predict(X[[0, 70]]))

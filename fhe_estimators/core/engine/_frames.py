@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import Any
 
 import numpy as np
 
@@ -60,6 +61,17 @@ class Frame:
             message[start:stop] for start, stop in zip(starts, stops, strict=True)
         )
         return cls(literals, tuple(size for _, size in found), tuple(order))
+
+    def to_document(self) -> dict[str, Any]:
+        """Return the frame as a JSON document."""
+        literals = [literal.hex() for literal in self.literals]
+        return {"literals": literals, "holes": [*self.holes], "order": [*self.order]}
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> Frame:
+        """Return the frame that `to_document` was called on, to be trusted."""
+        literals = tuple(bytes.fromhex(literal) for literal in document["literals"])
+        return cls(literals, tuple(document["holes"]), tuple(document["order"]))
 
     @property
     def payload_bytes(self) -> int:
