@@ -21,6 +21,7 @@ SEEDED_WORDS = 3
 _SEED = 16
 #: Numbers of a tensor, and tensors, at most.
 _MOST_NUMBERS, _MOST_GATES, _MOST_KEYS, _MOST_DIMENSION = 1 << 22, 16, 16, 1 << 17
+_MOST_MODULUS = 1 << 16
 #: Bits of security, and the line below which noise is too small for it: a key of `n` bits
 #: needs ``log2(standard deviation) >= slope * n + intercept``.
 SECURITY_BITS = 128
@@ -307,16 +308,29 @@ def _check_gate(gate: dict[str, Any], dimensions: list[int]) -> None:
     for size in sizes:
         _count(size, _MOST_NUMBERS)
     _count(math.prod(sizes), _MOST_NUMBERS)
-    concrete = {"dimensions": [*sizes, words]}
-    _same(kind["concreteShape"], concrete, "shape")
-    _same(gate["rawInfo"], {"shape": concrete, **_WORD, "isSigned": False}, "numbers")
-    _same(kind["integerPrecision"], 64, "precision")
     encoding = kind["encoding"]["integer"]
     _same(set(kind["encoding"]), {"integer"}, "encoding")
     _same(set(encoding), {"width", "isSigned", "mode"}, "encoding")
     _count(encoding["width"], 63)
     _same(type(encoding["isSigned"]), bool, "encoding")
-    _same(encoding["mode"], {"native": {}}, "encoding")
+    concrete = {"dimensions": [*sizes, *_parts(encoding["mode"]), words]}
+    _same(kind["concreteShape"], concrete, "shape")
+    _same(gate["rawInfo"], {"shape": concrete, **_WORD, "isSigned": False}, "numbers")
+    _same(kind["integerPrecision"], 64, "precision")
+
+
+def _parts(mode: dict[str, Any]) -> list[int]:
+    """Return an axis for the remainders that a wide integer is encrypted as, if it is."""
+    if set(mode) != {"crt"}:
+        _same(mode, {"native": {}}, "encoding")
+        return []
+    moduli = mode["crt"]["moduli"]
+    _same(mode, {"crt": {"moduli": moduli}}, "encoding")
+    _same(type(moduli), list, "moduli")
+    _count(len(moduli), _MOST_GATES)
+    for modulus in moduli:
+        _count(modulus, _MOST_MODULUS)
+    return [len(moduli)]
 
 
 def _same(found: Any, expected: Any, what: str) -> None:
