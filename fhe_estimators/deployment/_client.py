@@ -73,6 +73,11 @@ class Client:
             raise ValueError(
                 "A passphrase seals keys in a folder: give the parameter 'keys', too."
             )
+        if not isinstance(passphrase, str | None) or passphrase == "":
+            raise TypeError(
+                "The parameter 'passphrase' must be a text of at least one character, or "
+                f"None; got a {type(passphrase).__name__}."
+            )
         bundle = Bundle.load(path, "client")
         self.manifest: Manifest = bundle.manifest
         self._model = self.manifest.digest
@@ -81,6 +86,7 @@ class Client:
         self._processing = Processing.load(
             bundle.parts["processing.json"], bundle.parts["arrays.npz"]
         )
+        self._processing.check_shapes(*self._specification.shapes)
         steps = bundle.parts.get("preprocessing.skops")
         self._steps = None if steps is None else _preprocessing.load(steps)
         self._folder, self._passphrase = keys, passphrase

@@ -18,6 +18,10 @@ def describe(path: str | Path) -> str:
     path : str or Path
         Of a ``client.zip`` or ``server.zip``.
 
+    Returns
+    -------
+    text : str
+
     Raises
     ------
     FormatError

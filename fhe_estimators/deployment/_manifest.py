@@ -79,19 +79,41 @@ class Manifest:
         return hashlib.sha256(replace(self, role="")._text()).digest()
 
     def for_role(self, role: str) -> Manifest:
-        """Return the manifest of the bundle of a role."""
+        """Return the manifest of the bundle of a role.
+
+        Parameters
+        ----------
+        role : {'client', 'server'}
+
+        Returns
+        -------
+        manifest : Manifest
+        """
         return replace(self, role=role)
 
     def _text(self) -> bytes:
         return _json.dumps(_MANIFEST.write(self, []))
 
     def write(self) -> bytes:
-        """Return the manifest as a document."""
+        """Return the manifest as a document.
+
+        Returns
+        -------
+        text : bytes
+        """
         return self._text()
 
     @classmethod
     def read(cls, text: bytes) -> Manifest:
         """Return the manifest that was written.
+
+        Parameters
+        ----------
+        text : bytes
+
+        Returns
+        -------
+        manifest : Manifest
 
         Raises
         ------

@@ -43,7 +43,7 @@ from fhe_estimators.deployment._kinds import (
     Text,
     fail,
 )
-from fhe_estimators.deployment.errors import ConformanceError
+from fhe_estimators.deployment.errors import ConformanceError, FormatError
 
 #: The methods whose results a client can have.
 METHODS = ("predict", "predict_proba", "decision_function")
@@ -74,6 +74,20 @@ class Processing:
     recombination: Recombination | None
     readings: Mapping[str, Sequence[Reading]]
     beside: Beside | None = None
+
+    def check_shapes(
+        self, inputs: Sequence[tuple[int, ...]], outputs: Sequence[tuple[int, ...]]
+    ) -> None:
+        """Raise `FormatError` if what is encrypted and decrypted has other shapes."""
+        for values, shapes in ((self.ends.inputs, inputs), (self.results, outputs)):
+            expected = [(1, *(value.shape or ())[1:]) for value in values]
+            if expected != list(shapes):
+                raise FormatError(
+                    f"processing.json is of tensors of the shapes {expected!s:.80}, "
+                    f"client_spec.json of {list(shapes)!s:.80}."
+                )
+        if any(value.bits is None for value in (*self.ends.inputs, *self.results)):
+            raise FormatError("processing.json has tensors without a range.")
 
     def checked(self, X: Any) -> tuple[Any, ...]:
         """Return rows as arrays; raise as the model does if they are not like its own."""

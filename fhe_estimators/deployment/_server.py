@@ -38,11 +38,14 @@ MOST_ROWS = 64
 
 
 class EvaluationKeys:
-    """Evaluation keys of one client, ready to compute with; see `Server.load_keys`.
+    """Evaluation keys of one client, ready to compute with.
 
-    Attributes
+    Parameters
     ----------
-    key_id : str
+    key_id : bytes
+        A digest of the keys.
+    native : object
+        The keys as the engine takes them; see `Server.load_keys`, which makes them.
     """
 
     def __init__(self, key_id: bytes, native: Any) -> None:
@@ -93,6 +96,10 @@ class Server:
         compiled: str | Path | None = None,
         max_rows: int = MOST_ROWS,
     ) -> None:
+        if not isinstance(max_rows, int) or max_rows < 1:
+            raise ValueError(
+                f"The parameter 'max_rows' must be a positive integer; got {max_rows!r}."
+            )
         bundle = Bundle.load(path, "server")
         self.manifest: Manifest = bundle.manifest
         self.max_rows = max_rows
@@ -172,6 +179,10 @@ class Server:
         key_id : str, optional
             What they are called, to be checked.
 
+        Returns
+        -------
+        keys : EvaluationKeys
+
         Raises
         ------
         KeyMismatchError
@@ -218,6 +229,11 @@ class Server:
         keys : bytes or EvaluationKeys, optional
             The client's evaluation keys, or what `load_keys` made of them, which saves a
             second. Models without tables need none.
+
+        Returns
+        -------
+        answer : bytes
+            What `Client.decrypt_predict` and its sisters take.
 
         Raises
         ------

@@ -31,4 +31,15 @@ class ConformanceError(DeploymentError, ValueError):
 
 
 class ServerBusyError(DeploymentError, RuntimeError):
-    """A server has too much to do; it says when to ask again."""
+    """A server has too much to do.
+
+    Parameters
+    ----------
+    message : str
+    retry_after : float, optional
+        Seconds after which to ask again, if the server said so.
+    """
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after

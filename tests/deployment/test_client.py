@@ -135,6 +135,36 @@ def test_nothing_was_asked_yet(linear):
 
 
 @pytest.mark.fhe
+def test_secrets_stay_in_their_file(tmp_path):
+    """Neither messages, nor what a server gets, nor other files hold a part of them."""
+    X, y = iris()
+    model = RandomForestClassifier(2, max_depth=3, random_state=0).fit(X, y)
+    deployed = Deployed.of(model, tmp_path)
+    client = Client(tmp_path / "client.zip", keys=tmp_path / "keys")
+    request = client.encrypt(X[:1])
+    answer = deployed.server.run(request, client.evaluation_keys)
+    secret = client._keys()[0].keys.secret
+    part = secret[: 8 * 64]  # 64 words of zero or one
+    assert secret.count(part) == 1
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    holders = [path.suffix for path in files if part in path.read_bytes()]
+    assert holders == [".secret"]
+    for sent in (request, answer, client.evaluation_keys, repr(client).encode()):
+        assert part not in sent
+
+
+@pytest.mark.parametrize("passphrase", ["", b"correct horse", 7])
+def test_passphrases_are_texts(tmp_path, passphrase):
+    with pytest.raises(TypeError, match="'passphrase' must be a text"):
+        Client(tmp_path / "client.zip", keys=tmp_path, passphrase=passphrase)
+
+
+def test_passphrases_need_a_folder(tmp_path):
+    with pytest.raises(ValueError, match="give the parameter 'keys'"):
+        Client(tmp_path / "client.zip", passphrase="correct horse")
+
+
+@pytest.mark.fhe
 def test_client_and_server_in_processes_of_their_own(tmp_path):
     """Where a program is compiled already, the server does not need torch either."""
     X, y = iris()

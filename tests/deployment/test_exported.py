@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import is_classifier
 from sklearn.datasets import load_diabetes
@@ -12,9 +13,14 @@ from fhe_estimators import IsolationForest, LogisticRegression, RidgeClassifier
 from fhe_estimators._readings import Labels, Reading
 from fhe_estimators.base import FHEClassifierMixin
 from fhe_estimators.core.engine import ClearEngine, run_clear
+from fhe_estimators.core.graph import Node
+from fhe_estimators.core.operators import registry
+from fhe_estimators.core.quantization._inputs import TrainedQuantizer
 from fhe_estimators.deployment._exported import Exported
-from fhe_estimators.deployment._processing import METHODS, Processing
+from fhe_estimators.deployment._kinds import Arrays
+from fhe_estimators.deployment._processing import _QUANTIZER, METHODS, Processing
 from fhe_estimators.deployment._program import Source
+from fhe_estimators.deployment.errors import FormatError
 from fhe_estimators.testing import all_estimators
 from tests.deployment.deployed import iris
 from tests.neural_network.nets import binary_classifier, classifier, regressor
@@ -127,6 +133,30 @@ def test_outliers():
     results = client_results(model, X)
     assert np.array_equal(results["predict"], model.predict(X))
     assert set(results["predict"]) == {-1, 1}
+
+
+def test_names_with_spaces():
+    """LightGBM keeps them with underscores, and takes both."""
+    X, y = iris(2)
+    rows = pd.DataFrame(X, columns=["petal length", "b", "c", "d"])
+    model = ESTIMATORS["LGBMClassifier"](n_estimators=2, max_depth=1).fit(rows, y)
+    found = client_results(model, rows)["predict"]
+    assert np.array_equal(found, model.predict(rows))
+
+
+def test_trained_quantizers_come_back():
+    """Those that round otherwise than to the nearest integer keep their operator."""
+    node = Node("Quant", ("x", "s", "z", "b"), ("y",), {"rounding_mode": "FLOOR"})
+    parameters = [np.array(0.5), np.array(0.0), np.array(4.0)]
+    quantizer = TrainedQuantizer(registry()["Quant"](node), parameters)
+    arrays = []
+    document = _QUANTIZER.write(quantizer, arrays)
+    found = _QUANTIZER.read(document, Arrays(arrays), "it")
+    numbers = np.linspace(-6, 6, 50)
+    assert np.array_equal(found.quant(numbers), quantizer.quant(numbers))
+    document["fields"]["node"]["op"] = "MatMul"
+    with pytest.raises(FormatError, match="does not round"):
+        _QUANTIZER.read(document, Arrays(arrays), "it")
 
 
 def test_an_estimator_that_reads_scores_differently_is_not_deployed():

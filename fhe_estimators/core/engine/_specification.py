@@ -106,6 +106,11 @@ class Specification:
         return total
 
     @property
+    def shapes(self) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]:
+        """Shapes of the integers of one row: of inputs, and of outputs."""
+        return [*map(shape_of, self.inputs)], [*map(shape_of, self.outputs)]
+
+    @property
     def row_bytes(self) -> int:
         """Bytes of an encrypted row."""
         return sum(map(payload_bytes, self.inputs))
