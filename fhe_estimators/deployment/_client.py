@@ -140,7 +140,7 @@ class Client:
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            As the model's own methods take it.
+            As the model's own methods take it. Of a module with several inputs, a tuple.
 
         Returns
         -------

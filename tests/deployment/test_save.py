@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -103,6 +104,32 @@ def test_a_module_predicts_what_forward_does(tmp_path):
     np.testing.assert_allclose(found, module.forward(X[:1]))
     with pytest.raises(AttributeError, match="This QuantizedModule has no predict_proba"):
         deployed.client.decrypt_proba(b"")
+
+
+class Sums(torch.nn.Module):
+    """Two inputs and two outputs, one of them behind a link."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = torch.nn.Linear(3, 2), torch.nn.Linear(2, 2)
+
+    def forward(self, x, y):
+        total = self.first(x) + self.second(y)
+        return total, torch.sigmoid(total[:, :1])
+
+
+@pytest.mark.fhe
+def test_modules_of_several_inputs_and_outputs(tmp_path):
+    random = np.random.default_rng(0)
+    inputs = tuple(random.normal(size=(20, n)).astype(np.float32) for n in (3, 2))
+    module = compile_torch_model(Sums(), inputs, n_bits=4, p_error=0.01)
+    deployed = Deployed.of(module, tmp_path)
+    rows = tuple(array[:2] for array in inputs)
+    found = deployed.client.decrypt_predict(deployed.answer(rows))
+    for output, expected in zip(found, module.forward(*rows), strict=True):
+        assert np.array_equal(output, expected)
+    with pytest.raises(ValueError, match="same number of rows"):
+        deployed.client.encrypt((inputs[0], inputs[1][:1]))
 
 
 @pytest.mark.fhe
