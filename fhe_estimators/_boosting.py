@@ -16,6 +16,7 @@ from sklearn.utils.validation import _check_categorical_features
 from fhe_estimators._columns import NoCategoriesMixin, categories_refused, names_of
 from fhe_estimators._config import is_fitting
 from fhe_estimators._fit import refuse
+from fhe_estimators._readings import Labels, Reading
 from fhe_estimators._tree_based import TREE_CONSTRAINTS, SklearnTreesMixin, TreeMixin
 from fhe_estimators.base import FHEClassifierMixin
 
@@ -36,12 +37,31 @@ class BoostingMixin(TreeMixin):
 
     #: Whether the parent validates rows before it asks for their raw scores.
     _rows_are_validated: ClassVar[bool] = False
+    #: Which of two classes a score of zero is for, see `Labels`.
+    _rule_of_two: ClassVar[str] = "above"
+
+    classes_: np.ndarray
 
     def _raw_predict(self, X: Any, **options: Any) -> np.ndarray:
         exact = partial(super()._raw_predict, **options)  # type: ignore[misc]
         scores = self._scores(X, exact, validated=self._rows_are_validated)
         # Circuits give what the trees add to the base.
         return scores if is_fitting() else scores + self._base
+
+    def _readings(self) -> dict[str, list[Reading]]:
+        if not is_classifier(self):
+            return {"predict": [Reading(end=True, form="vector")]}
+        one = len(self._base) == 1
+        rule = self._rule_of_two if one else "largest"
+        labels = Labels(rule, labels=self.classes_)
+        form = "vector" if one else "table"
+        readings = {
+            "decision_function": [Reading(shift=self._base, form=form)],
+            "predict": [Reading(shift=self._base, labels=labels)],
+        }
+        if hasattr(self, "predict_proba"):
+            readings["predict_proba"] = [Reading(end=True)]
+        return readings
 
 
 class GradientBoostingMixin(BoostingMixin, SklearnTreesMixin):
@@ -51,6 +71,7 @@ class GradientBoostingMixin(BoostingMixin, SklearnTreesMixin):
     _fhe_constraints = {**TREE_CONSTRAINTS, "init": [StrOptions({"zero"}), None]}
 
     _rows_are_validated = True
+    _rule_of_two = "not_below"
 
     init_: Any
     learning_rate: float
@@ -173,6 +194,7 @@ class VotingMixin(SklearnTreesMixin, FHEClassifierMixin):
     # The votes of trees are sums of tables; those of another estimator are not.
     _fhe_constraints = {**TREE_CONSTRAINTS, "estimator": [DecisionTreeClassifier, None]}
 
+    classes_: np.ndarray
     n_classes_: int
     estimator_weights_: np.ndarray
 
@@ -200,6 +222,15 @@ class VotingMixin(SklearnTreesMixin, FHEClassifierMixin):
         ]
         link = "sigmoid" if n_others < 2 else lambda score: (score / n_others).softmax(1)
         return self._with_values(values), np.zeros(scores.shape[1]), link
+
+    def _readings(self) -> dict[str, list[Reading]]:
+        two = self.n_classes_ == 2
+        labels = Labels("above" if two else "largest", labels=self.classes_)
+        return {
+            "decision_function": [Reading(form="vector" if two else "table")],
+            "predict": [Reading(labels=labels)],
+            "predict_proba": [Reading(end=True)],
+        }
 
     def decision_function(self, X: Any, *, fhe: str | None = None) -> np.ndarray:
         """Return the weighted votes.

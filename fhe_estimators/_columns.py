@@ -19,6 +19,7 @@ __all__ = [
     "in_container_of",
     "names_of",
     "refuse_categories",
+    "with_underscores",
 ]
 
 #: How the names of types of categorical columns begin: of pandas, polars, and pyarrow.
@@ -37,6 +38,16 @@ def in_container_of(X: Any, array: np.ndarray) -> Any:
         return array
     adapter = _get_adapter_from_container(X)
     return adapter.create_container(array, X, columns=names)
+
+
+def with_underscores(X: Any) -> Any:
+    """Return rows with names of columns as LightGBM keeps them: without spaces."""
+    names = _get_feature_names(X)
+    if names is None or not any(" " in name for name in names):
+        return X
+    columns = [name.replace(" ", "_") for name in names]
+    adapter = _get_adapter_from_container(X)
+    return adapter.create_container(X, X, columns=columns, inplace=False)
 
 
 def refuse_categories(estimator: Any, X: Any) -> None:

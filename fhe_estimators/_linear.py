@@ -13,6 +13,7 @@ from scipy import sparse
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from fhe_estimators._config import current_mode
+from fhe_estimators._readings import Labels, Reading
 from fhe_estimators._state import within
 from fhe_estimators.base import (
     FHE_CONSTRAINTS,
@@ -155,6 +156,10 @@ class LinearRegressorMixin(LinearMixin, FHERegressorMixin):
         scores = self._scores(X, super()._decision_function)  # type: ignore[misc]
         return scores[:, 0] if self.coef_.ndim == 1 and scores.ndim == 2 else scores
 
+    def _readings(self) -> dict[str, list[Reading]]:
+        form = "vector" if self.coef_.ndim == 1 else "table"
+        return {"predict": [Reading(form=form)]}
+
 
 class BayesianRegressorMixin(LinearRegressorMixin):
     """For regressors whose parent knows how uncertain a prediction is."""
@@ -227,6 +232,9 @@ class GeneralizedLinearMixin(LinearMixin, FHERegressorMixin):
         scores = self._scores(X, super()._linear_predictor)  # type: ignore[misc]
         return scores.reshape(len(scores))
 
+    def _readings(self) -> dict[str, list[Reading]]:
+        return {"predict": [Reading(end=True, form="vector")]}
+
     def _link(self) -> str:
         name = type(self._base_loss.link).__name__
         return {"LogLink": "exp", "IdentityLink": "identity"}[name]
@@ -236,6 +244,18 @@ class LinearClassifierMixin(LinearMixin, FHEClassifierMixin):
     """For classifiers whose parent predicts with ``decision_function``."""
 
     classes_: np.ndarray
+
+    def _readings(self) -> dict[str, list[Reading]]:
+        n_outputs = len(self._linear_map()[0])
+        rule = "above" if n_outputs == 1 else "largest"
+        form = "vector" if n_outputs == 1 else "table"
+        readings = {
+            "decision_function": [Reading(form=form)],
+            "predict": [Reading(labels=Labels(rule, labels=self.classes_))],
+        }
+        if hasattr(self, "predict_proba"):
+            readings["predict_proba"] = [Reading(end=True)]
+        return readings
 
     def _importance(
         self, X: np.ndarray, sample_weight: np.ndarray | None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -14,6 +15,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import _check_sample_weight
 
 from fhe_estimators._columns import explain_columns, in_container_of
+from fhe_estimators._readings import Labels, Reading
 from fhe_estimators._state import are_edges, arrays_of
 from fhe_estimators.base import (
     FHE_CONSTRAINTS,
@@ -329,11 +331,15 @@ class ForestRegressorMixin(ForestMixin, FHERegressorMixin):
             scores = self._scores(X, super().predict)
         return scores[:, 0] if self.n_outputs_ == 1 and scores.ndim == 2 else scores
 
+    def _readings(self) -> dict[str, list[Reading]]:
+        return {"predict": [Reading(form="vector" if self.n_outputs_ == 1 else "table")]}
+
 
 class ForestClassifierMixin(ForestMixin, FHEClassifierMixin):
     """For classifiers that are a decision tree or a forest."""
 
     n_classes_: Any
+    classes_: Any
 
     def predict(self, X: Any, *, fhe: str | None = None) -> np.ndarray:
         """Predict the most probable class.
@@ -371,18 +377,25 @@ class ForestClassifierMixin(ForestMixin, FHEClassifierMixin):
         """
         with self._mode(fhe):
             scores = self._scores(X, super().predict_proba)
-        outputs = scores.reshape(len(scores), self.n_outputs_, -1)
-        found = [
-            outputs[:, number, :n_classes]
-            for number, n_classes in enumerate(np.atleast_1d(self.n_classes_))
-        ]
-        if len(self._trees()) > 1:
-            found = [_normalized(probabilities) for probabilities in found]
+        found = [reading([scores], None) for reading in self._probabilities_read()]
         return found if self.n_outputs_ > 1 else found[0]
 
+    def _probabilities_read(self) -> list[Reading]:
+        """Return how scores are read as the probabilities of each output."""
+        n_classes = np.atleast_1d(self.n_classes_).tolist()
+        starts = range(0, max(n_classes) * len(n_classes), max(n_classes))
+        # Rounding may take more from a small probability than all of it.
+        several = len(self._trees()) > 1
+        return [
+            Reading(columns=(start, start + count), normalized=several)
+            for start, count in zip(starts, n_classes, strict=True)
+        ]
 
-def _normalized(rounded: np.ndarray) -> np.ndarray:
-    """Return probabilities that add up to 1; negative ones, due to rounding, are 0."""
-    positive = np.clip(rounded, 0, None)
-    probabilities: np.ndarray = positive / positive.sum(axis=1, keepdims=True)
-    return probabilities
+    def _readings(self) -> dict[str, list[Reading]]:
+        probabilities = self._probabilities_read()
+        classes = self.classes_ if self.n_outputs_ > 1 else [self.classes_]
+        labels = [
+            replace(reading, labels=Labels("largest", labels=of))
+            for reading, of in zip(probabilities, classes, strict=True)
+        ]
+        return {"predict": labels, "predict_proba": probabilities}

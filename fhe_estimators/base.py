@@ -36,6 +36,7 @@ from fhe_estimators._config import (
 )
 from fhe_estimators._fit import lowered_after, refuse_sparse
 from fhe_estimators._meta import refuse_other_mode_than_asked
+from fhe_estimators._readings import Beside, Reading
 from fhe_estimators._state import FollowingMixin
 from fhe_estimators._tags import FHETags, Tags
 from fhe_estimators.core.lowering import Calibration, Options, to_quantized_module
@@ -102,6 +103,8 @@ class FHEMixin(FollowingMixin):
     _fhe_constraints: ClassVar[dict[str, list[Any]]] = FHE_CONSTRAINTS
     #: What the parent takes features as.
     _feature_dtype: ClassVar[type] = np.float64
+    #: Whether names of features keep their spaces.
+    _takes_spaces: ClassVar[bool] = True
     #: What to do if rows lie beyond the range of those that the model was fitted on.
     _CLIPPING_CURE: ClassVar[str] = "Fit on rows that cover the range."
     #: The mirrored class, if it is one of this package.
@@ -143,6 +146,14 @@ class FHEMixin(FollowingMixin):
         tags.input_tags.allow_nan = False
         tags.array_api_support = False
         return tags
+
+    def _readings(self) -> dict[str, list[Reading]]:
+        """Return what methods make of raw scores, see `Reading` (hook of the family)."""
+        raise NotImplementedError
+
+    def _term_of_rows(self) -> Beside | None:
+        """Return a term of scores that the client computes (hook of the family)."""
+        return None
 
     # Lowering ------------------------------------------------------------------------
 

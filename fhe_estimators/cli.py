@@ -1,4 +1,4 @@
-"""The command line: ``fhe-estimators demo`` and ``fhe-estimators version``."""
+"""The command line: ``fhe-estimators demo``, ``version``, ``export`` and ``inspect``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -218,6 +219,37 @@ def version() -> int:
     return 0
 
 
+def export(options: argparse.Namespace) -> int:
+    """Write the files of a client and of a server."""
+    import joblib
+
+    from fhe_estimators.deployment import DeploymentError, save_deployment
+    from fhe_estimators.exceptions import CompilationError
+
+    try:
+        save_deployment(
+            joblib.load(options.model),
+            options.folder,
+            name=options.name,
+            results_shared=options.results_shared,
+            key_family=options.key_family,
+        )
+    except (CompilationError, DeploymentError, OSError, TypeError, ValueError) as error:
+        raise SystemExit(f"ERROR: {error}") from error
+    return inspect(Path(options.folder) / "client.zip")
+
+
+def inspect(path: str | Path) -> int:
+    """Print what a bundle is, and what each side learns."""
+    from fhe_estimators.deployment import DeploymentError, describe
+
+    try:
+        print(describe(path))
+    except (DeploymentError, OSError) as error:
+        raise SystemExit(f"ERROR: {error}") from error
+    return 0
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
 
@@ -244,9 +276,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     run.add_argument("--quiet", action="store_true", help="show no progress bars")
     commands.add_parser("version", help="print versions")
+    write = commands.add_parser(
+        "export", help="write the files of a client and of a server"
+    )
+    write.add_argument(
+        "model", help="a fitted model, as joblib.dump wrote it: it is unpickled, trust it"
+    )
+    write.add_argument("folder", help="where client.zip and server.zip are written")
+    write.add_argument("--name", help="of the deployment (default: the class)")
+    write.add_argument(
+        "--results-shared",
+        action="store_true",
+        help="clients may show results to others; needs p_error <= 2**-128",
+    )
+    write.add_argument(
+        "--key-family", help="client.zip of a deployment whose keys serve for this one, too"
+    )
+    look = commands.add_parser("inspect", help="print what is in client.zip or server.zip")
+    look.add_argument("file")
     options = parser.parse_args(arguments)
     if options.command == "version":
         return version()
+    if options.command == "export":
+        return export(options)
+    if options.command == "inspect":
+        return inspect(options.file)
     if options.rows < 1:
         run.error(f"--rows must be at least 1; got {options.rows}")
     return demo(options.rows, options.quiet)

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn import naive_bayes
 
 from fhe_estimators._linear import LinearMixin
+from fhe_estimators._readings import Labels, Reading
 from fhe_estimators._state import N_ROWS
 from fhe_estimators.base import FHE_CONSTRAINTS, FHEClassifierMixin, FHEMixin
 from fhe_estimators.core.quantization import InputRange
@@ -31,6 +32,7 @@ class _NaiveBayesMixin(LinearMixin, FHEClassifierMixin):
 
     _fhe_constraints = FHE_CONSTRAINTS
     _CLIPPING_CURE = FHEMixin._CLIPPING_CURE
+    classes_: np.ndarray
     #: No parameter: beside the squares of numbers far away the others would vanish.
     range_margin = "auto"
 
@@ -53,6 +55,14 @@ class _NaiveBayesMixin(LinearMixin, FHEClassifierMixin):
         scores = self._scores(X, self._float_scores)
         scores[:, np.isneginf(self._class_log_priors())] = -np.inf
         return scores
+
+    def _readings(self) -> dict[str, list[Reading]]:
+        impossible = np.where(np.isneginf(self._class_log_priors()), -np.inf, 0.0)
+        labels = Labels("largest", labels=self.classes_)
+        return {
+            "predict": [Reading(shift=impossible, labels=labels)],
+            "predict_proba": [Reading(shift=impossible, link="joint")],
+        }
 
     def predict_joint_log_proba(self, X: Any, *, fhe: str | None = None) -> np.ndarray:
         """Return the logarithm of the joint probability of the row and each class.

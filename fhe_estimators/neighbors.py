@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from sklearn import neighbors
 from sklearn.utils._param_validation import StrOptions
 
 from fhe_estimators._linear import LINEAR_CONSTRAINTS, LinearMixin
+from fhe_estimators._readings import Beside, Labels, Reading
 from fhe_estimators.base import FHEClassifierMixin
 
 __all__ = ["NearestCentroid"]
@@ -143,10 +145,27 @@ class NearestCentroid(LinearMixin, FHEClassifierMixin, neighbors.NearestCentroid
     def _equal_priors(self) -> bool:
         return bool(np.isclose(self.class_prior_, 1 / len(self.classes_)).all())
 
+    def _readings(self) -> dict[str, list[Reading]]:
+        n_classes = len(self.classes_)
+        n_outputs = n_classes * (1 + self._equal_priors())
+        labels = Labels("largest", labels=self.classes_)
+        scores = Reading(columns=(0, n_classes))
+        decision = replace(scores, less_beside=True)
+        if n_classes == 2:
+            # The shared term cancels out, as it does in probabilities.
+            decision = replace(scores, link="difference", form="vector")
+        return {
+            "decision_function": [decision],
+            "predict": [Reading(columns=(n_outputs - n_classes, n_outputs), labels=labels)],
+            "predict_proba": [replace(scores, link="softmax")],
+        }
+
     def _decision_function(self, X: Any) -> np.ndarray:
         scores = self._scores(X, super()._decision_function)[:, : len(self.classes_)]
-        shared = (((self._validated(X) - self._origin()) / self._unit()) ** 2).sum(axis=1)
-        return scores - shared[:, np.newaxis]
+        return scores - self._term_of_rows()(self._validated(X))[:, np.newaxis]
+
+    def _term_of_rows(self) -> Beside:
+        return Beside(self._origin(), self._unit())
 
     def predict(self, X: Any, *, fhe: str | None = None) -> np.ndarray:
         """Predict the class of the nearest centroid.

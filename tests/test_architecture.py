@@ -19,6 +19,7 @@ FLOORS = {
     "_config": 0,
     "_columns": 0,
     "_meta": 0,
+    "_readings": 0,
     "_tags": 0,
     "_version": 0,
     "core": 0,
@@ -67,10 +68,12 @@ EXCEPTIONS = {}
 #: Dependency -> the files, or folders (ending in "/"), that may import it.
 IMPORTERS = {
     "brevitas": ("core/frontends/", "neural_network/"),
-    "concrete": ("core/engine/_concrete.py",),
+    "concrete": ("core/engine/_concrete.py", "core/engine/_native.py"),
+    "cryptography": ("deployment/_seal.py",),
     "hummingbird": ("core/frontends/",),
     "lightgbm": ("lightgbm/",),
     "onnx": ("core/frontends/onnx.py",),
+    "skops": ("deployment/_preprocessing.py",),
     "skorch": ("neural_network/",),
     "torch": ("core/frontends/brevitas.py", "core/frontends/torch.py", "neural_network/"),
     "xgboost": ("xgboost/",),

@@ -3,9 +3,10 @@
 import subprocess
 import sys
 
+import joblib
 import pytest
 
-from fhe_estimators import __version__, cli
+from fhe_estimators import LogisticRegression, __version__, cli
 from fhe_estimators.quantization import QuantizedModule
 
 
@@ -30,6 +31,22 @@ def test_wrong_arguments(arguments, capsys):
         cli.main(arguments)
     assert raised.value.code == 2
     assert "usage" in capsys.readouterr().err
+
+
+@pytest.mark.simulate
+def test_export_and_inspect(tmp_path, capsys):
+    X, y = [[0, 0], [1, 0], [0, 2], [1, 3]], [0, 0, 1, 1]
+    joblib.dump(LogisticRegression().fit(X, y), tmp_path / "model.joblib")
+    folder = tmp_path / "deployed"
+    arguments = ["export", str(tmp_path / "model.joblib"), str(folder), "--name", "mine"]
+    assert cli.main(arguments) == 0
+    assert "What the client learns" in capsys.readouterr().out
+    assert cli.main(["inspect", str(folder / "server.zip")]) == 0
+    assert "mine\n  for the                          server" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match=r"ERROR: .*p_error <= 2"):
+        cli.main([*arguments, "--results-shared"])
+    with pytest.raises(SystemExit, match=r"ERROR: .*zip"):
+        cli.main(["inspect", str(tmp_path / "model.joblib")])
 
 
 @pytest.mark.fhe

@@ -30,14 +30,16 @@ def targets():
 
 
 @pytest.mark.fhe
-def test_code_runs():
+def test_code_runs(tmp_path, monkeypatch):
     """One block after the other, as somebody would who reads from top to bottom."""
+    monkeypatch.chdir(tmp_path)
     names = {}
     for number, block in enumerate(blocks("python"), 1):
         exec(compile(block, f"README.md, block {number}", "exec"), names)
     np.testing.assert_array_equal(names["encrypted"], names["clear"])
     assert names["accuracy"] > 0.9
     assert names["scores"].mean() > 0.9
+    np.testing.assert_array_equal(names["labels"], names["encrypted"][:5])
 
 
 def test_first_example_is_short():

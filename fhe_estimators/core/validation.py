@@ -27,6 +27,8 @@ class _Probability(Interval):  # type: ignore[misc] # it is untyped
 
 #: The probability that a table, or a decrypted result, is wrong.
 P_ERROR = _Probability()
+#: The largest one with which decrypted results may be shown to others.
+P_ERROR_OF_SHARED_RESULTS = 2.0**-128
 
 
 def check_p_error(p_error: Any, caller: str) -> float:

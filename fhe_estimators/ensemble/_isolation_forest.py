@@ -11,6 +11,7 @@ from sklearn.ensemble._iforest import _average_path_length
 from sklearn.utils.validation import check_is_fitted
 
 from fhe_estimators._config import is_fitting
+from fhe_estimators._readings import Labels, Reading
 from fhe_estimators._tree_based import SklearnTreesMixin
 
 if TYPE_CHECKING:
@@ -178,6 +179,14 @@ class IsolationForest(SklearnTreesMixin, ensemble.IsolationForest):
             return scores
         normality: Any = self.quantized_module_.clear_module(scores)
         return -normality[:, 0]
+
+    def _readings(self) -> dict[str, list[Reading]]:
+        offset = -float(self.offset_)
+        labels = Labels("not_below", labels=np.array([-1, 1]))
+        return {
+            "decision_function": [Reading(end=True, offset=offset, form="vector")],
+            "predict": [Reading(end=True, offset=offset, labels=labels)],
+        }
 
     def score_samples(self, X, *, fhe: str | None = None) -> np.ndarray:
         """Return how little of an outlier each row is.

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import lightgbm
 import numpy as np
 from sklearn.base import is_classifier
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils._set_output import _get_adapter_from_container
-from sklearn.utils.validation import _get_feature_names
 
 from fhe_estimators._boosting import LibraryMixin
-from fhe_estimators._columns import categories_refused
+from fhe_estimators._columns import categories_refused, with_underscores
 from fhe_estimators._fit import refuse
+from fhe_estimators._readings import Labels, Reading
 from fhe_estimators._tree_based import TREE_CONSTRAINTS
 from fhe_estimators.base import FHEClassifierMixin, FHERegressorMixin
 
@@ -62,6 +62,7 @@ class BoosterMixin(LibraryMixin):
     best_iteration_: int
     #: Rounds whose mean predictions come from; 1 if they come from the sum.
     _n_averaged: int
+    _takes_spaces = False
 
     def _process_params(self, stage: str) -> dict[str, Any]:
         params = super()._process_params(stage)  # type: ignore[misc]
@@ -70,13 +71,7 @@ class BoosterMixin(LibraryMixin):
         return {name: params[name] for name in params.keys() - TREE_CONSTRAINTS.keys()}
 
     def _validated(self, X: Any) -> np.ndarray:
-        names = _get_feature_names(X)
-        if names is not None and any(" " in name for name in names):
-            # LightGBM keeps names so.
-            columns = [name.replace(" ", "_") for name in names]
-            adapter = _get_adapter_from_container(X)
-            X = adapter.create_container(X, X, columns=columns, inplace=False)
-        return super()._validated(X)
+        return super()._validated(with_underscores(X))
 
     def _text(self) -> str:
         return self.booster_.model_to_string(num_iteration=-1)
@@ -175,9 +170,26 @@ class BoosterMixin(LibraryMixin):
 class BoosterRegressorMixin(BoosterMixin, FHERegressorMixin):
     """For the regressor of LightGBM."""
 
+    def _readings(self) -> dict[str, list[Reading]]:
+        form = "vector" if len(self._base) == 1 else "table"
+        return {"predict": [Reading(end=True, form=form)]}
+
 
 class BoosterClassifierMixin(BoosterMixin, FHEClassifierMixin):
     """For the classifier of LightGBM."""
+
+    classes_: np.ndarray
+
+    def _readings(self) -> dict[str, list[Reading]]:
+        # Raw scores are sums, where probabilities come from means.
+        raw = Reading(shift=self._base, factor=float(self._n_averaged))
+        form = "vector" if len(self._base) == 1 else "table"
+        labels = Labels("largest", labels=self.classes_)
+        return {
+            "decision_function": [replace(raw, form=form)],
+            "predict": [Reading(end=True, labels=labels)],
+            "predict_proba": [Reading(end=True)],
+        }
 
     def predict_proba(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sklearn import linear_model
 
 from fhe_estimators._linear import LinearClassifierMixin
+from fhe_estimators._readings import Labels, Reading
 
 __all__ = ["RidgeClassifier"]
 
@@ -119,3 +120,9 @@ class RidgeClassifier(LinearClassifierMixin, linear_model.RidgeClassifier):
         self.n_bits = n_bits
         self.range_margin = range_margin
         self.p_error = p_error
+
+    def _readings(self) -> dict[str, list[Reading]]:
+        readings = super()._readings()
+        if self._label_binarizer.y_type_.startswith("multilabel"):
+            readings["predict"] = [Reading(labels=Labels("each_above"))]
+        return readings

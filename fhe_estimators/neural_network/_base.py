@@ -7,6 +7,7 @@ the outputs of the network on quantized integers.
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,6 +22,7 @@ from sklearn.utils.validation import (
 )
 from torch import Tensor
 
+from fhe_estimators._readings import Labels, Reading
 from fhe_estimators.base import FHE_CONSTRAINTS, FHEMixin, Tags, parent_of
 from fhe_estimators.core.graph import as_tuple
 from fhe_estimators.core.lowering import Calibration, Options, to_quantized_module
@@ -186,6 +188,8 @@ class EncryptedNetMixin(FHEMixin):
 
     net_: Any
     rounding: Any
+    _flat: bool
+    classes_: np.ndarray
     #: Sums that training has made narrow are covered by tables as they are.
     accumulator_range: str = "worst_case"
     rounding_bits: Any
@@ -195,6 +199,28 @@ class EncryptedNetMixin(FHEMixin):
         # Only the first of several outputs is predicted from, as in skorch.
         first = self.quantized_module_.clear_module.outputs(*as_tuple(scores))[0]
         return first.reshape(len(first), -1)
+
+    def _readings(self) -> dict[str, list[Reading]]:
+        if not hasattr(self, "classes_"):
+            form = "vector" if self._flat else "table"
+            return {"predict": [Reading(end=True, form=form)]}
+        probabilities = Reading(end=True, link=self._link_of_outputs())
+        threshold = getattr(self.net_, "threshold", None)
+        labels = Labels("largest", labels=self.classes_)
+        if threshold is not None:
+            labels = Labels("above", float(threshold), self.classes_)
+        readings = {
+            "predict": [replace(probabilities, labels=labels)],
+            "predict_proba": [probabilities],
+        }
+        if hasattr(self, "decision_function"):
+            form = "vector" if len(self.classes_) == 2 else "table"
+            readings["decision_function"] = [Reading(end=True, form=form)]
+        return readings
+
+    def _link_of_outputs(self) -> str:
+        """Return what makes probabilities of outputs, a key of ``Reading.LINKS`` (hook)."""
+        raise NotImplementedError
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -394,6 +394,9 @@ class _NeuralNetMixin(EncryptedNetMixin):
         # All bits are those of the network's quantizers.
         return resolve_n_bits(8)
 
+    def _link_of_outputs(self) -> str:
+        return "two_sided" if len(self.classes_) == 2 else "softmax"
+
 
 class NeuralNetClassifier(_NeuralNetMixin, FHEClassifierMixin, ClearNeuralNetClassifier):
     """A quantized neural network that classifies encrypted data.

@@ -305,6 +305,31 @@ class _SkorchMixin(EncryptedNetMixin):
             )
         return super()._validated(X)
 
+    def _link_of_outputs(self) -> str:
+        """Return what skorch makes probabilities with, which follows from the criterion.
+
+        Raises
+        ------
+        ValueError
+            If it is a function of the user's own.
+        """
+        given = self.net_.predict_nonlinearity
+        if given not in ("auto", None):
+            raise ValueError(
+                f"The parameter predict_nonlinearity of 'net' must be 'auto' or None to be "
+                f"deployed; got {given!r}. Put the function into the module."
+            )
+        if given is None or len(self.net_._criteria) != 1:
+            return "none"
+        criterion = getattr(self.net_, f"{self.net_._criteria[0]}_")
+        links = {
+            torch.nn.CrossEntropyLoss: "softmax",
+            torch.nn.BCEWithLogitsLoss: "two_sided",
+            torch.nn.BCELoss: "complement",
+        }
+        found = (link for kind, link in links.items() if isinstance(criterion, kind))
+        return next(found, "none")
+
     @classmethod
     def from_sklearn_model(
         cls, model: Any, X: Any = None, *, n_bits: Any = None, p_error: float | None = None

@@ -20,6 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 from fhe_estimators._boosting import LibraryMixin
 from fhe_estimators._columns import categories_refused
 from fhe_estimators._fit import refuse
+from fhe_estimators._readings import Labels, Reading
 from fhe_estimators._tree_based import TREE_CONSTRAINTS
 from fhe_estimators.base import FHEClassifierMixin, FHERegressorMixin
 
@@ -211,9 +212,30 @@ class BoosterMixin(LibraryMixin):
 class BoosterRegressorMixin(BoosterMixin, FHERegressorMixin):
     """For the regressor of XGBoost."""
 
+    def _readings(self) -> dict[str, list[Reading]]:
+        form = "vector" if len(self._base) == 1 else "table"
+        return {"predict": [Reading(end=True, form=form)]}
+
 
 class BoosterClassifierMixin(BoosterMixin, FHEClassifierMixin):
     """For the classifier of XGBoost."""
+
+    classes_: np.ndarray
+    n_classes_: int
+
+    def _readings(self) -> dict[str, list[Reading]]:
+        one = len(self._base) == 1
+        rule = "above" if one else "largest"
+        if not one and self.n_classes_ == 2:
+            rule = "each_above"
+        link, _ = self._link_and_base()
+        labels = Labels(rule, 0.5, None if rule == "each_above" else self.classes_)
+        # Of objectives that are none of probabilities there is one number.
+        complement = "complement" if one and link != "expit" else "none"
+        return {
+            "predict": [Reading(end=True, labels=labels)],
+            "predict_proba": [Reading(end=True, link=complement)],
+        }
 
     def predict_proba(
         self,

@@ -1,6 +1,6 @@
 """From integer graphs to encrypted computation: compile, keys, execution, cost."""
 
-from fhe_estimators.core.circuit._bounds import is_additive
+from fhe_estimators.core.circuit._bounds import extremes, is_additive
 from fhe_estimators.core.circuit._circuit import Circuit
 from fhe_estimators.core.circuit._cost import Cost
 from fhe_estimators.core.circuit._inputs import check_integers
@@ -14,5 +14,6 @@ __all__ = [
     "LayerReport",
     "Recombination",
     "check_integers",
+    "extremes",
     "is_additive",
 ]

@@ -1,4 +1,4 @@
-"""TFHE through concrete-python; the only code that imports ``concrete``.
+"""TFHE through concrete-python: what traces and compiles.
 
 References
 ----------
@@ -8,10 +8,10 @@ References
 
 from __future__ import annotations
 
-import atexit
 import importlib
 import inspect
 import logging
+import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +26,8 @@ import numpy as np
 from fhe_estimators.core.engine._folders import remove_with
 from fhe_estimators.core.engine._forks import check_not_forked
 from fhe_estimators.core.engine._memory import kept_memory
+from fhe_estimators.core.engine._native import compiler as native_compiler
+from fhe_estimators.core.engine._native import engine_lock
 from fhe_estimators.core.engine._prices import TFHE
 from fhe_estimators.core.engine._program import Facts, Integers
 from fhe_estimators.core.engine._reasons import misread_tables, reason_of
@@ -36,6 +38,7 @@ from fhe_estimators.core.engine._signals import (
     signals_kept,
     undisturbed,
 )
+from fhe_estimators.core.engine._specification import Specification
 from fhe_estimators.core.engine._tracing import declare_integers, hinted, traced
 from fhe_estimators.core.graph import Graph, as_tuple, evaluate
 from fhe_estimators.core.operators import kinds_of
@@ -52,8 +55,6 @@ _THREAD_STATE: tuple[tuple[str, str, str, Callable[[], Any]], ...] = (
 )
 #: Machine code, rows, facts and selection of a program.
 _Saved = tuple[bytes, int, Facts, Selection | None]
-#: Its solver, Z3, has one context for the whole process, and breaks down in two threads.
-_engine_lock = Lock()
 
 
 @cache
@@ -71,15 +72,11 @@ def _signs() -> Any:
 
 @cache
 def _concrete() -> Any:
-    """Import the engine; it announces at import that its own import style is old.
-
-    What it registers to be called at exit ends the process with status 0, whatever the
-    status should be, and before what was registered earlier is called.
-    """
-    with _engine_lock, signals_kept(), warnings.catch_warnings():
+    """Import the engine, see `compiler` of `_native`."""
+    native_compiler()
+    with engine_lock, signals_kept(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from concrete import compiler, fhe
-    atexit.unregister(compiler._terminate_df_parallelization)
+        from concrete import fhe
     return fhe
 
 
@@ -91,7 +88,7 @@ def _tracing() -> Iterator[None]:
         if not hasattr(local, attribute):
             setattr(local, attribute, initial())
     # The engine sets how numpy reports errors and leaves it so.
-    with _engine_lock, np.errstate():
+    with engine_lock, np.errstate():
         yield
 
 
@@ -132,10 +129,15 @@ class ConcreteEngine(TFHE):
     configuration : concrete.fhe.Configuration, optional
         Replaces our own, apart from what safety needs: no artifacts on disk, no global
         failure probability beside the one per table, no unsafe features.
+    family : Specification, optional
+        Of a program with whose keys others shall run, if they can. If not, they run with
+        keys of their own: their `specification` tells.
     """
 
-    def __init__(self, configuration: Any = None) -> None:
-        self._given = configuration
+    def __init__(
+        self, configuration: Any = None, family: Specification | None = None
+    ) -> None:
+        self._given, self._family = configuration, family
 
     def load(self, saved: _Saved) -> ConcreteProgram:
         """Return the program that was `saved`: machine code that you have to trust."""
@@ -210,6 +212,12 @@ class ConcreteEngine(TFHE):
             # The threads of one call wait for the next one by spinning: without tables
             # there is nothing to share out, and calls run side by side instead.
             options["loop_parallelize"] = tables
+        if self._family is not None:
+            # The engine ends the process if it reads a restriction that is not well-formed:
+            # it is made of what is known to be.
+            text = self._family.to_bytes()
+            known = native_compiler().ProgramInfo.deserialize(text).get_keyset_info()
+            options["keyset_restriction"] = known.get_restriction()
         given = self._given or fhe.Configuration()
         options["additional_pre_processors"] = [*given.additional_pre_processors, _signs()]
         configuration = given.fork(**options)
@@ -290,6 +298,17 @@ class ConcreteProgram:
         self._lock = Lock()
         # The engine leaves its temporary folder behind.
         remove_with(self, server._library.get_output_dir_path())
+
+    @property
+    def specification(self) -> Specification:
+        """What describes keys and ciphertexts of the program."""
+        return Specification.of(self._server.client_specs.serialize())
+
+    def save_library(self, folder: Path) -> None:
+        """Copy what `Evaluator` computes with, machine code, into a folder."""
+        shutil.copytree(
+            self._server._library.get_output_dir_path(), folder, dirs_exist_ok=True
+        )
 
     @property
     def can_simulate(self) -> bool:

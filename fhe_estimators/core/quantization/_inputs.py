@@ -99,6 +99,16 @@ class TrainedQuantizer(UniformQuantizer):
         self._ends = low, high
 
     @property
+    def node(self) -> Node:
+        """The application of the operator."""
+        return self._operator.node
+
+    @property
+    def parameters(self) -> tuple[np.ndarray, ...]:
+        """Clear inputs of its node behind the first."""
+        return self._parameters
+
+    @property
     def low(self) -> int:
         """The smallest integer."""
         return self._ends[0]

@@ -6,19 +6,17 @@ import warnings
 from collections.abc import Sequence
 from functools import partial
 from threading import RLock
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
 
 from fhe_estimators._config import check_fhe_mode
 from fhe_estimators.core.circuit import Circuit, LayerReport, check_integers
 from fhe_estimators.core.engine import ConcreteEngine, Integers, run_clear
-from fhe_estimators.core.graph import INTEGER, Graph, Value, as_tuple, check, show
+from fhe_estimators.core.graph import INTEGER, Graph, as_tuple, check, show
 from fhe_estimators.core.numpy_module import NumpyModule
 from fhe_estimators.core.operators import supported
-from fhe_estimators.core.quantization._uniform import UniformQuantizer
-from fhe_estimators.core.quantized_module.rows import check_rows
+from fhe_estimators.core.quantized_module.ends import Dequantizer, Ends, Quantizer
 from fhe_estimators.core.quantized_module.wrapping import (
     RowsBeyond,
     covered,
@@ -27,30 +25,11 @@ from fhe_estimators.core.quantized_module.wrapping import (
 from fhe_estimators.core.trees.encoders import BinEncoder
 from fhe_estimators.core.trees.runs import RunsEvaluator
 from fhe_estimators.core.trees.search import TreeGraphs
-from fhe_estimators.core.validation import check_finite, check_p_error
+from fhe_estimators.core.validation import check_p_error
 from fhe_estimators.exceptions import ClippingWarning, NotCompiledError
 
 #: Numbers of the inputs that are computed in clear at a time.
 _BLOCK = 2**16
-#: Numbers of a row that is long enough to be computed fast.
-_LONG_ROW = 2**11
-#: Features that a warning names.
-_NAMED = 10
-_LARGEST = np.finfo(np.float64).max
-
-
-class Quantizer(Protocol):
-    """What turns real inputs into integers."""
-
-    def quant(self, values: ArrayLike, dtype: DTypeLike = ...) -> np.ndarray:
-        """Return integers that hold the values."""
-
-
-class Dequantizer(Protocol):
-    """What turns integer results into real numbers."""
-
-    def dequant(self, q: ArrayLike) -> np.ndarray:
-        """Return the real numbers that integers stand for."""
 
 
 class QuantizedModule:
@@ -75,8 +54,10 @@ class QuantizedModule:
 
     Attributes
     ----------
-    graph, input_quantizers, output_quantizers, clear_module, prologue
+    graph
         As given.
+    ends : Ends
+        What the client does: all that is given beside the graph.
     """
 
     def __init__(
@@ -90,10 +71,9 @@ class QuantizedModule:
         alternatives: TreeGraphs | None = None,
     ) -> None:
         self.graph = check(graph, INTEGER, supported(integer=True))
-        self.input_quantizers = tuple(input_quantizers)
-        self.output_quantizers = tuple(output_quantizers)
-        self.clear_module = clear_module
-        self.prologue = prologue
+        self.ends = Ends(
+            graph.inputs, input_quantizers, output_quantizers, clear_module, prologue
+        )
         self.alternatives = alternatives
         # Integers of up to 52 bits are exact as floats, and BLAS is fast.
         self._exact_as_floats = max(self.bit_widths().values()) <= 52
@@ -102,6 +82,26 @@ class QuantizedModule:
         self._evaluator: RunsEvaluator | None = None
         self._has_warned = False
         self._lock = RLock()
+
+    @property
+    def input_quantizers(self) -> tuple[Quantizer, ...]:
+        """One for each input of the graph."""
+        return self.ends.input_quantizers
+
+    @property
+    def output_quantizers(self) -> tuple[Dequantizer, ...]:
+        """One for each output of the graph."""
+        return self.ends.output_quantizers
+
+    @property
+    def clear_module(self) -> NumpyModule:
+        """What follows in clear on the dequantized outputs."""
+        return self.ends.clear_module
+
+    @property
+    def prologue(self) -> NumpyModule | None:
+        """What the client computes in clear before it quantizes."""
+        return self.ends.prologue
 
     # Numbers and integers ------------------------------------------------------------
 
@@ -120,37 +120,8 @@ class QuantizedModule:
             comparisons of each feature with its edges, 0 or 1, or the numbers of the bins,
             see `ThermometerEncoder` and `BinEncoder`.
         """
-        arrays = self._quantized(self._prepare(inputs))
+        arrays = self.ends.quantize(self.ends.prepare(inputs))
         return arrays[0] if len(arrays) == 1 else arrays
-
-    def _quantized(self, prepared: Sequence[np.ndarray]) -> Integers:
-        return tuple(
-            np.ascontiguousarray(quantizer.quant(array))
-            for quantizer, array in zip(self.input_quantizers, prepared, strict=True)
-        )
-
-    def _prepare(self, inputs: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
-        """Return the real inputs of the quantizers: rows behind the prologue."""
-        if self.prologue is None:
-            return check_rows(inputs, self._inputs)
-        # A comparison would hide nan and infinity from the quantizers.
-        finite = map(check_finite, check_rows(inputs, self.prologue.graph.inputs))
-        with np.errstate(over="ignore"):
-            prepared = self.prologue.outputs(*finite)
-        # What overflows lies beyond every range, hence is clipped as if it did not.
-        return [np.clip(array, -_LARGEST, _LARGEST) for array in prepared]
-
-    @property
-    def _inputs(self) -> list[Value]:
-        """Name and shape of the real inputs; those of bin encoders are all features."""
-        return [
-            Value(value.name, (None, quantizer.bin_edges.n_features))
-            if isinstance(quantizer, BinEncoder)
-            else value
-            for value, quantizer in zip(
-                self.graph.inputs, self.input_quantizers, strict=True
-            )
-        ]
 
     def _warn_of_clipping(
         self, prepared: Sequence[np.ndarray], names: Sequence[str] | None, cure: str
@@ -162,27 +133,10 @@ class QuantizedModule:
         """
         if self._has_warned:
             return
-        pairs = [
-            (quantizer, array)
-            for quantizer, array in zip(self.input_quantizers, prepared, strict=True)
-            if isinstance(quantizer, UniformQuantizer)
-        ]
-        if not any(quantizer.is_beyond(_ends(array)).any() for quantizer, array in pairs):
+        message = self.ends.beyond(prepared, names)
+        if message is None:
             return
-        hits = [
-            quantizer.is_beyond(array).reshape(len(array), -1) for quantizer, array in pairs
-        ]
-        count = sum(np.count_nonzero(hit) for hit in hits)
         self._has_warned = True
-        message = (
-            f"{count / sum(hit.size for hit in hits):.2%} of the numbers lie beyond the "
-            "ranges of the rows that the model was fitted on, and are taken as their ends"
-        )
-        if len(hits) == 1 and self.prologue is None:
-            places = np.flatnonzero(hits[0].any(axis=0)).tolist()
-            found = [str(place if names is None else names[place]) for place in places]
-            more = ", ..." if len(found) > _NAMED else ""
-            message += f" (features {', '.join(found[:_NAMED])}{more})"
         warnings.warn(f"{message}. {cure}", ClippingWarning, stacklevel=2)
 
     def dequantize_output(self, *q_outputs: np.ndarray) -> np.ndarray | Integers:
@@ -196,17 +150,8 @@ class QuantizedModule:
         -------
         outputs : ndarray of float64 of shape (n_samples, ...), or a tuple of them
         """
-        self._count(q_outputs, self.output_quantizers)
-        arrays = tuple(
-            quantizer.dequant(array)
-            for quantizer, array in zip(self.output_quantizers, q_outputs, strict=True)
-        )
+        arrays = self.ends.dequantize(q_outputs)
         return arrays[0] if len(arrays) == 1 else arrays
-
-    @staticmethod
-    def _count(arrays: Sequence[np.ndarray], expected: Sequence[object]) -> None:
-        if len(arrays) != len(expected):
-            raise TypeError(f"Expected {len(expected)} arrays; got {len(arrays)}.")
 
     # Inference -----------------------------------------------------------------------
 
@@ -272,11 +217,11 @@ class QuantizedModule:
             In clear, if sums of a row lie beyond what tables cover.
         """
         check_fhe_mode(fhe)
-        prepared = self._prepare(inputs)
+        prepared = self.ends.prepare(inputs)
         if cure is not None:
             self._warn_of_clipping(prepared, names, cure)
         if fhe != "disable":
-            q_outputs = self.quantized_forward(*self._quantized(prepared), fhe=fhe)
+            q_outputs = self.quantized_forward(*self.ends.quantize(prepared), fhe=fhe)
             return self.dequantize_output(*as_tuple(q_outputs))
         if self.alternatives is not None:
             return self.dequantize_output(self._sum_of_tables()(prepared[0]))
@@ -424,17 +369,3 @@ class QuantizedModule:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._lock = RLock()
-
-
-def _ends(array: np.ndarray) -> np.ndarray:
-    """Return a row of the smallest numbers, and one of the largest."""
-    if not array.size:
-        return array
-    # numpy is fast along long rows: as many rows as fit in are taken as one first.
-    joined = max(1, _LONG_ROW // array[0].size)
-    if len(array) > 2 * joined and array.flags.c_contiguous:
-        whole = len(array) - len(array) % joined
-        long = array[:whole].reshape(-1, joined, *array.shape[1:])
-        long = np.stack([long.min(axis=0), long.max(axis=0)])
-        array = np.concatenate([*long, array[whole:]])
-    return np.stack([array.min(axis=0), array.max(axis=0)])
