@@ -158,8 +158,10 @@ def rounded_leaves(
     widths = np.sum([np.ptp(found, axis=0) for found in values], axis=0)
     # Of scores without saturation, one that hardly varies counts as much as any other.
     in_common = saturation is not None or widths.max() <= _ALIKE * widths.min()
+    # Outputs that never vary take nothing: there is none to leave out.
+    in_common &= bool(widths.max() > 0)
     if in_common and len(widths) > 1 and all(map(_sum_is_constant, values)):
-        total = float(f"{sum(found[0].sum() for found in values):.12g}")
+        total = _whole_if_near(float(sum(found[0].sum() for found in values)))
         values = [found[:, :-1] for found in values]
     # What all leaves of a tree have in common is not rounded.
     base = np.sum([found.min(axis=0) for found in values], axis=0)
@@ -305,6 +307,12 @@ def _shortest_quarter(scores: np.ndarray) -> float:
     quarter = max(1, len(scores) // 4)
     lengths = scores[quarter:] - scores[: len(scores) - quarter]
     return float(lengths.min(initial=np.inf))
+
+
+def _whole_if_near(number: float) -> float:
+    """Return the integer that a sum, as of probabilities, is off by rounding errors."""
+    whole = float(np.rint(number))
+    return whole if abs(number - whole) <= 1e-11 else number
 
 
 def _with_leaves(tree: Tree, values: np.ndarray) -> Tree:
