@@ -15,7 +15,8 @@ Examples
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from fhe_estimators.core.numpy_module import NumpyModule
 from fhe_estimators.core.quantization import resolve_n_bits
 from fhe_estimators.core.quantized_module import RoundingOptions
 from fhe_estimators.core.validation import as_numbers
+from fhe_estimators.exceptions import AccuracyWarning
 from fhe_estimators.quantization import QuantizedModule
 
 if TYPE_CHECKING:
@@ -103,7 +105,7 @@ def compile_torch_model(
     from fhe_estimators.core.frontends.torch import export_torch
 
     inputs = _arrays(torch_inputset)
-    model = export_torch(torch_model, _examples(torch_model, inputs))
+    model = _exported(export_torch, torch_model, inputs)
     options = Options(
         resolve_n_bits(n_bits),
         ranges=calibration,
@@ -164,7 +166,7 @@ def compile_brevitas_qat_model(
     from fhe_estimators.core.frontends.brevitas import export_brevitas
 
     inputs = _arrays(torch_inputset)
-    model = export_brevitas(torch_model, _examples(torch_model, inputs))
+    model = _exported(export_brevitas, torch_model, inputs)
     options = Options(
         resolve_n_bits(n_bits),
         rounding=RoundingOptions(rounding, rounding_bits),
@@ -253,9 +255,29 @@ def to_numpy_module(torch_model: nn.Module, torch_inputset: Any) -> NumpyModule:
     """
     from fhe_estimators.core.frontends.torch import export_torch
 
-    return NumpyModule(
-        export_torch(torch_model, _examples(torch_model, _arrays(torch_inputset)))
-    )
+    return NumpyModule(_exported(export_torch, torch_model, _arrays(torch_inputset)))
+
+
+def _exported(
+    export: Callable[[nn.Module, tuple[np.ndarray, ...]], ModelProto],
+    torch_model: nn.Module,
+    inputs: tuple[np.ndarray, ...],
+) -> ModelProto:
+    """Return a network as ONNX; integers and truth values may stand for real numbers."""
+    examples = _examples(torch_model, inputs)
+    kinds = {array.dtype.kind for array in examples}
+    if kinds == {"f"}:
+        return export(torch_model, examples)
+    try:
+        return export(torch_model, examples)
+    except ValueError:  # not those of an embedding
+        dtype = _float_type(torch_model)
+        reals = tuple(array.astype(dtype, copy=False) for array in examples)
+        try:
+            return export(torch_model, reals)
+        except ValueError:
+            pass
+        raise
 
 
 def _compiled(
@@ -266,6 +288,13 @@ def _compiled(
 ) -> QuantizedModule:
     from fhe_estimators.core.frontends.onnx import with_sizes
 
+    if all((rows == rows[:1]).all() for rows in inputs):
+        warnings.warn(
+            "The rows of 'torch_inputset' are all the same: they tell nothing about the "
+            "ranges of numbers. Pass rows like those to predict, a hundred or more.",
+            AccuracyWarning,
+            stacklevel=3,
+        )
     model = with_sizes(model, [array.shape for array in inputs])
     module = to_quantized_module(model, Calibration(inputs), options)
     module.compile(p_error=options.p_error, configuration=configuration)
@@ -300,9 +329,14 @@ def _examples(
             "The parameter 'torch_model' must be a torch.nn.Module; got "
             f"{type(torch_model).__name__}. Use compile_onnx_model for an ONNX model."
         )
-    types = {str(p.dtype) for p in torch_model.parameters() if p.is_floating_point()}
-    dtype = np.float64 if types == {"torch.float64"} else np.float32
+    dtype = _float_type(torch_model)
     return tuple(
         array.astype(dtype, copy=False) if array.dtype.kind == "f" else array
         for array in inputs
     )
+
+
+def _float_type(torch_model: nn.Module) -> type[np.floating[Any]]:
+    """Return the floating point type of a network's parameters."""
+    types = {str(p.dtype) for p in torch_model.parameters() if p.is_floating_point()}
+    return np.float64 if types == {"torch.float64"} else np.float32

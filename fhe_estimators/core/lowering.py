@@ -27,12 +27,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fhe_estimators.core.circuit import Circuit
-from fhe_estimators.core.engine import ConcreteEngine
-from fhe_estimators.core.graph import ENCRYPTED, Graph, check, show
+from fhe_estimators.core.circuit import HOPELESS, Circuit, check_affordable
+from fhe_estimators.core.engine import ConcreteEngine, Prices
+from fhe_estimators.core.graph import ENCRYPTED, Graph, check, known_without, show
 from fhe_estimators.core.integers import BitWidths, KeptBits
 from fhe_estimators.core.numpy_module import NumpyModule
-from fhe_estimators.core.operators import supported
+from fhe_estimators.core.operators import kinds_of, supported
 from fhe_estimators.core.quantization import (
     CALIBRATIONS,
     InputRange,
@@ -41,6 +41,7 @@ from fhe_estimators.core.quantization import (
     image,
 )
 from fhe_estimators.core.quantized_module import (
+    CHEAPER_NETWORK,
     BitSearch,
     QuantizedModule,
     RoundingOptions,
@@ -60,6 +61,8 @@ logger = logging.getLogger(__name__)
 #: a part of their range. (Of trained networks, calibrated on 10 rows, no other row went
 #: beyond with 0.25, one of twenty with 0.1; more margin takes bits.)
 MARGINS: dict[str, float | None] = {"worst_case": None, "calibrated": 0.25}
+#: Bits that tables of networks read at least, if not fewer than results of tables have.
+_FEW_BITS = 5
 #: Calibration rows that bits are judged by.
 _JUDGED_ROWS = 1_000
 
@@ -233,14 +236,16 @@ def quantize(parts: Parts, calibration: Calibration, options: Options) -> Quanti
         If a table would read too wide an integer.
     """
     after = NumpyModule(parts.after)
+    prices = ConcreteEngine().prices(options.p_error)
     if isinstance(parts.encrypted, Ensemble):
         (rows,), sample_weight, _ = calibration
-        prices = ConcreteEngine().prices(options.p_error)
         graphs = TreeGraphs(parts.encrypted, rows, options.trees, sample_weight, prices)
         graph, decoder = graphs.default()
         encoders = [graphs.encoder]
         return QuantizedModule(graph, encoders, [decoder], after, alternatives=graphs)
     encrypted = check(parts.encrypted, ENCRYPTED, supported(encrypted=True))
+    few = prices.operations(min(_FEW_BITS, max(options.bits.op_inputs, 1)))
+    _check_size(encrypted, calibration.inputs, prices, few)
     calibrated = PostTraining(
         encrypted,
         calibration.inputs,
@@ -270,7 +275,7 @@ def quantize(parts: Parts, calibration: Calibration, options: Options) -> Quanti
             quantized,
             error,
             rounding,
-            ConcreteEngine().prices(options.p_error),
+            prices,
             options.bits,
         )
         module = fewest_bits(
@@ -281,6 +286,46 @@ def quantize(parts: Parts, calibration: Calibration, options: Options) -> Quanti
         return module
     ends = module.input_quantizers, module.output_quantizers, after
     return QuantizedModule(module.graph, *ends, prologue=NumpyModule(parts.before))
+
+
+def _check_size(
+    graph: Graph, inputs: Sequence[np.ndarray], prices: Prices, per_table: float
+) -> None:
+    """Refuse a network whose rows would take hours, before anything large is built.
+
+    Parameters
+    ----------
+    graph : Graph
+    inputs : sequence of ndarray
+    prices : Prices
+    per_table : float
+        Operations that a table takes at least.
+
+    Raises
+    ------
+    CompilationError
+        If they would.
+    """
+    kind_of, clear = kinds_of(graph), known_without(graph)
+    with np.errstate(all="ignore"):
+        row = NumpyModule(graph).intermediates(*(rows[:1] for rows in inputs))
+    made = [(node, kind_of(node)) for node in graph if not clear.issuperset(node.outputs)]
+    # Of element-wise operators in a chain, one table is left.
+    chained = {
+        node.inputs[0] for node, kind in made if kind.pointwise and len(node.inputs) == 1
+    }
+    n_tables = sum(
+        row[name].size
+        for node, kind in made
+        if not (kind.is_product or kind.is_free(node, clear))
+        for name in node.outputs
+        if name and name not in chained
+    )
+    seconds = prices.seconds(n_tables * per_table)
+    if seconds > HOPELESS:
+        check_affordable(
+            seconds, f"The network takes {n_tables:,} table look-ups", CHEAPER_NETWORK
+        )
 
 
 def stages(

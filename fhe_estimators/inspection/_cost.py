@@ -6,16 +6,17 @@ from sklearn.utils.validation import check_is_fitted
 
 from fhe_estimators.base import FHEMixin
 from fhe_estimators.core.circuit import Cost
+from fhe_estimators.quantization import QuantizedModule
 
 
-def cost(model: FHEMixin) -> Cost:
+def cost(model: FHEMixin | QuantizedModule) -> Cost:
     """Return what it costs to predict one encrypted row.
 
     Compiles the model if that was not done yet; makes no keys.
 
     Parameters
     ----------
-    model : estimator of fhe_estimators
+    model : estimator of fhe_estimators or QuantizedModule
         Fitted.
 
     Returns
@@ -26,7 +27,7 @@ def cost(model: FHEMixin) -> Cost:
     Raises
     ------
     TypeError
-        If `model` is no estimator of fhe_estimators, but a pipeline, for example.
+        If `model` is something else, a pipeline for example.
     NotFittedError
         If `model` is not fitted.
     CompilationError
@@ -41,11 +42,15 @@ def cost(model: FHEMixin) -> Cost:
     >>> report.tables
     {2: 1}
     """
+    if isinstance(model, QuantizedModule):
+        if not model.is_compiled:
+            model.compile()
+        return model.fhe_circuit.cost
     if not isinstance(model, FHEMixin):
         raise TypeError(
-            f"The parameter 'model' must be an estimator of fhe_estimators; got "
-            f"{type(model).__name__}. Pass the last step of a pipeline, pipeline[-1], and "
-            "the best_estimator_ of a search."
+            f"The parameter 'model' must be an estimator of fhe_estimators or a "
+            f"QuantizedModule; got {type(model).__name__}. Pass the last step of a "
+            "pipeline, pipeline[-1], and the best_estimator_ of a search."
         )
     check_is_fitted(model)
     if not model.quantized_module.is_compiled:

@@ -2,12 +2,49 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from dataclasses import dataclass
 
 from fhe_estimators.core.engine import Facts, Prices
 from fhe_estimators.core.graph import Graph
 from fhe_estimators.core.operators import kinds_of
+from fhe_estimators.exceptions import CompilationError, CostWarning
+
+#: Seconds for each row from which on there is a warning, and an error.
+SLOW, HOPELESS = 60, 3600
+
+
+def check_affordable(seconds: float, what: str, cure: str) -> None:
+    """Tell of what takes minutes, and refuse what takes hours.
+
+    Parameters
+    ----------
+    seconds : float
+        For each encrypted row.
+    what : str
+        A sentence on what takes so long, without its end.
+    cure : str
+        A sentence on what would be faster.
+
+    Raises
+    ------
+    CompilationError
+        If it is hours.
+
+    Warns
+    -----
+    CostWarning
+        If it is minutes.
+    """
+    if seconds < SLOW:
+        return
+    message = (
+        f"{what}: about {seconds:,.0f} s for each encrypted row on this machine. {cure}"
+    )
+    if seconds > HOPELESS:
+        raise CompilationError(message)
+    warnings.warn(message, CostWarning, stacklevel=3)
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,8 @@ from fhe_estimators.exceptions import UnsupportedOperatorError
 _WRAPPING_BITS = 8
 #: Rows that intermediate tensors are looked at on.
 _ROWS = 5_000
+#: Numbers of all tensors that are looked at, and rows of large networks at least.
+_NUMBERS, _FEWEST_ROWS = 2**25, 50
 
 
 class PostTraining:
@@ -83,7 +85,11 @@ class PostTraining:
     ) -> None:
         self._graph, self._bits, self._range_of = graph, bits, range_of
         self._margin = margin
-        step = -(-len(calibration[0]) // _ROWS)
+        with np.errstate(all="ignore"):
+            row = NumpyModule(graph).intermediates(*(array[:1] for array in calibration))
+        n_numbers = sum(array.size for array in row.values())
+        n_rows = min(_ROWS, max(_FEWEST_ROWS, _NUMBERS // n_numbers))
+        step = -(-len(calibration[0]) // n_rows)
         weights = np.ones(len(calibration[0])) if sample_weight is None else sample_weight
         self._weights = weights[::step]
         with np.errstate(all="ignore"):

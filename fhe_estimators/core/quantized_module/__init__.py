@@ -1,6 +1,6 @@
 """QuantizedModule: the integer graph of a model between quantizers, and its circuit."""
 
-from fhe_estimators.core.quantized_module.module import QuantizedModule
+from fhe_estimators.core.quantized_module.module import CHEAPER_NETWORK, QuantizedModule
 from fhe_estimators.core.quantized_module.rounding import (
     ROUNDINGS,
     RoundingOptions,
@@ -9,6 +9,7 @@ from fhe_estimators.core.quantized_module.rounding import (
 from fhe_estimators.core.quantized_module.search import BitSearch, fewest_bits
 
 __all__ = [
+    "CHEAPER_NETWORK",
     "ROUNDINGS",
     "BitSearch",
     "QuantizedModule",

@@ -11,7 +11,12 @@ from typing import Any
 import numpy as np
 
 from fhe_estimators._config import check_fhe_mode
-from fhe_estimators.core.circuit import Circuit, LayerReport, check_integers
+from fhe_estimators.core.circuit import (
+    Circuit,
+    LayerReport,
+    check_affordable,
+    check_integers,
+)
 from fhe_estimators.core.engine import ConcreteEngine, Integers, run_clear
 from fhe_estimators.core.graph import INTEGER, Graph, as_tuple, check, show
 from fhe_estimators.core.numpy_module import NumpyModule
@@ -28,6 +33,11 @@ from fhe_estimators.core.trees.search import TreeGraphs
 from fhe_estimators.core.validation import check_p_error
 from fhe_estimators.exceptions import ClippingWarning, NotCompiledError
 
+#: What makes a network cheaper.
+CHEAPER_NETWORK = (
+    "Use fewer neurons or channels, smaller pictures, a smaller n_bits, or a network that "
+    "was trained for it (NeuralNetClassifier, Brevitas)."
+)
 #: Numbers of the inputs that are computed in clear at a time.
 _BLOCK = 2**16
 
@@ -303,14 +313,27 @@ class QuantizedModule:
         Raises
         ------
         CompilationError
-            If there are no cryptographic parameters for integers that wide.
+            If there are no cryptographic parameters for integers that wide, or a row would
+            take hours.
+
+        Warns
+        -----
+        CostWarning
+            If a row would take minutes.
         """
         with self._lock:
             p_error = check_p_error(p_error, "QuantizedModule.compile")
             engine = engine or ConcreteEngine(configuration)
             build = partial(Circuit, p_error=p_error, engine=engine)
             if self.alternatives is None:
-                self._circuit = build(self.graph)
+                circuit = build(self.graph)
+                cost = circuit.cost
+                check_affordable(
+                    cost.seconds,
+                    f"The network takes {sum(cost.tables.values()):,} table look-ups",
+                    CHEAPER_NETWORK,
+                )
+                self._circuit = circuit
             else:
                 self._circuit = self.alternatives.cheapest(
                     lambda graph, recombination: build(graph, recombination=recombination),

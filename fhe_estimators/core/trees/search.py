@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +9,7 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
-from fhe_estimators.core.circuit import Cost, Recombination
+from fhe_estimators.core.circuit import Cost, Recombination, check_affordable
 from fhe_estimators.core.engine import ConcreteEngine, Prices
 from fhe_estimators.core.graph import Graph
 from fhe_estimators.core.trees.binning import BinEdges
@@ -31,7 +30,7 @@ from fhe_estimators.core.trees.leaves import (
 from fhe_estimators.core.trees.recognize import Ensemble
 from fhe_estimators.core.trees.table_sum import Lowered, TableSum
 from fhe_estimators.core.trees.tree import Tree, leaves, splits
-from fhe_estimators.exceptions import CompilationError, CostWarning
+from fhe_estimators.exceptions import CompilationError
 
 _ENCODERS = {"integer": BinEncoder, "thermometer": ThermometerEncoder}
 #: Up to so many bins, a table that compares with an edge is cheap.
@@ -51,8 +50,6 @@ _STATES_IN_CLEAR = 16
 _ROOMS = (8, 8.5, 9, 9.5, 10, 12, np.inf)
 #: A complexity within this factor of another is as good.
 _AS_GOOD = 1.03
-#: Estimated seconds a row that are worth a warning, and that are refused.
-_SLOW, _HOPELESS = 60, 3600
 #: Trees that are enough to see how many tables all take.
 _SAMPLE = 16
 #: Rows that the error of rounded leaves is measured on.
@@ -239,18 +236,12 @@ class TreeGraphs:
         return min(priced, key=lambda entry: entry[0])[1]
 
     def _check_cost(self, sums: TableSum, prices: Prices) -> None:
-        seconds = prices.seconds(_work(sums, prices))
-        if seconds < _SLOW:
-            return
-        message = (
-            f"{len(self.trees)} trees take {sums.n_tables} table look-ups: "
-            f"about {seconds:,.0f} s for each encrypted row on this machine. Use fewer or "
-            "smaller trees (n_estimators, max_depth, max_leaf_nodes), or fewer bins "
-            "(n_bits)."
+        check_affordable(
+            prices.seconds(_work(sums, prices)),
+            f"{len(self.trees)} trees take {sums.n_tables} table look-ups",
+            "Use fewer or smaller trees (n_estimators, max_depth, max_leaf_nodes), or "
+            "fewer bins (n_bits).",
         )
-        if seconds > _HOPELESS:
-            raise CompilationError(message)
-        warnings.warn(message, CostWarning, stacklevel=2)
 
 
 def _priced(

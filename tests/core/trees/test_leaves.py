@@ -371,9 +371,3 @@ def test_constant_outputs_keep_their_own_numbers(far):
     integers = rounded_leaves(trees, np.zeros((3, 1), int), np.ones(3), None, 1e-3)
     decoded = integers.decoder.dequant(np.zeros((1, 2)))
     np.testing.assert_array_equal(decoded, [[2 * far, 0.2117102497 - 0.1]])
-
-
-def test_sum_of_probabilities_is_one():
-    trees = [split(0, leaf(0.1, 0.6), leaf(0.4, 0.3)), split(1, leaf(0.3, 0), leaf(0, 0.3))]
-    integers = rounded_leaves(trees, np.zeros((3, 2), int), np.ones(3), None, 1e-3)
-    assert integers.decoder.total == 1

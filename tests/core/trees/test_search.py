@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from fhe_estimators import CompilationError, CostWarning
+from fhe_estimators.core.circuit import _cost
 from fhe_estimators.core.engine import ConcreteEngine, run_clear
 from fhe_estimators.core.trees import (
     BinEdges,
@@ -145,12 +146,12 @@ def test_a_graph_without_parameters_is_passed_over():
 
 
 @pytest.mark.parametrize(
-    ("limit", "expected"), [("_SLOW", CostWarning), ("_HOPELESS", CompilationError)]
+    ("limit", "expected"), [("SLOW", CostWarning), ("HOPELESS", CompilationError)]
 )
 def test_too_large_an_ensemble(limit, expected, monkeypatch):
     """Says what it would cost, and which parameters make it smaller."""
-    monkeypatch.setattr(trees_module, "_SLOW", 0)
-    monkeypatch.setattr(trees_module, limit, 0)
+    monkeypatch.setattr(_cost, "SLOW", 0)
+    monkeypatch.setattr(_cost, limit, 0)
     build, _ = builder(lambda graph: 1.0)
     message = r"12 trees take \d+ table look-ups: about .* s .*max_depth.*n_bits"
     if expected is CostWarning:
