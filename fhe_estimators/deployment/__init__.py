@@ -1,11 +1,13 @@
 """A fitted model as two files: one for clients, one for a server that sees no row.
 
 The server computes on rows that are encrypted for keys which only the client has. See
-`save_deployment`, `Client` and `Server`.
+`save_deployment`, `Client` and `Server`; `create_app` and `RemoteModel` connect them over
+HTTP.
 """
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from fhe_estimators.deployment._client import Client
@@ -23,6 +25,7 @@ from fhe_estimators.deployment.errors import (
 
 if TYPE_CHECKING:
     from fhe_estimators.deployment._save import save_deployment
+    from fhe_estimators.deployment.serving import Limits, RemoteModel, create_app
 
 __all__ = [
     "Client",
@@ -31,20 +34,29 @@ __all__ = [
     "EvaluationKeys",
     "FormatError",
     "KeyMismatchError",
+    "Limits",
     "Manifest",
+    "RemoteModel",
     "Server",
     "ServerBusyError",
     "WeakParametersError",
+    "create_app",
     "describe",
     "save_deployment",
 ]
 
+#: Names of modules that neither client nor server needs.
+_LATER = {
+    "Limits": "serving",
+    "RemoteModel": "serving",
+    "create_app": "serving",
+    "save_deployment": "_save",
+}
+
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
-        # Neither client nor server needs estimators.
-        if name != "save_deployment":
+        if name not in _LATER:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from fhe_estimators.deployment._save import save_deployment
-
-        return save_deployment
+        module = importlib.import_module(f"{__name__}.{_LATER[name]}")
+        return getattr(module, name)
