@@ -10,22 +10,40 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from fhe_estimators.deployment._client import Client
-from fhe_estimators.deployment._inspect import describe
-from fhe_estimators.deployment._manifest import Manifest
-from fhe_estimators.deployment._server import EvaluationKeys, Server
-from fhe_estimators.deployment.errors import (
-    ConformanceError,
-    DeploymentError,
-    FormatError,
-    KeyMismatchError,
-    ServerBusyError,
-    WeakParametersError,
-)
-
 if TYPE_CHECKING:
+    from fhe_estimators.deployment._client import Client
+    from fhe_estimators.deployment._inspect import describe
+    from fhe_estimators.deployment._manifest import Manifest
     from fhe_estimators.deployment._save import save_deployment
+    from fhe_estimators.deployment._server import EvaluationKeys, Server
+    from fhe_estimators.deployment.errors import (
+        ConformanceError,
+        DeploymentError,
+        FormatError,
+        KeyMismatchError,
+        ServerBusyError,
+        WeakParametersError,
+    )
     from fhe_estimators.deployment.serving import Limits, RemoteModel, create_app
+
+#: Where names are: each side imports what it needs.
+_MODULES = {
+    "Client": "_client",
+    "ConformanceError": "errors",
+    "DeploymentError": "errors",
+    "EvaluationKeys": "_server",
+    "FormatError": "errors",
+    "KeyMismatchError": "errors",
+    "Limits": "serving",
+    "Manifest": "_manifest",
+    "RemoteModel": "serving",
+    "Server": "_server",
+    "ServerBusyError": "errors",
+    "WeakParametersError": "errors",
+    "create_app": "serving",
+    "describe": "_inspect",
+    "save_deployment": "_save",
+}
 
 __all__ = [
     "Client",
@@ -45,18 +63,10 @@ __all__ = [
     "save_deployment",
 ]
 
-#: Names of modules that neither client nor server needs.
-_LATER = {
-    "Limits": "serving",
-    "RemoteModel": "serving",
-    "create_app": "serving",
-    "save_deployment": "_save",
-}
-
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
-        if name not in _LATER:
+        if name not in _MODULES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        module = importlib.import_module(f"{__name__}.{_LATER[name]}")
+        module = importlib.import_module(f"{__name__}.{_MODULES[name]}")
         return getattr(module, name)

@@ -9,6 +9,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
+from threading import Lock
 from typing import Any
 
 from fhe_estimators.deployment.errors import ServerBusyError
@@ -81,7 +82,8 @@ class Pool:
         self._tasks: set[asyncio.Task[Any]] = set()
         # A thread for each call, and for each start that replaces a worker.
         self._threads = ThreadPoolExecutor(2 * limits.workers, "fhe_estimators_pool")
-        self._closing = False
+        self._closing, self._lock = False, Lock()
+        self._started: set[Worker] = set()
         self._answered = float("-inf")
         self.events: Counter[str] = Counter()
 
@@ -103,15 +105,17 @@ class Pool:
 
     async def close(self) -> None:
         """End all workers."""
-        self._closing = True
+        with self._lock:
+            self._closing = True
+            started = [*self._started]
+        for worker in started:
+            await asyncio.to_thread(self._kill, worker)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for slot in self._slots:
-            if slot.worker is not None:
-                await self._in_thread(slot.worker.kill)
-                slot.worker = None
-        self._threads.shutdown(wait=False)
+            slot.worker = None
+        await asyncio.to_thread(self._threads.shutdown)
 
     async def run(self, task: Mapping[str, Any], body: bytes, key: str | None) -> bytes:
         """Return the answer of a worker.
@@ -255,7 +259,7 @@ class Pool:
         self.events[reason] += 1
         logger.warning("worker %d: %s", slot.number, reason)
         if worker is not None:
-            await self._in_thread(worker.kill)
+            await self._in_thread(self._kill, worker)
         if reason != "recycled":
             slot.failures += 1
         await self._fill(slot)
@@ -266,13 +270,8 @@ class Pool:
             if slot.failures > 1:
                 wait = _FIRST_WAIT * 2.0 ** min(slot.failures - 2, 20)
                 await asyncio.sleep(min(wait, _LONGEST_WAIT))
-            starting = asyncio.ensure_future(self._in_thread(self._start))
             try:
-                slot.worker = await asyncio.shield(starting)
-            except asyncio.CancelledError:
-                # The pool closes: what has been started meanwhile ends, too.
-                starting.add_done_callback(_kill_started)
-                raise
+                slot.worker = await self._in_thread(self._begun)
             except (WorkerLostError, OSError) as error:
                 slot.failures += 1
                 self.events["not started"] += 1
@@ -282,6 +281,21 @@ class Pool:
             self._idle.append(slot)
             self._assign()
             return
+
+    def _begun(self) -> Worker:
+        """Return a new worker, in a thread: the pool may be closed meanwhile."""
+        worker = self._start()
+        with self._lock:
+            if not self._closing:
+                self._started.add(worker)
+                return worker
+        worker.kill()
+        raise WorkerLostError("the pool is closed", False)
+
+    def _kill(self, worker: Worker) -> None:
+        worker.kill()
+        with self._lock:
+            self._started.discard(worker)
 
     async def _watch(self) -> None:
         """Replace workers that end while they do nothing."""
@@ -306,8 +320,3 @@ class Pool:
     async def _in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, function, *arguments)
-
-
-def _kill_started(starting: asyncio.Future[Any]) -> None:
-    if not starting.cancelled() and starting.exception() is None:
-        starting.result().kill()

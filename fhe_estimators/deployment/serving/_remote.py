@@ -375,6 +375,12 @@ class RemoteModel(BaseEstimator):  # type: ignore[misc] # it is untyped
     def __reduce__(self) -> NoReturn:
         raise TypeError("A client holds secret keys: a RemoteModel is not pickled.")
 
+    def _get_params_html(self, deep: bool = True, doc_link: str = "") -> Any:
+        shown = super()._get_params_html(deep=deep, doc_link=doc_link)
+        if self.token is not None:
+            shown["token"] = "not shown"
+        return shown
+
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
         """Return where the model is; the token is not told."""
         return f"{type(self).__name__}({self.url!r}, {self.client!r})"
