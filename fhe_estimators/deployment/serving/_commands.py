@@ -6,6 +6,7 @@ import argparse
 import hashlib
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,6 @@ from fhe_estimators.deployment.serving._limits import Limits
 _EXTRA = "This needs the extra 'serve': pip install 'fhe-estimators[serve]'"
 _TOKENS, _TOKEN = "FHE_ESTIMATORS_TOKENS", "FHE_ESTIMATORS_TOKEN"
 _KEYS = "~/.fhe_estimators"
-#: Limits that have an option.
-_OPTIONS = ("workers", "rows", "concurrent", "queue", "request_seconds", "worker_calls")
 
 
 def add_commands(commands: Any) -> None:
@@ -66,13 +65,13 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
         action="store_true",
         help="of the demo: predict from this process through a server in another, and end",
     )
-    for name in _OPTIONS:
-        default = getattr(Limits(), name)
-        serve.add_argument(
+    limits = serve.add_argument_group("limits", "see fhe_estimators.deployment.Limits")
+    for name, default in asdict(Limits()).items():
+        limits.add_argument(
             f"--{name.replace('_', '-')}",
             type=type(default),
             default=default,
-            help="limit (default: %(default)s)",
+            help="(default: %(default)s)",
         )
     serve.set_defaults(run=_serve)
 
@@ -120,7 +119,7 @@ def _serve(options: argparse.Namespace) -> int:
         _run.check_exposure(
             options.host, bool(tokens), options.certificate, options.insecure
         )
-        limits = Limits(**{name: getattr(options, name) for name in _OPTIONS})
+        limits = Limits(**{name: getattr(options, name) for name in asdict(Limits())})
         _run.log_to_stderr()
         app = create_app(
             options.folder,
