@@ -289,4 +289,6 @@ def _failed(error: Exception) -> Response:
 def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     content = {"error": error.detail, "kind": "HTTPException"}
-    return JSONResponse(content, error.status_code, headers=error.headers)
+    # What may be left of a body is not read.
+    given = {"Connection": "close", **(error.headers or {})}
+    return JSONResponse(content, error.status_code, headers=given)

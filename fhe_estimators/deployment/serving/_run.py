@@ -6,11 +6,12 @@ import asyncio
 import ipaddress
 import json
 import logging
+import signal
 import ssl
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -99,7 +100,9 @@ def run(
     key: str | None = None,
     told: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT; requests that are being answered are finished.
+    """Serve until SIGTERM or SIGINT, and end the process with status 0 then.
+
+    Requests that are being answered are finished before.
 
     Parameters
     ----------
@@ -133,7 +136,14 @@ def run(
         ssl_version=ssl.PROTOCOL_TLS_SERVER,
     )
     scheme = "http" if certificate is None else "https"
+    # The signal is raised again behind a server that has ended by it.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _end)
     _Server(config, scheme, told).run()
+
+
+def _end(*_: object) -> NoReturn:
+    raise SystemExit(0)
 
 
 class _Server(uvicorn.Server):

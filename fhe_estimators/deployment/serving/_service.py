@@ -80,7 +80,7 @@ class Service:
         self.keys = KeyStore(state / "keys", limits)
         self._compiled = private_folder(state / "compiled", "The folder of programs")
         self._compile()
-        self.pool = Pool(partial(self._worker, limits.start_seconds), limits)
+        self.pool = Pool(self._worker, limits)
         self.metrics = Metrics()
         gauge = self.metrics.gauge
         gauge("fhe_workers", "Worker processes that run", lambda: self.pool.workers)
@@ -91,7 +91,8 @@ class Service:
             name = f"fhe_workers_{event.replace(' ', '_')}"
             gauge(name, f"Workers that were {event}", read)
 
-    def _worker(self, start_seconds: float) -> Worker:
+    def _worker(self, ready: bool = True) -> Worker:
+        """Return a new worker, which has all models ready or none."""
         manifests = [version.manifest for version in self.models.all]
         row = max(max(m.row_bytes, m.result_bytes) for m in manifests)
         options = {
@@ -99,11 +100,12 @@ class Service:
             "rows": self.limits.rows,
             "resident_keys": self.limits.resident_keys,
             "memory": int(self.limits.worker_bytes),
+            "models": [str(v.server) for v in self.models.all] if ready else [],
         }
         # The workers share the processors.
         threads = max(1, Limits.processors() // self.limits.workers)
         most = OVERHEAD + self.limits.rows * row
-        return Worker(options, most, threads, start_seconds)
+        return Worker(options, most, threads, self.limits.start_seconds)
 
     def _compile(self) -> None:
         """Compile all models, in a process that ends with it: the compiler is large."""
@@ -121,7 +123,7 @@ class Service:
     def _compile_one(self, version: Version) -> None:
         what = f"{version.manifest.name!r} was not compiled"
         try:
-            worker = self._worker(self.limits.start_seconds)
+            worker = self._worker(ready=False)
         except WorkerLostError as error:
             raise DeploymentError(f"{what}: {error}") from error
         try:

@@ -48,7 +48,7 @@ class Desk:
         self._keys: OrderedDict[tuple[str, str], EvaluationKeys] = OrderedDict()
 
     def compile(self, model: str) -> None:
-        """Compile a model, and what reading keys takes, for this and other workers."""
+        """Have a model ready; compiled, if it is not yet, for other workers, too."""
         self._server(model).prepare()
 
     def run(self, model: str, key: str | None, key_id: str, request: bytes) -> bytes:
@@ -136,6 +136,8 @@ def main() -> None:
     watch.start()
     channel = Channel(socket.socket(fileno=options["channel"]), options["most_bytes"])
     desk = Desk(options["compiled"], options["rows"], options["resident_keys"])
+    for model in options["models"]:
+        desk.compile(model)
     with contextlib.suppress(ChannelClosedError):
         serve(channel, desk)
 

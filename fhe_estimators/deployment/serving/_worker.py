@@ -62,7 +62,7 @@ class Worker:
     Parameters
     ----------
     options : mapping
-        Of the worker: ``compiled``, ``rows``, ``resident_keys``, ``memory``.
+        Of the worker: ``compiled``, ``models``, ``rows``, ``resident_keys``, ``memory``.
     most_bytes : int
         Of an answer, and of a request.
     threads : int
