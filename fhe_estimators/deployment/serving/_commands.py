@@ -218,7 +218,8 @@ def _rows(path: Path, names: np.ndarray | None) -> Any:
     if names is None:
         with path.open(encoding="utf-8") as file:
             first = file.readline().strip().split(",")
-        return np.loadtxt(path, delimiter=",", ndmin=2, skiprows=not _are_numbers(first))
+        n_names = int(not _are_numbers(first))
+        return np.loadtxt(path, delimiter=",", ndmin=2, skiprows=n_names)
     import pandas as pd
 
     return pd.read_csv(path)

@@ -14,7 +14,8 @@ from typing import Any, NoReturn
 import httpx
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils import _safe_indexing
+from sklearn.metrics import accuracy_score, r2_score
+from sklearn.utils import ClassifierTags, RegressorTags, _safe_indexing
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _num_samples
 from tqdm import tqdm
@@ -171,6 +172,15 @@ def fetch_client(
     return path
 
 
+class _Token(str):
+    """A text that is not shown where parameters of estimators are."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<not shown>"
+
+
 def _has(method: str) -> Callable[[RemoteModel], bool]:
     def check(model: RemoteModel) -> bool:
         model.client.check_has(method)
@@ -207,15 +217,6 @@ class RemoteModel(BaseEstimator):  # type: ignore[misc] # it is untyped
     progress : bool, default=False
         Whether to show a bar.
 
-    Attributes
-    ----------
-    classes_ : ndarray
-        Labels, of a classifier.
-    n_features_in_ : int
-        Number of features, if rows are tables.
-    feature_names_in_ : ndarray of str
-        Names of features, if the model was fitted on rows with names.
-
     Notes
     -----
     It cannot be pickled, as the client holds secret keys.
@@ -237,6 +238,15 @@ class RemoteModel(BaseEstimator):  # type: ignore[misc] # it is untyped
         self.n_rows, self.n_connections = n_rows, n_connections
         self.timeout, self.retries = timeout, retries
         self.progress = progress
+
+    @property
+    def token(self) -> str | None:
+        """Who asks; it is not shown where estimators are."""
+        return self._token
+
+    @token.setter
+    def token(self, token: str | None) -> None:
+        self._token = None if token is None else _Token(token)
 
     def fit(self, X: Any = None, y: Any = None, **parameters: Any) -> RemoteModel:
         """Return itself: the model is fitted already.
@@ -299,17 +309,46 @@ class RemoteModel(BaseEstimator):  # type: ignore[misc] # it is untyped
         """
         return self._results("decision_function", X)
 
-    def __getattr__(self, name: str) -> Any:
-        known = {
-            "classes_": "classes",
-            "n_features_in_": "n_features",
-            "feature_names_in_": "feature_names",
-        }.get(name)
-        if known is not None and "client" in vars(self):
-            found = getattr(self.client, known)
-            if found is not None:
-                return found
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the accuracy of predicted labels, or R² of predicted numbers.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+            True labels or numbers.
+        sample_weight : array-like of shape (n_samples,), optional
+
+        Returns
+        -------
+        score : float
+        """
+        measure = r2_score if self.client.classes is None else accuracy_score
+        return float(measure(y, self.predict(X), sample_weight=sample_weight))
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """Labels, of a classifier."""
+        found: np.ndarray = self._known("classes")
+        return found
+
+    @property
+    def n_features_in_(self) -> int:
+        """Number of features, if rows are tables."""
+        found: int = self._known("n_features")
+        return found
+
+    @property
+    def feature_names_in_(self) -> np.ndarray:
+        """Names of features, if the model was fitted on rows with names."""
+        found: np.ndarray = self._known("feature_names")
+        return found
+
+    def _known(self, name: str) -> Any:
+        found = getattr(self.client, name)
+        if found is None:
+            raise AttributeError(f"This model has no {name}.")
+        return found
 
     def _results(self, method: str, X: Any) -> Any:
         client = self.client
@@ -368,18 +407,15 @@ class RemoteModel(BaseEstimator):  # type: ignore[misc] # it is untyped
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        is_classifier = hasattr(self.client, "classes_")
-        tags.estimator_type = "classifier" if is_classifier else "regressor"
+        if self.client.classes is None:
+            tags.estimator_type, tags.regressor_tags = "regressor", RegressorTags()
+        else:
+            tags.estimator_type, tags.classifier_tags = "classifier", ClassifierTags()
+        tags.requires_fit = False
         return tags
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("A client holds secret keys: a RemoteModel is not pickled.")
-
-    def _get_params_html(self, deep: bool = True, doc_link: str = "") -> Any:
-        shown = super()._get_params_html(deep=deep, doc_link=doc_link)
-        if self.token is not None:
-            shown["token"] = "not shown"
-        return shown
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
         """Return where the model is; the token is not told."""

@@ -73,15 +73,19 @@ class Service:
     ) -> None:
         folder = Path(folder)
         state = private_folder(state or folder / ".state", "The folder of the server")
-        self._lock = _locked(state)
         self.limits = limits
         self.tenants = Tenants(tokens, limits.concurrent)
-        self.models = Models(folder, state / "models")
-        self.keys = KeyStore(state / "keys", limits)
-        self._compiled = private_folder(state / "compiled", "The folder of programs")
-        self._compile()
-        self.pool = Pool(self._worker, limits)
         self.metrics = Metrics()
+        self._lock = _locked(state)
+        try:
+            self.models = Models(folder, state / "models")
+            self.keys = KeyStore(state / "keys", limits)
+            self._compiled = private_folder(state / "compiled", "The folder of programs")
+            self._compile()
+        except BaseException:
+            self.close()
+            raise
+        self.pool = Pool(self._worker, limits)
         gauge = self.metrics.gauge
         gauge("fhe_workers", "Worker processes that run", lambda: self.pool.workers)
         gauge("fhe_waiting", "Requests that wait", lambda: self.pool.waiting)
