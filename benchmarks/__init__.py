@@ -27,4 +27,5 @@ MODULE_OF = {
     "large_input": "deep",
     "prices": "prices",
     "limits": "prices",
+    "serving": "serving",
 }
