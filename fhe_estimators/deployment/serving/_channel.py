@@ -46,8 +46,9 @@ class Channel:
         self._set(until)
         try:
             self._end.sendall(_SIZES.pack(len(text), len(body)) + text)
-            self._set(until)
-            self._end.sendall(body)
+            if body:
+                self._set(until)
+                self._end.sendall(body)
         except TimeoutError:
             raise
         except OSError as error:

@@ -6,7 +6,9 @@ import argparse
 import hashlib
 import os
 import sys
+import tempfile
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,6 @@ from fhe_estimators.deployment._client import Client
 from fhe_estimators.deployment.errors import DeploymentError
 from fhe_estimators.deployment.serving._limits import Limits
 
-_EXTRA = "This needs the extra 'serve': pip install 'fhe-estimators[serve]'"
 _TOKENS, _TOKEN = "FHE_ESTIMATORS_TOKENS", "FHE_ESTIMATORS_TOKEN"
 _KEYS = "~/.fhe_estimators"
 
@@ -98,6 +99,9 @@ def _add_predict(predict: argparse.ArgumentParser) -> None:
     predict.add_argument(
         "--token", help=f"file with a token; or the environment variable {_TOKEN}"
     )
+    predict.add_argument(
+        "--ca-file", help="certificates to trust, in place of public authorities"
+    )
     predict.add_argument("--output", help="file for results (default: standard output)")
     predict.add_argument("--quiet", action="store_true", help="show no progress bar")
     _add_keys(predict)
@@ -105,15 +109,23 @@ def _add_predict(predict: argparse.ArgumentParser) -> None:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    try:
-        from fhe_estimators.deployment.serving import _demo, _run
-        from fhe_estimators.deployment.serving._app import create_app
-    except ModuleNotFoundError as error:
-        raise SystemExit(f"ERROR: {_EXTRA} ({error.name})") from error
-    if options.folder == "demo":
+    _check_installed("httpx", "prometheus_client", "starlette", "uvicorn")
+    from fhe_estimators.deployment.serving import _demo
+
+    if options.folder != "demo":
+        return _serve_folder(options)
+    with tempfile.TemporaryDirectory(prefix="fhe_estimators_demo_") as folder:
         if options.round_trip:
-            return _demo.round_trip()
-        options.folder = str(_demo.export())
+            return _demo.round_trip(Path(folder))
+        _demo.export(Path(folder))
+        options.folder = folder
+        return _serve_folder(options)
+
+
+def _serve_folder(options: argparse.Namespace) -> int:
+    from fhe_estimators.deployment.serving import _demo, _run
+    from fhe_estimators.deployment.serving._app import create_app
+
     try:
         tokens = _tokens(options.tokens)
         _run.check_exposure(
@@ -155,6 +167,15 @@ def _serve(options: argparse.Namespace) -> int:
     return 0
 
 
+def _check_installed(*packages: str) -> None:
+    missing = [package for package in packages if find_spec(package) is None]
+    if missing:
+        raise SystemExit(
+            f"ERROR: {', '.join(missing)} of the extra 'serve' is not installed: pip "
+            "install 'fhe-estimators[serve]'"
+        )
+
+
 def _tokens(path: str | None) -> list[str]:
     text = os.environ.get(_TOKENS, "") if path is None else Path(path).read_text("utf-8")
     tokens = text.split()
@@ -185,10 +206,9 @@ def _keygen(options: argparse.Namespace) -> int:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    try:
-        from fhe_estimators.deployment.serving._remote import RemoteModel, fetch_client
-    except ModuleNotFoundError as error:
-        raise SystemExit(f"ERROR: {_EXTRA} ({error.name})") from error
+    _check_installed("httpx")
+    from fhe_estimators.deployment.serving._remote import RemoteModel, fetch_client
+
     try:
         token = _secret(options.token, _TOKEN)
         path = options.client
@@ -198,12 +218,22 @@ def _predict(options: argparse.Namespace) -> int:
             # The same name at another server is another model.
             name = hashlib.sha256(f"{options.url} {options.model}".encode()).hexdigest()
             path = fetch_client(
-                options.url, options.model, folder / f"{name[:16]}.client.zip", token
+                options.url,
+                options.model,
+                folder / f"{name[:16]}.client.zip",
+                token,
+                ca_file=options.ca_file,
             )
         client = _client(path, options)
         client.check_has(options.method)
         rows = _rows(Path(options.rows), client.feature_names)
-        model = RemoteModel(options.url, client, token, progress=not options.quiet)
+        model = RemoteModel(
+            options.url,
+            client,
+            token,
+            ca_file=options.ca_file,
+            progress=not options.quiet,
+        )
         results = getattr(model, options.method)(rows)
     except (AttributeError, DeploymentError, OSError, TypeError, ValueError) as error:
         raise SystemExit(f"ERROR: {error}") from error

@@ -26,14 +26,13 @@ _N_ROWS = 10
 _MODELS = ("logistic-regression", "tree")
 
 
-def export() -> Path:
-    """Train two models, and return the folder of their deployments and some rows."""
+def export(folder: Path) -> None:
+    """Train two models, and write their deployments and some rows to a folder."""
     from fhe_estimators.linear_model import LogisticRegression
     from fhe_estimators.tree import DecisionTreeClassifier
 
     X, y = load_breast_cancer(return_X_y=True)
     X, X_test, y, _ = train_test_split(X, y, random_state=0, stratify=y)
-    folder = Path(tempfile.mkdtemp(prefix="fhe_estimators_demo_"))
     models: tuple[Any, ...] = (
         LogisticRegression(solver="newton-cholesky"),
         DecisionTreeClassifier(max_depth=4, random_state=0),
@@ -46,7 +45,6 @@ def export() -> Path:
         np.column_stack([model.predict(X_test[:_N_ROWS]) for model in models]),
         delimiter=",",
     )
-    return folder
 
 
 def rows_of(folder: Path) -> Path:
@@ -81,10 +79,10 @@ def serving(folder: Path, *options: str) -> Iterator[str]:
             process.wait()
 
 
-def round_trip() -> int:
+def round_trip(folder: Path) -> int:
     """Predict from this process through a server in another one; return 0 if all agree."""
     print("\nA client in this process, a server in another one, on loopback:")
-    folder = export()
+    export(folder)
     rows = np.loadtxt(folder / _ROWS, delimiter=",")
     expected = np.loadtxt(folder / "expected.csv", delimiter=",").T
     same = []

@@ -25,7 +25,7 @@ class Limits:
     queue : int, default=64
         Requests that wait for a worker.
     request_seconds : float, default=60
-        From the last byte of a request to its answer.
+        Until a worker takes a request, and again until it has the answer.
     body_seconds : float, default=30
         Until the body of a request is there, beside one second for each `body_rate` bytes.
     body_rate : int, default=100,000

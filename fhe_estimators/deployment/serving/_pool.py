@@ -142,7 +142,7 @@ class Pool:
         for _ in range(2 + len(self._slots)):
             slot = await self._taken(key, until)
             # A caller that gives up does not end the call of a worker.
-            call = self._spawn(self._call(slot, task, body, until))
+            call = self._spawn(self._call(slot, task, body, self._limits.request_seconds))
             try:
                 return await asyncio.shield(call)
             except WorkerLostError as error:
@@ -160,7 +160,7 @@ class Pool:
             try:
                 slot = await self._taken(None, until, first=True)
                 await asyncio.shield(
-                    self._spawn(self._call(slot, {"task": "probe"}, b"", until))
+                    self._spawn(self._call(slot, {"task": "probe"}, b"", _PROBE))
                 )
             except WorkerLostError:
                 continue
@@ -222,9 +222,10 @@ class Pool:
         return first, fewest
 
     async def _call(
-        self, slot: _Slot, task: Mapping[str, Any], body: bytes, until: float
+        self, slot: _Slot, task: Mapping[str, Any], body: bytes, seconds: float
     ) -> bytes:
-        worker = slot.worker
+        """Return the answer of a worker, which is replaced if it takes too long."""
+        worker, until = slot.worker, time.monotonic() + seconds
         assert worker is not None
         reason = "lost"
         try:

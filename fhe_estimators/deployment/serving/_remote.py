@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -51,17 +52,31 @@ class _Connection:
         Seconds without a byte.
     retries : int
         How often a request is sent again.
+    ca_file : str or None
+        Of certificates to trust, in place of those of public authorities.
     """
 
-    def __init__(self, url: str, token: str | None, timeout: float, retries: int) -> None:
+    def __init__(
+        self,
+        url: str,
+        token: str | None,
+        timeout: float,
+        retries: int,
+        ca_file: str | None,
+    ) -> None:
+        verify: bool | ssl.SSLContext = True
+        if url.startswith("http://"):
+            # Reading all certificates takes as long as a request: only if there is TLS.
+            verify = False
+        elif ca_file is not None:
+            verify = ssl.create_default_context(cafile=ca_file)
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._http = httpx.Client(
             base_url=url,
             headers=headers,
             timeout=timeout,
             trust_env=False,
-            # Reading all certificates takes as long as a request: only if there is TLS.
-            verify=not url.startswith("http://"),
+            verify=verify,
         )
         self._retries = retries
 
@@ -128,6 +143,7 @@ def fetch_client(
     *,
     timeout: float = 60.0,
     retries: int = 5,
+    ca_file: str | None = None,
 ) -> Path:
     """Get the ``client.zip`` of a model, unless the one at a path is that already.
 
@@ -145,6 +161,8 @@ def fetch_client(
     timeout : float, default=60
         Seconds without a byte.
     retries : int, default=5
+    ca_file : str, optional
+        Of certificates to trust, in place of those of public authorities.
 
     Returns
     -------
@@ -161,7 +179,7 @@ def fetch_client(
     headers = {}
     if path.exists():
         headers["If-None-Match"] = f'"{Client(path).model_digest}"'
-    with _Connection(url, token, timeout, retries) as connection:
+    with _Connection(url, token, timeout, retries, ca_file) as connection:
         response = connection.ask(
             "GET", f"/v2/models/{slug(model)}/client", headers=headers
         )
@@ -214,11 +232,13 @@ class RemoteModel(BaseEstimator):  # type: ignore[misc] # it is untyped
         Rows of one request.
     n_connections : int, default=2
         Requests at once.
-    timeout : float, default=90
+    timeout : float, default=150
         Seconds to wait for an answer.
     retries : int, default=5
         How often a request is sent again, to a server that is busy or not there; after
         times that grow. Whether depends on nothing that is decrypted.
+    ca_file : str, optional
+        Of certificates to trust, in place of those of public authorities.
     progress : bool, default=False
         Whether to show a bar.
 
@@ -235,14 +255,15 @@ class RemoteModel(BaseEstimator):  # type: ignore[misc] # it is untyped
         *,
         n_rows: int = 16,
         n_connections: int = 2,
-        timeout: float = 90.0,
+        timeout: float = 150.0,
         retries: int = 5,
+        ca_file: str | None = None,
         progress: bool = False,
     ) -> None:
         self.url, self.client, self.token = url, client, token
         self.n_rows, self.n_connections = n_rows, n_connections
         self.timeout, self.retries = timeout, retries
-        self.progress = progress
+        self.ca_file, self.progress = ca_file, progress
 
     @property
     def token(self) -> str | None:
@@ -372,7 +393,7 @@ class RemoteModel(BaseEstimator):  # type: ignore[misc] # it is untyped
             f"/v2/models/{slug(client.manifest.name)}/versions/{client.model_digest}/infer"
         )
         with (
-            _Connection(self.url, self.token, self.timeout, self.retries) as connection,
+            self._connection() as connection,
             ThreadPoolExecutor(min(self.n_connections, len(parts))) as threads,
             tqdm(
                 total=sum(n for n, _ in parts), unit="row", disable=not self.progress
@@ -394,6 +415,9 @@ class RemoteModel(BaseEstimator):  # type: ignore[misc] # it is untyped
                 return found
 
             return _joined(list(threads.map(result, parts)))
+
+    def _connection(self) -> _Connection:
+        return _Connection(self.url, self.token, self.timeout, self.retries, self.ca_file)
 
     def _send_keys(self, connection: _Connection, sending: Lock) -> None:
         """Send evaluation keys, unless the server has them."""

@@ -113,33 +113,35 @@ class Service:
 
     def _compile(self) -> None:
         """Compile all models, in a process that ends with it: the compiler is large."""
-        for name in self.models.names:
-            current, *older = self.models.versions_of(name)
-            for version in (current, *older):
-                try:
-                    self._compile_one(version)
-                except DeploymentError as error:
-                    if version is current:
-                        raise
-                    logger.warning("an older version of %s is not served: %s", name, error)
-                    self.models.drop(name, version)
-
-    def _compile_one(self, version: Version) -> None:
-        what = f"{version.manifest.name!r} was not compiled"
         try:
             worker = self._worker(ready=False)
         except WorkerLostError as error:
-            raise DeploymentError(f"{what}: {error}") from error
+            raise DeploymentError(f"Models were not compiled: {error}") from error
         try:
-            task = {"task": "compile", "model": str(version.server)}
-            until = time.monotonic() + _COMPILE
+            for name in self.models.names:
+                current, *older = self.models.versions_of(name)
+                self._compile_one(worker, current)
+                for version in older:
+                    self._compile_older(worker, name, version)
+        except (WorkerLostError, WorkerTimeoutError) as error:
+            raise DeploymentError(f"Models were not compiled: {error}") from error
+        finally:
+            worker.kill()
+
+    def _compile_one(self, worker: Worker, version: Version) -> None:
+        task = {"task": "compile", "model": str(version.server)}
+        until = time.monotonic() + _COMPILE
+        try:
             worker.call(task, b"", self.limits.accept_seconds, until)
         except RefusedError as error:
             raise _ERRORS.get(error.kind, DeploymentError)(str(error)) from error
-        except (WorkerLostError, WorkerTimeoutError) as error:
-            raise DeploymentError(f"{what}: {error}") from error
-        finally:
-            worker.kill()
+
+    def _compile_older(self, worker: Worker, name: str, version: Version) -> None:
+        try:
+            self._compile_one(worker, version)
+        except DeploymentError as error:
+            logger.warning("an older version of %s is not served: %s", name, error)
+            self.models.drop(name, version)
 
     def version(self, name: str, digest: str | None = None) -> Version:
         """Return a version of a model; the current one by default.

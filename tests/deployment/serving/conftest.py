@@ -7,7 +7,7 @@ from sklearn.datasets import load_iris
 
 from fhe_estimators import DecisionTreeClassifier, LogisticRegression
 from fhe_estimators.deployment import save_deployment
-from tests.deployment.serving.served import Served
+from tests.deployment.serving.served import Served, free_port
 
 
 @pytest.fixture(scope="session")
@@ -27,6 +27,9 @@ def deployed(tmp_path_factory):
 @pytest.fixture(scope="session")
 def served(deployed):
     """A server, two tenants, and short times."""
+    metrics_port = free_port()
     options = ("--body-seconds", "1.5", "--header-seconds", "2", "--workers", "2")
+    options += ("--metrics-port", str(metrics_port))
     with Served.started(deployed.folder, *options) as served:
+        served.metrics_port = metrics_port
         yield served

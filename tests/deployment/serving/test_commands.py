@@ -1,5 +1,6 @@
 """``keygen``, ``predict`` and ``serve``."""
 
+import logging
 import os
 import re
 import subprocess
@@ -14,6 +15,17 @@ from fhe_estimators.deployment.serving import _commands
 from tests.deployment.serving.served import ANN
 
 pytestmark = pytest.mark.fhe
+
+
+@pytest.fixture(autouse=True)
+def _loggers():
+    """Servers log as nobody else does."""
+    loggers = [logging.getLogger(name) for name in ("fhe_estimators", "uvicorn")]
+    before = [(logger.handlers, logger.propagate, logger.level) for logger in loggers]
+    yield
+    for logger, (handlers, propagate, level) in zip(loggers, before, strict=True):
+        logger.handlers, logger.propagate = handlers, propagate
+        logger.setLevel(level)
 
 
 @pytest.fixture

@@ -10,13 +10,20 @@ from fhe_estimators.deployment.serving._models import Models, slug
 from tests.deployment.test_bundle import GOLDEN
 
 
-def write(folder, name="mine", **changes):
+def write(folder, name="mine", other_parameters=False, **changes):
     """Write both files of a deployment, which is another one with every change."""
     folder.mkdir(parents=True, exist_ok=True)
     for role in ("client", "server"):
         bundle = Bundle.load(GOLDEN / f"1_linear_{role}.zip")
-        manifest = replace(bundle.manifest, name=name, **changes)
-        written = Bundle(manifest, bundle.parts).to_bytes()
+        parts, digests = {**bundle.parts}, {**bundle.manifest.parts}
+        if other_parameters:
+            # What a client would have of a tree, in place of its own.
+            tree = Bundle.load(GOLDEN / "1_tree_client.zip")
+            digests["client_spec.json"] = tree.manifest.parts["client_spec.json"]
+            if role == "client":
+                parts["client_spec.json"] = tree.parts["client_spec.json"]
+        manifest = replace(bundle.manifest, name=name, parts=digests, **changes)
+        written = Bundle(manifest, parts).to_bytes()
         (folder / f"{role}.zip").write_bytes(written)
     return manifest.digest.hex()
 

@@ -27,7 +27,7 @@ COMMAND = (sys.executable, str(Path(__file__).with_name("odd_worker.py")))
 QUICK = {
     "workers": 2,
     "request_seconds": 20.0,
-    "accept_seconds": 0.5,
+    "accept_seconds": 1.5,
     "start_seconds": 10.0,
 }
 
@@ -145,6 +145,30 @@ def test_a_worker_that_does_not_keep_to_the_form_is_replaced():
         return await pid_of(pool)
 
     assert with_pool(act)
+
+
+def test_what_native_code_prints_disturbs_nothing(capfd):
+    async def act(pool):
+        return await ask(pool, "prints")
+
+    assert with_pool(act)
+    assert capfd.readouterr().out == ""
+
+
+def test_a_healthy_worker_stays_when_a_probe_waits():
+    """A probe, or a request, has its time when it gets to a worker."""
+
+    async def act(pool):
+        first = await pid_of(pool)
+        busy = asyncio.ensure_future(ask(pool, "sleeps", seconds=1.5))
+        await asyncio.sleep(1.1)
+        assert await pool.probe()
+        await busy
+        return first, await pid_of(pool), pool.events
+
+    first, second, events = with_pool(act, workers=1)
+    assert first == second
+    assert not events
 
 
 def test_workers_that_never_start_are_tried_less_and_less_often():

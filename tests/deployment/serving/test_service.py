@@ -22,7 +22,9 @@ pytestmark = [pytest.mark.fhe, pytest.mark.slow]
 @pytest.fixture(scope="module")
 def clients(deployed):
     """Three clients of the tree, with keys of their own."""
-    return [Client(deployed.folder / "tree" / "client.zip") for _ in range(3)]
+    found = [Client(deployed.folder / "tree" / "client.zip") for _ in range(3)]
+    assert len({client.key_id for client in found}) == 3
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +37,7 @@ def options(clients, state):
     space = int(2.5 * clients[0].manifest.key_bytes)
     return (
         *("--state", str(state), "--workers", "2", "--accept-seconds", "1"),
-        *("--request-seconds", "8", "--tenant-bytes", str(space)),
+        *("--request-seconds", "10", "--tenant-bytes", str(space)),
     )
 
 
@@ -99,7 +101,7 @@ def test_workers_that_are_lost_while_they_compute(
 ):
     """The request is answered after all, or there is a clean error; then all is well."""
     assert is_right()
-    rows, client = np.repeat(deployed.X, 3, axis=0)[:64], clients[0]
+    rows, client = deployed.X, clients[0]
     request, found = client.encrypt(rows), []
     thread = threading.Thread(target=lambda: found.append(infer(http, "tree", request)))
     thread.start()
@@ -117,12 +119,30 @@ def test_workers_that_are_lost_while_they_compute(
     assert is_right()
 
 
+def test_a_request_whose_workers_are_lost_again_and_again(
+    server, http, is_right, deployed, clients
+):
+    assert is_right()
+    request, found = clients[0].encrypt(deployed.X), []
+    thread = threading.Thread(target=lambda: found.append(infer(http, "tree", request)))
+    thread.start()
+    while thread.is_alive():
+        time.sleep(0.6)
+        server.signal_workers(signal.SIGKILL)
+    assert (found[0].status_code, found[0].json()["kind"]) in [
+        (422, "LethalRequestError"),
+        (503, "NoWorkerError"),
+    ]
+    server.wait_until_ready()
+    assert is_right()
+
+
 def test_a_worker_that_runs_out_of_memory(server, http, is_right, deployed, clients):
     assert is_right()
     pids = server.workers()
     for pid in pids:
         resource.prlimit(pid, resource.RLIMIT_DATA, (1 << 20, 4 << 30))
-    request = clients[0].encrypt(deployed.X[:64])
+    request = clients[0].encrypt(deployed.X)
     response = infer(http, "tree", request)
     assert response.status_code in (200, 422, 500, 503)
     for pid in {*pids} & {*server.workers()}:
@@ -176,17 +196,19 @@ def test_remote_models_survive_lost_workers(server, deployed, clients):
     stop = threading.Event()
 
     def disturb():
-        while not stop.wait(1.5):
+        for _ in range(2):
             server.signal_workers(signal.SIGKILL)
+            if stop.wait(4):
+                break
 
     thread = threading.Thread(target=disturb)
     thread.start()
     try:
-        found = model.predict(deployed.X)
+        found = np.concatenate([model.predict(deployed.X) for _ in range(4)])
     finally:
         stop.set()
         thread.join()
-    assert np.array_equal(found, deployed.tree.predict(deployed.X))
+    assert np.array_equal(found, np.tile(deployed.tree.predict(deployed.X), 4))
 
 
 def test_one_server_at_a_time_uses_a_folder(server, deployed, options):
@@ -204,7 +226,7 @@ def test_processes_end_together_and_the_next_server_has_models_and_keys(
     """SIGKILL of the server, then SIGTERM while it answers."""
     given = [*options, "--state", str(tmp_path / "state")]
     client = clients[0]
-    expected = deployed.tree.predict(deployed.X[:64])
+    expected = deployed.tree.predict(deployed.X)
     with Served.started(deployed.folder, *given, log=tmp_path / "log") as served:
         with served.http() as http:
             assert send_keys(http, client).status_code == 201
@@ -219,7 +241,7 @@ def test_processes_end_together_and_the_next_server_has_models_and_keys(
         served.http() as http,
     ):
         assert http.head(f"/v2/keys/{client.key_id}").status_code == 200
-        request, found = client.encrypt(deployed.X[:64]), []
+        request, found = client.encrypt(deployed.X), []
         thread = threading.Thread(target=lambda: found.append(infer(http, "tree", request)))
         thread.start()
         time.sleep(0.5)
