@@ -300,10 +300,11 @@ class Pool:
 
     async def _watch(self) -> None:
         """Replace workers that end while they do nothing."""
-        while True:
+        while not self._closing:
             await asyncio.sleep(_LOOK)
             for slot in [*self._idle]:
-                if slot.worker is not None and not slot.worker.is_alive:
+                is_lost = slot.worker is not None and not slot.worker.is_alive
+                if is_lost and not self._closing:
                     self._idle.remove(slot)
                     self._spawn(self._replace(slot, "lost"))
 

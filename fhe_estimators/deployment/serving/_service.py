@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import shutil
 import time
 from collections.abc import Collection
 from functools import partial
@@ -78,6 +79,9 @@ class Service:
         self.metrics = Metrics()
         self._lock = _locked(state)
         try:
+            # What processes left that were killed while they wrote.
+            for path in state.glob("*/**/.new_*"):
+                shutil.rmtree(path, ignore_errors=True)
             self.models = Models(folder, state / "models")
             self.keys = KeyStore(state / "keys", limits)
             self._compiled = private_folder(state / "compiled", "The folder of programs")
@@ -126,7 +130,7 @@ class Service:
         except (WorkerLostError, WorkerTimeoutError) as error:
             raise DeploymentError(f"Models were not compiled: {error}") from error
         finally:
-            worker.kill()
+            worker.end()
 
     def _compile_one(self, worker: Worker, version: Version) -> None:
         task = {"task": "compile", "model": str(version.server)}

@@ -169,6 +169,13 @@ class Worker:
         if found.get("status") != status:
             raise ChannelClosedError(f"expected {status}")
 
+    def end(self) -> None:
+        """Let the process end and remove what it made; kill it if it does not."""
+        self._channel.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_REAP)
+        self.kill()
+
     def kill(self) -> None:
         """End the process now, even one that is stopped."""
         self._process.kill()

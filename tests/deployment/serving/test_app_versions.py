@@ -54,15 +54,26 @@ def test_old_versions_are_gone_and_said_to_be(tmp_path, ask):
 
 
 @pytest.mark.fhe
-def test_a_model_that_is_compiled_to_other_parameters_is_not_served(tmp_path):
+def test_a_model_that_is_compiled_to_other_parameters_is_not_served(tmp_path, monkeypatch):
     """As with another version of the engine; an older version of a model is dropped."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
     folder = tmp_path / "folder"
     old = write(folder, other_parameters=True)
     with pytest.raises(ConformanceError, match="with other parameters than clients have"):
         create_app(folder)
     new = write(folder)
+    left = [
+        folder / ".state" / place / ".new_left" for place in ("compiled", "models/mine")
+    ]
+    for path in left:
+        path.mkdir()
     app = create_app(folder)
     models = app.state.service.models
     app.state.service.close()
     assert [version.digest for version in models.versions_of("mine")] == [new]
     assert models.is_gone("mine", old)
+    # Nothing of the process that compiles is left behind.
+    assert [*temporary.iterdir()] == []
+    assert not any(path.exists() for path in left)
