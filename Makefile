@@ -20,6 +20,7 @@ $(INSTALLED): constraints.txt pyproject.toml setup.cfg
 
 demo: $(INSTALLED)  ## Predict on encrypted data, from fit to decryption
 	$(BIN)/fhe-estimators demo
+	$(BIN)/fhe-estimators serve demo --round-trip
 
 # One thread per worker process: more would compete for the same cores.
 test: export OMP_NUM_THREADS = 1

@@ -28,4 +28,5 @@ MODULE_OF = {
     "prices": "prices",
     "limits": "prices",
     "widths": "widths",
+    "serving": "serving",
 }

@@ -1,4 +1,4 @@
-"""The command line: ``fhe-estimators demo``, ``version``, ``export`` and ``inspect``."""
+"""The command line: ``fhe-estimators``."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from sklearn.preprocessing import OneHotEncoder
 from tqdm import tqdm
 
 from fhe_estimators._version import __version__
+from fhe_estimators.deployment.serving._commands import add_commands
 
 __all__ = ["main"]
 
@@ -294,7 +295,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     look = commands.add_parser("inspect", help="print what is in client.zip or server.zip")
     look.add_argument("file")
+    add_commands(commands)
     options = parser.parse_args(arguments)
+    if "run" in options:
+        status: int = options.run(options)
+        return status
     if options.command == "version":
         return version()
     if options.command == "export":

@@ -70,12 +70,16 @@ IMPORTERS = {
     "brevitas": ("core/frontends/", "neural_network/"),
     "concrete": ("core/engine/_concrete.py", "core/engine/_native.py"),
     "cryptography": ("deployment/_seal.py",),
+    "httpx": ("deployment/serving/_remote.py",),
     "hummingbird": ("core/frontends/",),
     "lightgbm": ("lightgbm/",),
     "onnx": ("core/frontends/onnx.py",),
+    "prometheus_client": ("deployment/serving/_metrics.py",),
     "skops": ("deployment/_preprocessing.py",),
     "skorch": ("neural_network/",),
+    "starlette": ("deployment/serving/_app.py", "deployment/serving/_body.py"),
     "torch": ("core/frontends/brevitas.py", "core/frontends/torch.py", "neural_network/"),
+    "uvicorn": ("deployment/serving/_run.py",),
     "xgboost": ("xgboost/",),
 }
 

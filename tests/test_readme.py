@@ -40,6 +40,7 @@ def test_code_runs(tmp_path, monkeypatch):
     assert names["accuracy"] > 0.9
     assert names["scores"].mean() > 0.9
     np.testing.assert_array_equal(names["labels"], names["encrypted"][:5])
+    np.testing.assert_array_equal(names["remote_labels"], names["labels"])
 
 
 def test_first_example_is_short():

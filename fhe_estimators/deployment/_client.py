@@ -132,6 +132,37 @@ class Client:
         """What tells the model apart, in hexadecimal digits; its server has the same."""
         return self._model.hex()
 
+    # What is known of the model ------------------------------------------------------
+
+    @property
+    def classes(self) -> np.ndarray | None:
+        """The labels that `decrypt_predict` gives, if it gives labels of one output."""
+        return self._processing.classes
+
+    @property
+    def n_features(self) -> int | None:
+        """Number of features, if rows are tables."""
+        features = self._processing.features
+        return None if features is None else features.count
+
+    @property
+    def feature_names(self) -> np.ndarray | None:
+        """Names of features, if the model was fitted on rows with names."""
+        return getattr(self._processing.features, "feature_names_in_", None)
+
+    def check_has(self, method: str) -> None:
+        """Raise if the model has not a method.
+
+        Parameters
+        ----------
+        method : {'predict', 'predict_proba', 'decision_function'}
+
+        Raises
+        ------
+        AttributeError
+        """
+        self._processing.check_has(method, self.manifest.kind)
+
     # Messages ------------------------------------------------------------------------
 
     def encrypt(self, X: Any) -> bytes:
@@ -295,7 +326,7 @@ class Client:
         return self._processing.recombined(results)
 
     def _read(self, method: str, answer: bytes, request: bytes | None) -> Any:
-        self._processing.check_has(method, self.manifest.kind)
+        self.check_has(method)
         envelope = self._opened(answer, request)
         beside = self._beside.get(envelope.request)
         return self._processing.read(method, self._integers(envelope), beside)

@@ -120,6 +120,13 @@ class Processing:
             return tuple(results)
         return tuple(map(self.recombination, results))
 
+    @property
+    def classes(self) -> np.ndarray | None:
+        """The labels that `predict` returns, if it returns labels of one output."""
+        readings = self.readings["predict"]
+        labels = readings[0].labels if len(readings) == 1 else None
+        return None if labels is None else labels.labels
+
     def check_has(self, method: str, kind: str) -> None:
         """Raise `AttributeError` if the model has not such a method."""
         if method not in self.readings:

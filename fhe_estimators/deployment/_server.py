@@ -167,6 +167,11 @@ class Server:
         """Bytes of the evaluation keys of any client, exactly."""
         return self.manifest.key_bytes
 
+    def prepare(self) -> None:
+        """Do now what the first request would wait for."""
+        if self.needs_keys:
+            self._key_frame()
+
     def load_keys(self, keys: bytes, key_id: str | None = None) -> EvaluationKeys:
         """Return evaluation keys, ready to compute with any number of times.
 
