@@ -4,6 +4,7 @@ Reads a JSON request a line, ``{"task": name, ...arguments}``, and prints a JSON
 line, ``{"answer": ...}`` or ``{"error": traceback}``. Imports nothing of ours.
 """
 
+import base64
 import json
 import os
 import platform
@@ -115,6 +116,27 @@ def network_scores(splits, parameters):
         rows = scaler.transform(np.array(X_test)).astype(np.float32)
         found.append(float(np.mean(model.predict(rows) == np.array(y_test))))
     return found
+
+
+def trained_network(model, X, X_test, n_bits, p_error):
+    """Quantize an ONNX model after training; return outputs in clear, and its cost."""
+    import onnx
+    from concrete.ml.torch.compile import compile_onnx_model
+
+    start = time.perf_counter()
+    module = compile_onnx_model(
+        onnx.load_from_string(base64.b64decode(model)),
+        np.array(X, np.float32),
+        n_bits=n_bits,
+        rounding_threshold_bits=6,
+        p_error=p_error,
+    )
+    taken = time.perf_counter() - start
+    return {
+        "outputs": module.forward(np.array(X_test, np.float32), fhe="disable").tolist(),
+        "complexity": module.fhe_circuit.complexity,
+        "seconds": taken,
+    }
 
 
 def one_row():

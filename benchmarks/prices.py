@@ -15,9 +15,12 @@ from fhe_estimators.core.circuit import Circuit
 from fhe_estimators.core.engine import ConcreteEngine
 from fhe_estimators.core.engine._prices import MEASURED
 from fhe_estimators.core.graph import Graph, Node, Value
+from fhe_estimators.core.quantized_module.noise import noise_bits
 
 #: Tables that are tried until the engine refuses one, and bits that a number grows by.
 _WIDTHS, _GROWTH = range(8, 20), range(20, 32)
+#: Tables that are added up, and the failure probability at which that is priced.
+_N_SUMMED, _P_ERROR = 16, 2**-40
 
 
 class Unlimited(ConcreteEngine):
@@ -62,6 +65,53 @@ def prices(setup: Setup) -> list[Row]:
                 }
             )
     return rows
+
+
+def exactness(setup: Setup) -> list[Row]:
+    """What tables cost whose results are added up with large weights, beside others."""
+    rows: list[Row] = []
+    engine = ConcreteEngine()
+    declared = engine.prices(_P_ERROR)
+    for bits in range(3, 8):
+        progress(f"{bits} bits")
+        first = None
+        for factor in (1 << power for power in range(8)):
+            graph = summed(bits, factor)
+            try:
+                cost = Circuit(graph, p_error=_P_ERROR).complexity / _N_SUMMED
+            except CompilationError:
+                break
+            (exact_to,) = noise_bits(graph).values()
+            price = declared.operations(bits, exact_to)
+            first = first or cost / price
+            rows.append(
+                {
+                    "bits": bits,
+                    "exact to": exact_to,
+                    "operations": f"{cost:.3g}",
+                    "declared": f"{price:.3g}",
+                    "ratio": cost / price / first,
+                }
+            )
+    return rows
+
+
+def summed(bits: int, factor: int) -> Graph:
+    """Return tables whose results are added up, half of them with a minus sign."""
+    most = (1 << bits) - 1
+    weights = np.full((_N_SUMMED, 1), factor)
+    weights[::2] *= -1
+    reach = _N_SUMMED // 2 * factor * 63
+    table = np.random.default_rng(0).permutation(most + 1) % 64
+    shape = (None, _N_SUMMED)
+    y = Value("y", (None, 1), -reach, reach)
+    nodes = (
+        Node("TableLookup", ("x", "table"), ("t",), {"first": 0}),
+        Node("MatMul", ("t", "weights"), ("y",)),
+    )
+    constants = {"table": table, "weights": weights}
+    values = {"t": Value("t", shape, 0, 63), "y": y}
+    return Graph(nodes, (Value("x", shape, 0, most),), (y,), constants, values)
 
 
 def limits(setup: Setup) -> list[Row]:

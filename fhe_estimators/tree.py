@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 from sklearn import tree
 
 from fhe_estimators._tree_based import (
@@ -140,6 +143,47 @@ class DecisionTreeClassifier(ForestClassifierMixin, tree.DecisionTreeClassifier)
         self.input_encoding = input_encoding
         self.p_error = p_error
 
+    def predict(
+        self, X: Any, check_input: bool = True, *, fhe: str | None = None
+    ) -> np.ndarray:
+        """Predict the most probable class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        check_input : bool, default=True
+            As in scikit-learn; rows are checked in any case.
+        fhe : {'disable', 'simulate', 'execute'}, optional
+            How the tree is evaluated: with integers in clear, with the cryptography
+            simulated, or on encrypted rows. By default the mode of `config_context`, which
+            is ``"disable"`` outside of one.
+
+        Returns
+        -------
+        y_pred : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        """
+        return super().predict(X, fhe=fhe)
+
+    def predict_proba(
+        self, X: Any, check_input: bool = True, *, fhe: str | None = None
+    ) -> Any:
+        """Return the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        check_input : bool, default=True
+            As in `predict`.
+        fhe : {'disable', 'simulate', 'execute'}, optional
+            As in `predict`.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes), or a list of them
+            In the order of ``classes_``; a list if there are several outputs.
+        """
+        return super().predict_proba(X, fhe=fhe)
+
 
 class DecisionTreeRegressor(ForestRegressorMixin, tree.DecisionTreeRegressor):
     """A decision tree that predicts numbers of encrypted data.
@@ -259,3 +303,24 @@ class DecisionTreeRegressor(ForestRegressorMixin, tree.DecisionTreeRegressor):
         self.binning = binning
         self.input_encoding = input_encoding
         self.p_error = p_error
+
+    def predict(
+        self, X: Any, check_input: bool = True, *, fhe: str | None = None
+    ) -> np.ndarray:
+        """Predict.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        check_input : bool, default=True
+            As in scikit-learn; rows are checked in any case.
+        fhe : {'disable', 'simulate', 'execute'}, optional
+            How the tree is evaluated: with integers in clear, with the cryptography
+            simulated, or on encrypted rows. By default the mode of `config_context`, which
+            is ``"disable"`` outside of one.
+
+        Returns
+        -------
+        y_pred : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        """
+        return super().predict(X, fhe=fhe)

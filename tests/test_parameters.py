@@ -11,6 +11,7 @@ from sklearn.model_selection import GridSearchCV
 
 import fhe_estimators as fe
 from fhe_estimators.base import parent_of
+from fhe_estimators.testing import all_estimators
 
 DEPRECATED = [
     ("LogisticRegression", {"penalty": "l2"}, "'penalty'"),
@@ -82,3 +83,34 @@ def test_deprecated_classes(name):
     own = [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
     assert list(inspect.signature(cls).parameters) == own
     assert {"C", "n_bits"} <= {*own}
+
+
+def _names(method):
+    """Return the names of parameters, and whether there may be others."""
+    parameters = inspect.signature(method).parameters.values()
+    open_kinds = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    named = [parameter.name for parameter in parameters if parameter.kind not in open_kinds]
+    return named, len(named) < len(parameters)
+
+
+@pytest.mark.parametrize(("name", "cls"), all_estimators())
+def test_methods_take_what_those_of_the_parent_take(name, cls):
+    """By name, and in the order of the parent's positional parameters."""
+    parent = parent_of(cls)
+    for method in dir(parent):
+        theirs, ours = getattr(parent, method, None), getattr(cls, method, None)
+        if method.startswith(("_", "set_")) or not callable(ours) or isinstance(ours, type):
+            continue
+        (taken, takes_others), (wanted, _) = _names(ours), _names(theirs)
+        assert taken[: len(wanted)] == wanted or takes_others, method
+
+
+def test_trees_take_check_input(wine):
+    X, y = wine
+    model = fe.DecisionTreeClassifier(max_depth=2).fit(X, y)
+    rows = np.float32(X[:5])
+    expected = model.predict_proba(X[:5])
+    np.testing.assert_array_equal(model.predict_proba(rows, False), expected)
+    np.testing.assert_array_equal(
+        model.predict(rows, check_input=False), model.predict(rows)
+    )
