@@ -170,7 +170,7 @@ class BitSearch:
         errors: dict[_Knob, dict[int, float]] = {}
         start: dict[_Knob, int] = dict(self._knobs(module, most))
         for knob in list(start):
-            errors[knob] = self._measured(knob, start, tables, module, least)
+            errors[knob] = self._measured(knob, start, most, tables, module, least)
             if not errors[knob]:
                 del start[knob], errors[knob]
 
@@ -218,6 +218,7 @@ class BitSearch:
         self,
         knob: _Knob,
         start: _Bits,
+        most: int,
         tables: dict[str, _Table],
         module: QuantizedModule,
         least: float,
@@ -226,7 +227,6 @@ class BitSearch:
 
         Nothing where they make no difference. Sets the slopes of tables, too.
         """
-        most = max(layer.kept_bits for layer in module.layers if layer.tables)
         found: dict[int, float] = {}
         for bits in sorted({min(bits, start[knob] - 1) for bits in knob.measured}):
             if bits < _FEWEST:
