@@ -11,7 +11,12 @@ import pytest
 import torch
 from torch import nn
 
-from fhe_estimators.exceptions import AccuracyWarning, BitWidthError, CompilationError
+from fhe_estimators.exceptions import (
+    AccuracyWarning,
+    BitWidthError,
+    CompilationError,
+    CostWarning,
+)
 from fhe_estimators.torch import compile_torch_model
 from tests.core.operators.tools import any_integers
 from tests.random_networks import random_case
@@ -24,6 +29,7 @@ def compiled(case):
     with warnings.catch_warnings():
         # Few bits in front of tables of many inputs.
         warnings.simplefilter("ignore", AccuracyWarning)
+        warnings.simplefilter("ignore", CostWarning)
         return case.compiled()
 
 

@@ -39,6 +39,7 @@ from fhe_estimators.core.quantization import (
     PostTraining,
     check_finite_rows,
     image,
+    one_row,
 )
 from fhe_estimators.core.quantized_module import (
     CHEAPER_NETWORK,
@@ -307,8 +308,7 @@ def _check_size(
         If they would.
     """
     kind_of, clear = kinds_of(graph), known_without(graph)
-    with np.errstate(all="ignore"):
-        row = NumpyModule(graph).intermediates(*(rows[:1] for rows in inputs))
+    row = one_row(graph, inputs)
     made = [(node, kind_of(node)) for node in graph if not clear.issuperset(node.outputs)]
     # Of element-wise operators in a chain, one table is left.
     chained = {
@@ -319,7 +319,7 @@ def _check_size(
         for node, kind in made
         if not (kind.is_product or kind.is_free(node, clear))
         for name in node.outputs
-        if name and name not in chained
+        if name in row and name not in chained
     )
     seconds = prices.seconds(n_tables * per_table)
     if seconds > HOPELESS:

@@ -7,7 +7,7 @@ from fhe_estimators.core.quantization._bits import (
 )
 from fhe_estimators.core.quantization._calibration import InputRange, image
 from fhe_estimators.core.quantization._finite import check_finite_rows
-from fhe_estimators.core.quantization._post_training import PostTraining, quantize
+from fhe_estimators.core.quantization._post_training import PostTraining, one_row, quantize
 from fhe_estimators.core.quantization._ranges import CALIBRATIONS
 from fhe_estimators.core.quantization._uniform import QuantizedArray, UniformQuantizer
 
@@ -21,6 +21,7 @@ __all__ = [
     "check_finite_rows",
     "check_n_bits",
     "image",
+    "one_row",
     "quantize",
     "resolve_n_bits",
 ]

@@ -85,10 +85,8 @@ class PostTraining:
     ) -> None:
         self._graph, self._bits, self._range_of = graph, bits, range_of
         self._margin = margin
-        with np.errstate(all="ignore"):
-            row = NumpyModule(graph).intermediates(*(array[:1] for array in calibration))
-        n_numbers = sum(array.size for array in row.values())
-        n_rows = min(_ROWS, max(_FEWEST_ROWS, _NUMBERS // n_numbers))
+        n_numbers = sum(array.size for array in one_row(graph, calibration).values())
+        n_rows = min(_ROWS, max(_FEWEST_ROWS, _NUMBERS // max(n_numbers, 1)))
         step = -(-len(calibration[0]) // n_rows)
         weights = np.ones(len(calibration[0])) if sample_weight is None else sample_weight
         self._weights = weights[::step]
@@ -225,6 +223,15 @@ class PostTraining:
             {name for node in graph for name in node.outputs} - final,
             table_bits=ConcreteEngine.maximum_table_bits,
         )
+
+
+def one_row(graph: Graph, inputs: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the tensors of the first row of a float graph; none if rows are mixed."""
+    try:
+        with np.errstate(all="ignore"):
+            return NumpyModule(graph).intermediates(*(rows[:1] for rows in inputs))
+    except (IndexError, ValueError):
+        return {}
 
 
 def quantize(
