@@ -111,6 +111,22 @@ class PostTraining:
         #: Grids that were chosen already, see `IntegerBuilder`.
         self._grids: dict[Any, Grid] = {}
 
+        kind_of = kinds_of(graph)
+        self._readers = Counter(name for node in graph for name in node.inputs)
+        self._readers.update(value.name for value in graph.outputs)
+        self._summed_with = {
+            name: [other for other in node.inputs if other != name]
+            for node in graph
+            if kind_of(node).adds
+            for name in node.inputs
+        }
+        # What the client decrypts, through no table.
+        final = {value.name for value in graph.outputs}
+        for node in reversed(list(graph)):
+            if final.intersection(node.outputs) and kind_of(node).free:
+                final.update(node.inputs)
+        self._looked_up = {name for node in graph for name in node.outputs} - final
+
     def quantized(
         self, kept_bits: KeptBits = KeptBits()
     ) -> tuple[Graph, tuple[UniformQuantizer, ...], tuple[UniformQuantizer, ...]]:
@@ -190,37 +206,23 @@ class PostTraining:
 
     def _builder(self, kept_bits: KeptBits, margin: float | None) -> IntegerBuilder:
         """Return a builder that knows what the operators read and what follows them."""
-        graph = self._graph
-        operator_of, kind_of = operators_of(graph), kinds_of(graph)
+        operator_of = operators_of(self._graph)
 
         def compute(node: Node, *arrays: np.ndarray) -> np.ndarray:
             return np.asarray(operator_of(node)(*arrays))
 
-        readers = Counter(name for node in graph for name in node.inputs)
-        readers.update(value.name for value in graph.outputs)
-        summed_with = {
-            name: [other for other in node.inputs if other != name]
-            for node in graph
-            if kind_of(node).adds
-            for name in node.inputs
-        }
-        # What the client decrypts, through no table.
-        final = {value.name for value in graph.outputs}
-        for node in reversed(list(graph)):
-            if final.intersection(node.outputs) and kind_of(node).free:
-                final.update(node.inputs)
         return IntegerBuilder(
             self._bits,
             self._real,
             self._weights,
             compute,
-            readers,
+            self._readers,
             self._range_of,
             kept_bits,
-            summed_with,
+            self._summed_with,
             margin,
             self._grids,
-            {name for node in graph for name in node.outputs} - final,
+            self._looked_up,
             table_bits=ConcreteEngine.maximum_table_bits,
         )
 
