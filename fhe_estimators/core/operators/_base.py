@@ -146,6 +146,11 @@ class QuantizedOp:
         """Return how many bits a node removes with a bootstrap each, for every element."""
         return 0
 
+    @classmethod
+    def noise_factor(cls, node: Node, graph: Graph) -> float:
+        """Return what an integer node multiplies the noise of its operands by, at most."""
+        return 1.0
+
     def __call__(self, *arrays: Any) -> Any:
         """Return the float meaning of the node on `arrays`."""
         return self.f(*arrays, **self.attributes)

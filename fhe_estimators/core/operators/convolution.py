@@ -139,6 +139,11 @@ class Conv(Linear):
         builder.steps[result] = Step(np.broadcast_to(used, low.shape), of_weights=True)
         return _one_offset_a_filter(builder, Encrypted(name, scale, offset, low, high))
 
+    @classmethod
+    def summed_axes(cls, rank: int) -> tuple[int, ...]:
+        """Return all axes of the weights of a filter."""
+        return tuple(range(1, rank))
+
     def _exact(
         self, x: Encrypted, w: Operand, b: Operand, axes: Sequence[Axis]
     ) -> np.ndarray:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from fhe_estimators.core.graph import Node
+from fhe_estimators.core.graph import Graph, Node
 from fhe_estimators.core.integers import arithmetic
 from fhe_estimators.core.integers.builder import IntegerBuilder
 from fhe_estimators.core.integers.layout import expand
@@ -218,6 +218,12 @@ class Mul(Affine):
     @staticmethod
     def f(a, b):
         return a * b
+
+    @classmethod
+    def noise_factor(cls, node: Node, graph: Graph) -> float:
+        """Return the largest magnitude of the clear factor."""
+        clear = [graph.constants[name] for name in node.inputs if name in graph.constants]
+        return float(np.abs(clear[0]).max(initial=1)) if clear else 1.0
 
     def fold(self, operands: Sequence[Operand]) -> Encrypted | None:
         """Fold a constant without zeros into the scale."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from fhe_estimators.core.graph import Graph, Node
 from fhe_estimators.core.integers import arithmetic
 from fhe_estimators.core.integers.builder import IntegerBuilder, Step
 from fhe_estimators.core.integers.layout import expand, rearrange, sum_over
@@ -37,6 +38,18 @@ class Linear(QuantizedOp):
     is_product = True
     units = (-1,)
     uses_integers = True
+
+    @classmethod
+    def noise_factor(cls, node: Node, graph: Graph) -> float:
+        """Return the largest norm of the weights of an output."""
+        squares = graph.constants[node.inputs[1]].astype(float) ** 2
+        sums = squares.sum(axis=cls.summed_axes(squares.ndim))
+        return float(np.sqrt(sums).max(initial=1.0))
+
+    @classmethod
+    def summed_axes(cls, rank: int) -> tuple[int, ...]:
+        """Return the axes of the weights, of so many axes, that are summed over."""
+        return (-2,)
 
     def product(
         self,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fhe_estimators.core.graph import Graph, Node
 from fhe_estimators.core.integers import arithmetic
 from fhe_estimators.core.integers.builder import IntegerBuilder
 from fhe_estimators.core.integers.layout import rearrange, sum_over, take_slice
@@ -202,6 +203,12 @@ class ReduceSum(Reduction):
     @staticmethod
     def f(x, axes=None, *, keepdims=1, noop_with_empty_axes=0):
         return reduced(np.sum, x, axes, keepdims, noop_with_empty_axes)
+
+    @classmethod
+    def noise_factor(cls, node: Node, graph: Graph) -> float:
+        """Return the root of how many elements are added up."""
+        source, result = graph.value(node.inputs[0]), graph.value(node.outputs[0])
+        return float(np.sqrt(source.row_size / result.row_size))
 
     def reduce(self, x, axes, keepdims, builder):
         """Add integers."""

@@ -7,7 +7,7 @@ from collections import defaultdict
 import numpy as np
 from scipy.cluster.hierarchy import DisjointSet
 
-from fhe_estimators.core.graph import Graph, Node
+from fhe_estimators.core.graph import Graph
 from fhe_estimators.core.operators import kinds_of
 
 
@@ -44,7 +44,7 @@ def noise_bits(graph: Graph) -> dict[str, float]:
         if kind_of(node).bootstraps:
             gains.update((name, {name: 1.0}) for name in node.outputs)
             continue
-        factor = _factor(graph, node, product=kind_of(node).is_product)
+        factor = kind_of(node).noise_factor(node, graph)
         squares: defaultdict[str, float] = defaultdict(float)
         for name in encrypted:
             for source, gain in gains[name].items():
@@ -64,21 +64,3 @@ def noise_bits(graph: Graph) -> dict[str, float]:
             exact_to = widths[connected[name]] + float(np.log2(max(gain, 1.0)))
             bits[source] = max(bits.get(source, 0.0), exact_to)
     return bits
-
-
-def _factor(graph: Graph, node: Node, *, product: bool) -> float:
-    """Return what a node multiplies noise by, at most."""
-    constants = [graph.constants[name] for name in node.inputs if name in graph.constants]
-    if product and constants:
-        weights = constants[0].astype(float)
-        # Of a convolution, weights of a filter; of a matrix product, those of a column.
-        axes = tuple(range(1, weights.ndim)) if node.op == "Conv" else (-2,)
-        return float(np.sqrt((weights**2).sum(axis=axes)).max(initial=1.0))
-    if node.op == "Mul" and constants:
-        return float(np.abs(constants[0]).max(initial=1))
-    if node.op == "ReduceSum":
-        (source, *_) = node.inputs
-        return float(
-            np.sqrt(graph.value(source).row_size / graph.value(node.outputs[0]).row_size)
-        )
-    return 1.0
