@@ -6,7 +6,13 @@ import torch
 from torch import nn
 
 from fhe_estimators import AccuracyWarning, CompilationError, CostWarning
+from fhe_estimators.core import lowering
 from fhe_estimators.core.circuit import _cost
+from fhe_estimators.core.engine import ConcreteEngine, Prices
+from fhe_estimators.core.graph import Graph, Node, Value
+from fhe_estimators.core.lowering import Options
+from fhe_estimators.core.quantization import one_row, resolve_n_bits
+from fhe_estimators.core.quantized_module import RoundingOptions
 from fhe_estimators.inspection import cost
 from fhe_estimators.torch import compile_torch_model
 
@@ -56,6 +62,38 @@ def test_hopeless_networks_are_refused_before_anything_is_quantized():
     pictures = np.random.default_rng(0).normal(size=(200, 3, 32, 32)).astype(np.float32)
     with pytest.raises(CompilationError, match=r"takes \d{3},\d{3} table look-ups: about"):
         compile_torch_model(vgg, pictures)
+
+
+@pytest.mark.parametrize(
+    ("trained", "n_bits", "rounding_bits", "table_bits"),
+    [(False, 6, "auto", 5), (False, 6, 3, 3), (False, 2, "auto", 2), (True, 8, "auto", 1)],
+)
+def test_what_may_be_cheap_is_not_refused(
+    trained, n_bits, rounding_bits, table_bits, monkeypatch
+):
+    """Networks are priced by the fewest bits that their tables may read."""
+    asked = []
+    operations = Prices.operations
+
+    def noted(self, bits, exact_to=0.0):
+        asked.append(bits)
+        return operations(self, bits, exact_to)
+
+    monkeypatch.setattr(Prices, "operations", noted)
+    options = Options(
+        resolve_n_bits(n_bits), rounding=RoundingOptions("exact", rounding_bits)
+    )
+    nodes = [Node("Relu", ("x",), ("r",))]
+    if trained:
+        constants = {"s": np.ones(1), "z": np.zeros(1), "b": np.array(2.0)}
+        nodes.append(Node("Quant", ("r", "s", "z", "b"), ("q",), {"signed": 0}))
+    else:
+        constants = {}
+    last = Value(nodes[-1].outputs[0], (None, 4))
+    graph = Graph(tuple(nodes), (Value("x", (None, 4)),), (last,), constants)
+    prices = ConcreteEngine().prices(2**-40)
+    lowering._check_size(graph, one_row(graph, [ROWS]), prices, options)
+    assert asked == [table_bits]
 
 
 @pytest.mark.simulate

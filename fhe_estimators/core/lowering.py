@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -245,8 +245,8 @@ def quantize(parts: Parts, calibration: Calibration, options: Options) -> Quanti
         encoders = [graphs.encoder]
         return QuantizedModule(graph, encoders, [decoder], after, alternatives=graphs)
     encrypted = check(parts.encrypted, ENCRYPTED, supported(encrypted=True))
-    few = prices.operations(min(_FEW_BITS, max(options.bits.op_inputs, 1)))
-    _check_size(encrypted, calibration.inputs, prices, few)
+    row = one_row(encrypted, calibration.inputs)
+    _check_size(encrypted, row, prices, options)
     calibrated = PostTraining(
         encrypted,
         calibration.inputs,
@@ -255,6 +255,7 @@ def quantize(parts: Parts, calibration: Calibration, options: Options) -> Quanti
         calibration.sample_weight,
         CALIBRATIONS[options.ranges],
         MARGINS[options.accumulator_range],
+        row,
     )
 
     def quantized(kept_bits: KeptBits) -> QuantizedModule:
@@ -290,17 +291,17 @@ def quantize(parts: Parts, calibration: Calibration, options: Options) -> Quanti
 
 
 def _check_size(
-    graph: Graph, inputs: Sequence[np.ndarray], prices: Prices, per_table: float
+    graph: Graph, row: Mapping[str, np.ndarray], prices: Prices, options: Options
 ) -> None:
     """Refuse a network whose rows would take hours, before anything large is built.
 
     Parameters
     ----------
     graph : Graph
-    inputs : sequence of ndarray
+    row : mapping of str to ndarray
+        Its tensors on one row.
     prices : Prices
-    per_table : float
-        Operations that a table takes at least.
+    options : Options
 
     Raises
     ------
@@ -308,7 +309,6 @@ def _check_size(
         If they would.
     """
     kind_of, clear = kinds_of(graph), known_without(graph)
-    row = one_row(graph, inputs)
     made = [(node, kind_of(node)) for node in graph if not clear.issuperset(node.outputs)]
     # Of element-wise operators in a chain, one table is left.
     chained = {
@@ -321,7 +321,12 @@ def _check_size(
         for name in node.outputs
         if name in row and name not in chained
     )
-    seconds = prices.seconds(n_tables * per_table)
+    # Tables of trained integers, and those that a user asks for, may read fewer bits.
+    given = options.rounding.bits if isinstance(options.rounding.bits, int) else _FEW_BITS
+    few = min(_FEW_BITS, options.bits.op_inputs, given)
+    if any(kind.trained for _, kind in made):
+        few = 1
+    seconds = prices.seconds(n_tables * prices.operations(few))
     if seconds > HOPELESS:
         check_affordable(
             seconds, f"The network takes {n_tables:,} table look-ups", CHEAPER_NETWORK

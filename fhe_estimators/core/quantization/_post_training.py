@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -61,6 +61,8 @@ class PostTraining:
         Chooses the range of results of tables; from the smallest to the largest by default.
     margin : float, optional
         See `IntegerBuilder`.
+    row : mapping of str to ndarray, optional
+        What `one_row` returns, if it is known: how large rows are.
 
     Attributes
     ----------
@@ -82,10 +84,12 @@ class PostTraining:
         sample_weight: np.ndarray | None = None,
         range_of: RangeOf | None = None,
         margin: float | None = None,
+        row: Mapping[str, np.ndarray] | None = None,
     ) -> None:
         self._graph, self._bits, self._range_of = graph, bits, range_of
         self._margin = margin
-        n_numbers = sum(array.size for array in one_row(graph, calibration).values())
+        row = one_row(graph, calibration) if row is None else row
+        n_numbers = sum(array.size for array in row.values())
         n_rows = min(_ROWS, max(_FEWEST_ROWS, _NUMBERS // max(n_numbers, 1)))
         step = -(-len(calibration[0]) // n_rows)
         weights = np.ones(len(calibration[0])) if sample_weight is None else sample_weight
