@@ -265,19 +265,15 @@ def _exported(
 ) -> ModelProto:
     """Return a network as ONNX; integers and truth values may stand for real numbers."""
     examples = _examples(torch_model, inputs)
-    kinds = {array.dtype.kind for array in examples}
-    if kinds == {"f"}:
-        return export(torch_model, examples)
     try:
         return export(torch_model, examples)
-    except ValueError:  # not those of an embedding
+    except ValueError:
+        if all(array.dtype.kind == "f" for array in examples):
+            raise
+        # They are not those of an embedding.
         dtype = _float_type(torch_model)
         reals = tuple(array.astype(dtype, copy=False) for array in examples)
-        try:
-            return export(torch_model, reals)
-        except ValueError:
-            pass
-        raise
+        return export(torch_model, reals)
 
 
 def _compiled(

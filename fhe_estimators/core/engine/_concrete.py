@@ -25,15 +25,13 @@ import numpy as np
 
 from fhe_estimators.core.engine._folders import remove_with
 from fhe_estimators.core.engine._forks import check_not_forked
-from fhe_estimators.core.engine._memory import kept_memory
+from fhe_estimators.core.engine._native import Evaluations, engine_lock
 from fhe_estimators.core.engine._native import compiler as native_compiler
-from fhe_estimators.core.engine._native import engine_lock
 from fhe_estimators.core.engine._prices import TFHE
 from fhe_estimators.core.engine._program import Facts, Integers
 from fhe_estimators.core.engine._reasons import misread_tables, reason_of
 from fhe_estimators.core.engine._selection import Selection
 from fhe_estimators.core.engine._signals import (
-    evaluating,
     interruptible,
     signals_kept,
     undisturbed,
@@ -111,14 +109,6 @@ def _ciphers(client: Any) -> Any:
     program = ClientProgram.create_encrypted(description, client.keys._keyset)
     (name,) = description.function_list()
     return program.get_client_circuit(name)
-
-
-def _evaluator(server: Any) -> Any:
-    """Return the engine's object that evaluates the circuit of a server; see `_ciphers`."""
-    from concrete.compiler import ServerProgram
-
-    (name,) = server.program_info.function_list()
-    return ServerProgram(server._library, False).get_server_circuit(name)
 
 
 class ConcreteEngine(TFHE):
@@ -293,8 +283,8 @@ class ConcreteProgram:
         #: How many ciphertexts `encrypt` returns.
         self.n_ciphertexts = len(inputs) if selection is None else selection.n_parts
         self._ciphers: Any = None
-        #: Those that no call is using: each serves one at a time.
-        self._evaluators: list[Any] = []
+        (name,) = server.program_info.function_list()
+        self._evaluations = Evaluations(server._library, name)
         self._lock = Lock()
         # The engine leaves its temporary folder behind.
         remove_with(self, server._library.get_output_dir_path())
@@ -380,19 +370,7 @@ class ConcreteProgram:
         inputs = [ciphertext._inner for ciphertext in ciphertexts]
         keys = self._client.evaluation_keys.server_keyset
         self._check_not_forked()
-        try:
-            evaluator = self._evaluators.pop()
-        except IndexError:
-            evaluator = _evaluator(self._server)
-
-        def call() -> Any:
-            with evaluating():
-                return evaluator.call(inputs, keys)
-
-        with kept_memory():
-            results = interruptible(call)
-        self._evaluators.append(evaluator)
-        return tuple(map(value, results))
+        return tuple(map(value, self._evaluations.call(inputs, keys)))
 
     def decrypt(self, ciphertexts: Any) -> Integers:
         """Return the integers of the results.
