@@ -47,8 +47,12 @@ def align(
     shift : ndarray of int64 of shape (n_elements,)
     table : ndarray of int64 of shape (n_entries, n_elements)
     """
-    functions, function_of = np.unique(exact, axis=1, return_inverse=True)
-    function_of = function_of.reshape(-1)
+    # By their bytes: numpy's unique sorts columns as records with thousands of fields.
+    known: dict[bytes, int] = {}
+    function_of = np.array(
+        [known.setdefault(column.tobytes(), len(known)) for column in exact.T]
+    )
+    functions = np.stack([np.frombuffer(column, exact.dtype) for column in known], axis=1)
     n_integers, n_functions = functions.shape
     counts = np.bincount(
         (samples * n_functions + function_of).ravel(),
