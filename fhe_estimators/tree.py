@@ -15,7 +15,35 @@ from fhe_estimators._tree_based import (
 __all__ = ["DecisionTreeClassifier", "DecisionTreeRegressor"]
 
 
-class DecisionTreeClassifier(ForestClassifierMixin, tree.DecisionTreeClassifier):
+class _SingleTreeMixin:
+    """A tree takes one parameter more than forests; stands left of their mixin."""
+
+    def predict(
+        self, X: Any, check_input: bool = True, *, fhe: str | None = None
+    ) -> np.ndarray:
+        """Predict a label or a number.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        check_input : bool, default=True
+            As in scikit-learn; rows are checked in any case.
+        fhe : {'disable', 'simulate', 'execute'}, optional
+            How the tree is evaluated: with integers in clear, with the cryptography
+            simulated, or on encrypted rows. By default the mode of `config_context`, which
+            is ``"disable"`` outside of one.
+
+        Returns
+        -------
+        y_pred : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        """
+        y_pred: np.ndarray = super().predict(X, fhe=fhe)  # type: ignore[misc]
+        return y_pred
+
+
+class DecisionTreeClassifier(
+    _SingleTreeMixin, ForestClassifierMixin, tree.DecisionTreeClassifier
+):
     """A decision tree that classifies encrypted data.
 
     Fitted by scikit-learn, in clear, on binned values. With ``fhe="execute"`` the client
@@ -143,27 +171,6 @@ class DecisionTreeClassifier(ForestClassifierMixin, tree.DecisionTreeClassifier)
         self.input_encoding = input_encoding
         self.p_error = p_error
 
-    def predict(
-        self, X: Any, check_input: bool = True, *, fhe: str | None = None
-    ) -> np.ndarray:
-        """Predict the most probable class.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-        check_input : bool, default=True
-            As in scikit-learn; rows are checked in any case.
-        fhe : {'disable', 'simulate', 'execute'}, optional
-            How the tree is evaluated: with integers in clear, with the cryptography
-            simulated, or on encrypted rows. By default the mode of `config_context`, which
-            is ``"disable"`` outside of one.
-
-        Returns
-        -------
-        y_pred : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-        """
-        return super().predict(X, fhe=fhe)
-
     def predict_proba(
         self, X: Any, check_input: bool = True, *, fhe: str | None = None
     ) -> Any:
@@ -185,7 +192,9 @@ class DecisionTreeClassifier(ForestClassifierMixin, tree.DecisionTreeClassifier)
         return super().predict_proba(X, fhe=fhe)
 
 
-class DecisionTreeRegressor(ForestRegressorMixin, tree.DecisionTreeRegressor):
+class DecisionTreeRegressor(
+    _SingleTreeMixin, ForestRegressorMixin, tree.DecisionTreeRegressor
+):
     """A decision tree that predicts numbers of encrypted data.
 
     Fitted by scikit-learn, in clear, on binned values. With ``fhe="execute"`` the client
@@ -303,24 +312,3 @@ class DecisionTreeRegressor(ForestRegressorMixin, tree.DecisionTreeRegressor):
         self.binning = binning
         self.input_encoding = input_encoding
         self.p_error = p_error
-
-    def predict(
-        self, X: Any, check_input: bool = True, *, fhe: str | None = None
-    ) -> np.ndarray:
-        """Predict.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-        check_input : bool, default=True
-            As in scikit-learn; rows are checked in any case.
-        fhe : {'disable', 'simulate', 'execute'}, optional
-            How the tree is evaluated: with integers in clear, with the cryptography
-            simulated, or on encrypted rows. By default the mode of `config_context`, which
-            is ``"disable"`` outside of one.
-
-        Returns
-        -------
-        y_pred : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-        """
-        return super().predict(X, fhe=fhe)
