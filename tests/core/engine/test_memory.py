@@ -62,7 +62,10 @@ def test_limit_is_set_back_after_an_error():
 
 @pytest.mark.fhe
 def test_calls_of_a_circuit_take_no_new_memory():
-    """The converted bootstrap key alone would be 12,000 pages."""
+    """The converted bootstrap key alone would be 12,000 pages.
+
+    A call takes new ones where something else has taken a part of the block that was freed.
+    """
     graph = Graph(
         (Node("TableLookup", ("x", "table"), ("y",), {"first": 0}),),
         (Value("x", (None, 1), 0, 7),),
@@ -72,6 +75,4 @@ def test_calls_of_a_circuit_take_no_new_memory():
     )
     circuit = Circuit(graph, p_error=2**-40)
     encrypted = circuit.encrypt(np.array([[3]]))
-    for _ in range(2):
-        circuit.run(encrypted)
-    assert page_faults(circuit.run, encrypted) < 3000
+    assert np.median([page_faults(circuit.run, encrypted) for _ in range(9)]) < 3000
