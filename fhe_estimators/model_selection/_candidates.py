@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils.multiclass import type_of_target
 
 from fhe_estimators import ensemble, tree
@@ -45,9 +47,9 @@ def cheap_candidates(
     --------
     >>> from sklearn.datasets import load_iris
     >>> from fhe_estimators.model_selection import cheap_candidates
-    >>> for estimator, _ in cheap_candidates(*load_iris(return_X_y=True)):
-    ...     print(type(estimator).__name__)
-    LogisticRegression
+    >>> for model, _ in cheap_candidates(*load_iris(return_X_y=True)):
+    ...     print(type(model).__name__)
+    Pipeline
     GradientBoostingClassifier
     DecisionTreeClassifier
     GradientBoostingClassifier
@@ -55,12 +57,12 @@ def cheap_candidates(
     """
     target, many = type_of_target(y, input_name="y"), len(y) >= _MANY_ROWS
     regularization = np.logspace(-2, 2, 5).tolist()
-    linear: tuple[Any, dict[str, list[Any]]]
+    model: Any
     if target in ("binary", "multiclass"):
         kind = "Classifier"
-        linear = LogisticRegression(max_iter=1_000), {"C": regularization}
+        model, grid = LogisticRegression(), {"logisticregression__C": regularization}
     elif target == "continuous":
-        kind, linear = "Regressor", (Ridge(), {"alpha": regularization})
+        kind, model, grid = "Regressor", Ridge(), {"ridge__alpha": regularization}
     else:
         raise ValueError(
             f"The target is {target}: cheap_candidates is for labels of one column and for "
@@ -72,7 +74,7 @@ def cheap_candidates(
     rounds = "max_iter" if many else "n_estimators"
     seed = {"random_state": random_state}
     return [
-        linear,
+        (make_pipeline(StandardScaler(), model), grid),
         (boosting(max_depth=1, **seed), {rounds: [50, 200], "n_bits": [4, 6]}),
         (single(**seed), {"max_depth": [3, 5, 8]}),
         (boosting(**seed), {"max_depth": [2, 3], rounds: [10, 30, 100]}),
