@@ -13,6 +13,7 @@ from fhe_estimators.core.operators import (  # noqa: F401  (importing registers)
     contraction,
     convolution,
     elementwise,
+    integer_arithmetic,
     layout,
     linear,
     normalization,

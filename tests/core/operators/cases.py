@@ -27,6 +27,17 @@ def f32(numbers):
     return np.array(numbers, np.float32)
 
 
+def u8(numbers):
+    return np.array(numbers, np.uint8)
+
+
+def i8(numbers):
+    return np.array(numbers, np.int8)
+
+
+#: Integers of quantized files.
+BYTES = u8([[1, 250, 3, 9], [77, 0, 31, 200], [5, 6, 7, 128]])
+SIGNED = i8([[3, -128, 7], [127, 0, -9], [1, -1, 2], [-30, 60, -90]])
 #: Two steps of two rows of three features; weights of recurrent layers by number of gates.
 SEQUENCE = np.sin(np.arange(12, dtype=np.float32)).reshape(2, 2, 3)
 GATES = {
@@ -176,4 +187,20 @@ CASES = {
     "TopK": ({}, (X, i64(2))),
     "Trilu": ({}, (CUBE,)),
     "Upsample": ({}, (IMAGE, f32([1, 1, 2, 1.5]))),
+    "ConvInteger": ({}, (BYTES.reshape(1, 2, 3, 2), SIGNED.reshape(3, 2, 2, 1), u8(3))),
+    "DequantizeLinear": ({}, (BYTES, f32(0.5), u8(3))),
+    "MatMulInteger": ({}, (BYTES, SIGNED, u8(3))),
+    "QLinearConv": (
+        {},
+        (
+            *(BYTES.reshape(1, 2, 3, 2), f32(0.5), u8(3)),
+            *(SIGNED.reshape(3, 2, 2, 1), f32([0.25, 0.5, 2]), i8([0, 0, 0])),
+            *(f32(4), u8(7)),
+        ),
+    ),
+    "QLinearMatMul": (
+        {},
+        (BYTES, f32(0.5), u8(3), SIGNED, f32(0.25), i8(-1), f32(4), u8(7)),
+    ),
+    "QuantizeLinear": ({}, (X, f32(0.3), u8(3))),
 }

@@ -3,6 +3,7 @@
 import numpy as np
 
 from tests.core.operators.cases import (
+    BYTES,
     CUBE,
     FALSE_TRUE,
     GATES,
@@ -14,7 +15,9 @@ from tests.core.operators.cases import (
     SEQUENCE,
     X,
     f32,
+    i8,
     i64,
+    u8,
 )
 
 #: Other settings of the same operators: (operator, opset, attributes, inputs).
@@ -80,6 +83,9 @@ VARIANTS = [
     ("Resize", 13, {"mode": "cubic"}, (IMAGE, None, f32([1, 1, 0.8, 2]))),
     ("Trilu", 14, {"upper": 0}, (CUBE, np.array(-1))),
     ("TopK", 11, {"largest": 0, "axis": 0}, (X, i64(1))),
+    ("DequantizeLinear", 13, {"axis": 0}, (BYTES, f32([0.5, 2, 3]), u8([3, 0, 9]))),
+    ("QuantizeLinear", 13, {}, (X, f32([0.3, 1, 2, 0.1]), i8([0, 1, -9, 100]))),
+    ("QuantizeLinear", 13, {}, (X, f32(0.3))),
     # Older versions.
     ("ReduceL1", 7, {"axes": [1]}, (X,)),
     ("ReduceL2", 7, {"axes": [1]}, (X,)),
