@@ -17,6 +17,7 @@ __all__ = [
     "categories_refused",
     "explain_columns",
     "in_container_of",
+    "missing_refused",
     "names_of",
     "refuse_categories",
     "with_underscores",
@@ -80,6 +81,16 @@ def categories_refused(estimator: Any, columns: Sequence[Any]) -> ValueError:
     )
 
 
+def missing_refused(estimator: Any, columns: Sequence[Any]) -> ValueError:
+    """Return the error that says that a model has no bins for missing values."""
+    name = type(estimator).__name__
+    return ValueError(
+        f"Input X contains NaN: {_listed(columns)} incomplete. {name} was fitted on rows "
+        "without missing values there, and has no bin for them: fit it on rows that have "
+        f"some, or fill them in, for example with make_pipeline(SimpleImputer(), {name}())."
+    )
+
+
 def names_of(X: Any, chosen: np.ndarray) -> list[Any]:
     """Return names of the chosen columns, or their numbers if they have no names."""
     names = _get_feature_names(X)
@@ -121,6 +132,8 @@ def _explanation(estimator: Any, X: Any, error: str) -> str | None:
     if _MISSING.search(error):
         columns = [column for column, values in _columns(X) if _any_missing(values)]
         if columns:
+            if getattr(estimator, "_takes_missing", False):
+                return str(missing_refused(estimator, columns))
             return (
                 f"Input X contains NaN: {_listed(columns)} incomplete. {name} encrypts "
                 "numbers, and has none for a missing value: fill them in, for example with "

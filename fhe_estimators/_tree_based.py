@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -17,6 +17,14 @@ from sklearn.utils.validation import _check_sample_weight
 from fhe_estimators._columns import explain_columns, in_container_of
 from fhe_estimators._readings import Labels, Reading
 from fhe_estimators._state import are_edges, arrays_of
+from fhe_estimators._tables import (
+    Categories,
+    Table,
+    TableRows,
+    check_is_table,
+    with_nan,
+    with_numbers,
+)
 from fhe_estimators.base import (
     FHE_CONSTRAINTS,
     FHEClassifierMixin,
@@ -65,11 +73,18 @@ class TreeMixin(FHEMixin):
 
     _fhe_constraints = TREE_CONSTRAINTS
     _feature_dtype: ClassVar[type] = np.float32
+    _has_bins = True
 
     binning: str
     input_encoding: str
     n_features_in_: int
     _bin_edges: BinEdges | None
+    #: Where thresholds are the bins: the features that may be missing.
+    _own_missing: frozenset[int] = frozenset()
+    #: How columns become features; None if they are all numbers.
+    _table: Table | None = None
+    #: The columns that hold categories, while the parent is fitted.
+    _coded: np.ndarray | None = None
     #: What stands for the values in each bin, while the parent is fitted: training values.
     _representatives: list[np.ndarray]
     _base: np.ndarray
@@ -80,27 +95,92 @@ class TreeMixin(FHEMixin):
         tags.fhe_tags.faithful_twin = True
         return tags
 
+    @property
+    def _takes_missing(self) -> bool:
+        """Whether the parent takes missing values."""
+        return bool(self.__sklearn_tags__().input_tags.allow_nan)
+
+    @property
+    def _with_missing(self) -> frozenset[int]:
+        """The features that have a bin for missing values."""
+        edges = getattr(self, "_bin_edges", None)
+        return self._own_missing if edges is None else edges.with_missing
+
     # Fitting -------------------------------------------------------------------------
 
     def _prepared_for_fit(self, X: Any, sample_weight: Any) -> Any:
-        """Return `X` with each value replaced by the representative of its bin."""
-        array = counted = check_array(X, dtype=self._feature_dtype, estimator=self)
+        """Return `X` with each number replaced by the representative of its bin.
+
+        Categories stay what they are: each has a bin of its own.
+        """
+        self._coded = self._coded_columns(X)
+        array = counted = self._numbers(X)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, array)
             counted = array[sample_weight > 0]
         goes_on = getattr(self, "warm_start", False)
         bin_edges = getattr(self, "_bin_edges", None) if goes_on else None
+        if bin_edges is not None and self._table is not None:
+            bin_edges = None
         if bin_edges is None or bin_edges.n_features != array.shape[1]:
             n_bits = self._bit_widths().op_inputs
             bin_edges = BinEdges.of(array, n_bits, self.binning, sample_weight)
         self._bin_edges = bin_edges
-        self._representatives = bin_edges.representatives(counted)
-        return in_container_of(X, self._snapped(array))
+        self._check_bins(X, array)
+        self._representatives = bin_edges.representatives(counted, self._missing_number)
+        return self._with_numbers_of_bins(X, array)
+
+    def _coded_columns(self, X: Any) -> np.ndarray | None:
+        """Return which columns hold categories, None if none does (hook)."""
+        return None
+
+    def _note_columns(self, X: Any) -> None:
+        """Take note of columns of rows like those of `fit` (hook)."""
+
+    def _fitted_table(self) -> Table | None:
+        """Return how columns of the fitted model become features (hook)."""
+        return None
+
+    def _numbers(self, X: Any) -> np.ndarray:
+        """Return rows to fit or to evaluate as numbers; columns of categories as zeros."""
+        finite: Any = "allow-nan" if self._takes_missing else True
+        given, coded = X, self._coded
+        if coded is not None:
+            check_is_table(X, type(self).__name__)
+            given = X.iloc[:, ~coded] if hasattr(X, "iloc") else np.asarray(X)[:, ~coded]
+        if coded is not None and coded.all():
+            return np.zeros(np.shape(X), self._feature_dtype)
+        array: np.ndarray = check_array(
+            given, dtype=self._feature_dtype, ensure_all_finite=finite, estimator=self
+        )
+        array = with_nan(array, self._missing_number)
+        if coded is not None:
+            numbers = np.zeros((len(array), len(coded)), array.dtype)
+            numbers[:, ~coded] = array
+            array = numbers
+        return array
+
+    @property
+    def _missing_number(self) -> float | None:
+        """A number that stands for a missing value, as nan does (hook)."""
+        return None
+
+    def _check_bins(self, X: Any, array: np.ndarray) -> None:
+        """Raise if values of rows to fit, or to evaluate, are missing that have no bin."""
+        rows = TableRows(None, self._with_missing, self._missing_number)
+        rows.refuse_missing(self, X, array)
+
+    def _with_numbers_of_bins(self, X: Any, array: np.ndarray) -> Any:
+        snapped = self._snapped(array)
+        if self._coded is None:
+            return in_container_of(X, snapped)
+        return with_numbers(X, snapped, self._coded)
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
         # A fit that failed may have left them.
         state.pop("_representatives", None)
+        state.pop("_coded", None)
         return state
 
     def _snapped(self, array: np.ndarray) -> np.ndarray:
@@ -110,20 +190,45 @@ class TreeMixin(FHEMixin):
     def _snapped_like(self, X: Any) -> Any:
         """Return validation rows with values of bins, as `_prepared_for_fit` does."""
         with explain_columns(self, X):
-            array = check_array(X, dtype=self._feature_dtype, estimator=self)
-        return in_container_of(X, self._snapped(array))
+            array = self._numbers(X)
+        self._check_bins(X, array)
+        return self._with_numbers_of_bins(X, array)
+
+    def _validated(self, X: Any) -> np.ndarray:
+        """Return rows as features of trees: numbers, nan where a value is missing."""
+        rows, validated = self._table_rows(), super()._validated
+        return validated(X) if rows is None else rows.features(self, X, validated)
+
+    def _table_rows(self) -> TableRows | None:
+        missing = tuple(sorted(self._with_missing))
+        if self._table is None and not missing and self._missing_number is None:
+            return None
+        return TableRows(self._table, missing, self._missing_number)
+
+    @property
+    def _all_finite(self) -> bool | str:  # type: ignore[override]
+        lacks = self._with_missing or self._missing_number is not None
+        return "allow-nan" if lacks else True
 
     def _lower(
         self, X: Any, sample_weight: Any = None, *, incremental: bool = False
     ) -> None:
         assert self._bin_edges is not None
+        self._table = table = self._fitted_table()
+        edges, values = list(self._bin_edges.edges), self._representatives
+        if table is not None:
+            for column, categories in table.categories.items():
+                edges[column] = categories.edges
+                values[column] = categories.representatives
+            edges, values = table.in_order(edges), table.in_order(values)
+            self._bin_edges = BinEdges(edges)
         self._set_thresholds(
             [
-                self._bin_edges.dividing(feature, threshold, self._representatives)
+                self._bin_edges.dividing(feature, threshold, values)
                 for feature, threshold in self._comparisons()
             ]
         )
-        del self._representatives
+        del self._representatives, self._coded
         self._quantize(self._validated(X), sample_weight)
 
     def _quantize(self, X: np.ndarray, sample_weight: Any = None) -> None:
@@ -138,6 +243,7 @@ class TreeMixin(FHEMixin):
         tolerances = {"tolerance": _FAITHFUL, "wide_tolerance": _FAITHFUL}
         trees = TreeOptions(
             self._bin_edges,
+            self._with_missing,
             bits.op_weights if isinstance(self.n_bits, Mapping) else None,
             encoding=self.input_encoding,
             saturation=_SATURATION if is_classifier(self) else None,
@@ -150,11 +256,42 @@ class TreeMixin(FHEMixin):
 
     def _lower_again(self) -> None:
         """Lower on the bins of `fit` if thresholds are their edges, else on own bins."""
-        comparisons = [(tree.feature, tree.threshold) for tree in self._export()[0]]
+        known = self._with_missing
+        self._table = self._fitted_table()
+        coded = self._labelled()
         bin_edges = getattr(self, "_bin_edges", None)
-        if bin_edges is None or not are_edges(comparisons, bin_edges.edges):
+        if (
+            bin_edges is None
+            or bin_edges.n_features != self.n_features_in_
+            or not are_edges(self._comparisons(), bin_edges.edges)
+            or any(
+                len(bin_edges.edges[feature]) != len(categories.edges)
+                for feature, categories in coded.items()
+            )
+        ):
+            self._own_missing = frozenset(
+                feature
+                for feature in known.union(coded, self._known_missing())
+                if feature < self.n_features_in_
+            )
             self._bin_edges = None
         self._quantize(np.empty((0, self.n_features_in_), self._feature_dtype))
+
+    def _labelled(self) -> dict[int, Categories]:
+        """Return the categories of each feature that has some."""
+        if self._table is None:
+            return {}
+        categories = self._table.categories
+        columns = self._table.in_order(range(self.n_features_in_))
+        return {
+            feature: categories[column]
+            for feature, column in enumerate(columns)
+            if column in categories
+        }
+
+    def _known_missing(self) -> Collection[int]:
+        """Return features that the fitted model knows to be missing at times (hook)."""
+        return ()
 
     @abstractmethod
     def _comparisons(self) -> Sequence[tuple[np.ndarray, np.ndarray]]:
@@ -238,14 +375,26 @@ class TreeMixin(FHEMixin):
                 "like those that the model was fitted on as X, or leave n_bits out to keep "
                 "the thresholds of the model."
             )
+        twin._bin_edges = None
+        if X is not None:
+            twin._note_columns(X)
+        twin._table = twin._fitted_table()
+        coded = twin._labelled()
+        # All may be missing, until it is known of the rows.
+        everything = range(twin.n_features_in_)
+        twin._own_missing = frozenset(everything if twin._takes_missing else ())
         rows = (
             np.empty((0, twin.n_features_in_), cls._feature_dtype)
             if X is None
             else twin._validated(X)
         )
-        twin._bin_edges = None
+        missing = np.flatnonzero(np.isnan(rows).any(axis=0)).tolist()
+        twin._own_missing = frozenset([*coded, *missing, *twin._known_missing()])
         if n_bits is not None:
-            twin._bin_edges = BinEdges.of(rows, twin._bit_widths().op_inputs, binning)
+            edges = list(BinEdges.of(rows, twin._bit_widths().op_inputs, binning).edges)
+            for feature, categories in coded.items():
+                edges[feature] = categories.edges
+            twin._bin_edges = BinEdges(edges)
             twin._set_thresholds(
                 [twin._bin_edges.moved(*comparisons) for comparisons in twin._comparisons()]
             )
@@ -287,7 +436,12 @@ class SklearnTreesMixin(TreeMixin):
 
         return [
             TreeArrays(
-                feature, tree.threshold, tree.children_left, tree.children_right, value
+                feature,
+                tree.threshold,
+                tree.children_left,
+                tree.children_right,
+                value,
+                tree.missing_go_to_left.astype(bool) if self._with_missing else None,
             )
             for tree, feature, value in zip(
                 self._trees(), self._features(), values, strict=True

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from fhe_estimators._readings import Beside, Labels, Reading, read
+from fhe_estimators._tables import Categories, Table, TableRows
 from fhe_estimators.core.circuit._recombination import Recombination
 from fhe_estimators.core.graph import Node, Value
 from fhe_estimators.core.numpy_module import NumpyModule
@@ -33,6 +34,7 @@ from fhe_estimators.deployment._kinds import (
     Arrays,
     Flag,
     Integer,
+    Kind,
     Named,
     Number,
     OneOf,
@@ -231,10 +233,11 @@ def _encoder(cls: type[BinEncoder]) -> tuple[type, Record]:
         return cls(BinEdges(edges), tuple(features))
 
     def take(encoder: BinEncoder) -> Mapping[str, Any]:
-        # Of features that are not sent nothing needs to be known.
+        # Of features that are not sent nothing needs to be known, but whether they may be
+        # missing.
         sent = set(encoder.features)
         edges = [
-            edges if place in sent else edges[:0]
+            edges if place in sent else edges[edges == np.inf]
             for place, edges in enumerate(encoder.bin_edges.edges)
         ]
         return {"edges": edges, "features": encoder.features}
@@ -309,15 +312,75 @@ _ENDS = Record(
     _parts_of_ends,
 )
 
-_FEATURES = Record(
-    Features,
+_FIELDS_OF_FEATURES: Mapping[str, Kind] = {
+    "count": Integer(1),
+    "names": Optional(Several(Text())),
+    "dtype": Text(("float32", "float64")),
+    "spaces": Flag(),
+}
+_CATEGORIES = Record(
+    Categories,
     {
-        "count": Integer(1),
-        "names": Optional(Several(Text())),
-        "dtype": Text(("float32", "float64")),
-        "spaces": Flag(),
+        "labels": _LabelArray(),
+        "unknown": Text(Categories.UNKNOWN),
+        "arrays_hold_codes": Flag(),
+        "truncates": Flag(),
+    },
+    lambda categories: {
+        **vars(categories),
+        # An array of objects, whatever they are.
+        "labels": np.array([*categories.labels, None], object)[:-1]
+        if categories.labels
+        else np.zeros(0),
     },
 )
+
+
+def _table(columns: Sequence[int], categories: Sequence[Any], order: Any) -> Table:
+    known = (replace(found, labels=found.labels.tolist()) for found in categories)
+    return Table(dict(zip(columns, known, strict=True)), order)
+
+
+_TABLE_ROWS = Record(
+    TableRows,
+    {
+        "table": Optional(
+            Record(
+                _table,
+                {
+                    "columns": Several(Integer()),
+                    "categories": Several(_CATEGORIES),
+                    "order": Optional(Several(Integer())),
+                },
+                lambda table: {
+                    "columns": list(table.categories),
+                    "categories": list(table.categories.values()),
+                    "order": table.order,
+                },
+            )
+        ),
+        "missing": Several(Integer()),
+        "number": Optional(Real()),
+    },
+)
+
+
+class _Features:
+    """What is known of features: with a field more if tables are no plain numbers."""
+
+    _plain = Record(Features, _FIELDS_OF_FEATURES)
+    _of_tables = Record(Features, {**_FIELDS_OF_FEATURES, "rows": _TABLE_ROWS})
+
+    def write(self, value: Any, arrays: list[np.ndarray]) -> Any:
+        return (self._of_tables if value.rows else self._plain).write(value, arrays)
+
+    def read(self, document: Any, arrays: Arrays, where: str) -> Any:
+        of_tables = type(document) is dict and "rows" in document
+        record = self._of_tables if of_tables else self._plain
+        return record.read(document, arrays, where)
+
+
+_FEATURES = _Features()
 _LABELS = Record(
     Labels,
     {

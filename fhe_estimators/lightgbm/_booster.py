@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +12,11 @@ import numpy as np
 from sklearn.base import is_classifier
 from sklearn.utils._param_validation import StrOptions
 
-from fhe_estimators._boosting import LibraryMixin
-from fhe_estimators._columns import categories_refused, with_underscores
+from fhe_estimators._boosting import LibraryMixin, places_of_bits
+from fhe_estimators._columns import with_underscores
 from fhe_estimators._fit import refuse
 from fhe_estimators._readings import Labels, Reading
+from fhe_estimators._tables import Categories, Table, check_is_table, is_category
 from fhe_estimators._tree_based import TREE_CONSTRAINTS
 from fhe_estimators.base import FHEClassifierMixin, FHERegressorMixin
 
@@ -41,9 +42,15 @@ _CATEGORICAL_FEATURES = (
     "cat_feature",
     "cat_column",
 )
+#: Values of it that name none.
+_NO_FEATURES: tuple[Any, ...] = (None, "auto", "", [], ())
 
-#: Fields of ``decision_type``: whether a node compares categories, what is missing.
-_CATEGORICAL, _ZERO_IS_MISSING, _MISSING = 1, 4, 12
+#: Fields of ``decision_type``: whether a node compares categories, whether a missing value
+#: goes left, what is missing.
+_CATEGORICAL, _MISSING_LEFT, _MISSING = 1, 2, 12
+_ZERO_IS_MISSING, _NAN_IS_MISSING = 4, 8
+#: What the library writes for infinity.
+_ALMOST_INFINITE = 1e300
 
 
 class BoosterMixin(LibraryMixin):
@@ -63,6 +70,9 @@ class BoosterMixin(LibraryMixin):
     #: Rounds whose mean predictions come from; 1 if they come from the sum.
     _n_averaged: int
     _takes_spaces = False
+    #: What was called categorical at `fit`, and the columns that were of a category type.
+    _called_categorical: Sequence[Any] = ()
+    _labelled_columns: tuple[int, ...] = ()
 
     def _process_params(self, stage: str) -> dict[str, Any]:
         params = super()._process_params(stage)  # type: ignore[misc]
@@ -76,16 +86,89 @@ class BoosterMixin(LibraryMixin):
     def _text(self) -> str:
         return self.booster_.model_to_string(num_iteration=-1)
 
+    # Which columns hold categories ----------------------------------------------------
+
+    def _heed(self, arguments: Mapping[str, Any]) -> None:
+        """Remember the features that are called categorical when `fit` is called."""
+        given = {**self.get_params(), **arguments}  # type: ignore[attr-defined]
+        found = (given.get(name) for name in _CATEGORICAL_FEATURES)
+        named = next((value for value in found if value not in _NO_FEATURES), ())
+        if isinstance(named, str):
+            named = named.removeprefix("name:").split(",")
+        self._called_categorical = [named] if isinstance(named, int) else list(named)
+
+    def _coded_columns(self, X: Any) -> np.ndarray | None:
+        """Return the columns of a category type, and those that are called categorical."""
+        self._note_columns(X)
+        coded = np.zeros(np.shape(X)[-1], bool)
+        coded[list(self._labelled_columns)] = True
+        names = [str(name).replace(" ", "_") for name in getattr(X, "columns", ())]
+        for called in self._called_categorical:
+            text = str(called).replace(" ", "_")
+            if text in names and not isinstance(called, int):
+                coded[names.index(text)] = True
+            elif text.isdecimal() and int(text) < len(coded):
+                coded[int(text)] = True
+            # The library has a message for what it does not find.
+        return coded if coded.any() else None
+
+    def _note_columns(self, X: Any) -> None:
+        kinds = X.dtypes if hasattr(X, "columns") and hasattr(X, "dtypes") else ()
+        found = [column for column, kind in enumerate(kinds) if is_category(kind)]
+        if found:
+            check_is_table(X, type(self).__name__)
+        self._labelled_columns = tuple(found)
+
+    def _fitted_table(self) -> Table | None:
+        """Return the categories that the booster knows."""
+        infos = _fields(self._text().partition("\n\n")[0])["feature_infos"].split()
+        labels = self.booster_.pandas_categorical or []
+        columns = getattr(self, "_labelled_columns", ())
+        of_numbers = {n: info for n, info in enumerate(infos) if not info.startswith("[")}
+        of_numbers = {n: info for n, info in of_numbers.items() if info != "none"}
+        if len(columns) != len(labels):
+            columns = tuple(of_numbers)
+        if len(columns) != len(labels) and labels:
+            raise ValueError(
+                f"The model was fitted on a data frame with {len(labels)} columns of type "
+                "category, and does not know which they are: pass a data frame like it as "
+                "X."
+            )
+        categories = {}
+        for number, info in of_numbers.items():
+            codes = sorted(code for code in map(int, info.split(":")) if code >= 0)
+            categories[number] = Categories(codes, truncates=True)
+        if labels:
+            categories |= {
+                column: Categories(of_column, arrays_hold_codes=True)
+                for column, of_column in zip(columns, labels, strict=True)
+            }
+        return Table(categories) if categories else None
+
+    def _known_missing(self) -> Collection[int]:
+        """Return the features whose nodes say what to do with nan."""
+        found: set[int] = set()
+        for tree in _trees(self._text()):
+            decisions = _numbers(tree, "decision_type", np.int64)
+            at = (decisions & _MISSING) == _NAN_IS_MISSING
+            found.update(_numbers(tree, "split_feature", np.int64)[at].tolist())
+        return found
+
+    # The trees -------------------------------------------------------------------------
+
     def _comparisons(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        return [
-            (_numbers(tree, "split_feature", np.int64), _numbers(tree, "threshold"))
-            for tree in _trees(self._text())
-        ]
+        found = []
+        for tree in _trees(self._text()):
+            feature, threshold = _numbers(tree, "split_feature", np.int64), _thresholds(tree)
+            of_categories = _numbers(tree, "decision_type", np.int64) & _CATEGORICAL
+            found.append((np.where(of_categories, -1, feature), threshold))
+        return found
 
     def _set_thresholds(self, thresholds: Sequence[np.ndarray]) -> None:
         """Load the booster again, with other thresholds."""
         # LightGBM has no infinity either.
-        finite = (np.clip(threshold, -1e300, 1e300).tolist() for threshold in thresholds)
+        limit = _ALMOST_INFINITE
+        finite = (np.clip(threshold, -limit, limit).tolist() for threshold in thresholds)
         lines = (f"threshold={' '.join(map(repr, numbers))}" for numbers in finite)
         text = self._text()
         text = re.sub(r"^threshold=.*$", lambda _: next(lines), text, flags=re.MULTILINE)
@@ -105,11 +188,11 @@ class BoosterMixin(LibraryMixin):
         if self.best_iteration_ > 0:
             trees = trees[: self.best_iteration_ * n_outputs]
         self._n_averaged = len(trees) // n_outputs if "average_output" in head else 1
-        weight = 1 / self._n_averaged
+        weight, labelled = 1 / self._n_averaged, self._labelled()
         arrays, base = [], np.zeros(n_outputs)
         for number, tree in enumerate(trees):
             weights = weight * (np.arange(n_outputs) == number % n_outputs)
-            arrays.append(_tree_arrays(tree, weights))
+            arrays.append(_tree_arrays(tree, weights, labelled, bool(self._with_missing)))
             if len(arrays[-1].value) == 1:
                 # A constant: the client adds it, exactly.
                 base += arrays[-1].value[0]
@@ -280,12 +363,6 @@ class RawScoreModel(lightgbm.LGBMModel):
     def fit(
         self, X: Any, y: Any, *, eval_set: Any = None, eval_X: Any = None, **options: Any
     ) -> Any:
-        given = {**self.get_params(), **options}
-        for name in _CATEGORICAL_FEATURES:
-            if given.get(name) not in (None, "auto", "", [], ()):
-                columns = given[name]
-                several = not isinstance(columns, str | int)
-                raise categories_refused(self, list(columns) if several else [columns])
         if eval_set is not None:
             pairs = [eval_set] if isinstance(eval_set, tuple) else eval_set
             eval_set = [(self._snapped_like(rows), target) for rows, target in pairs]
@@ -336,8 +413,6 @@ def _trees(text: str) -> list[dict[str, str]]:
     trees = [_fields(tree) for tree in re.findall(r"^Tree=\d+\n(?:.+\n)*", text, re.M)]
     for tree in trees:
         decisions = _numbers(tree, "decision_type", np.int64)
-        if (decisions & _CATEGORICAL).any():
-            refuse("categorical_feature", "a list of features", ["auto", []])
         if ((decisions & _MISSING) == _ZERO_IS_MISSING).any():
             refuse("zero_as_missing", True, [False])
         if tree["is_linear"] != "0":
@@ -349,7 +424,32 @@ def _numbers(tree: dict[str, str], name: str, dtype: type = np.float64) -> np.nd
     return np.array(tree[name].split(), dtype)
 
 
-def _tree_arrays(tree: dict[str, str], weights: np.ndarray) -> TreeArrays:
+def _thresholds(tree: dict[str, str]) -> np.ndarray:
+    thresholds = _numbers(tree, "threshold")
+    return np.where(thresholds >= _ALMOST_INFINITE, np.inf, thresholds)
+
+
+def _left_categories(tree: dict[str, str]) -> dict[int, list[int]]:
+    """Return the categories that go left at each node that compares some."""
+    decisions = _numbers(tree, "decision_type", np.int64)
+    nodes = np.flatnonzero(decisions & _CATEGORICAL).tolist()
+    if not nodes:
+        return {}
+    starts = _numbers(tree, "cat_boundaries", np.int64)
+    words, numbers = _numbers(tree, "cat_threshold", np.int64), _numbers(tree, "threshold")
+    places = {node: int(numbers[node]) for node in nodes}
+    return {
+        node: places_of_bits(words[starts[place] : starts[place + 1]])
+        for node, place in places.items()
+    }
+
+
+def _tree_arrays(
+    tree: dict[str, str],
+    weights: np.ndarray,
+    labelled: Mapping[int, Categories],
+    takes_missing: bool,
+) -> TreeArrays:
     """Return a tree: its inner nodes first, then its leaves, weighted for each output."""
     from fhe_estimators.core.frontends.trees import TreeArrays
 
@@ -369,7 +469,18 @@ def _tree_arrays(tree: dict[str, str], weights: np.ndarray) -> TreeArrays:
     value = np.zeros((n_inner + n_leaves, len(weights)))
     value[n_inner:] = leaf_value[:, np.newaxis] * weights
     feature = filled("split_feature", np.int64, -1)
-    return TreeArrays(feature, filled("threshold", np.float64, 0), left, right, value)
+    decisions = filled("decision_type", np.int64, 0)
+    threshold = np.append(_thresholds(tree), np.zeros(n_leaves))
+    # Where nan is not missing it is zero.
+    told = (decisions & _MISSING) == _NAN_IS_MISSING
+    missing_left = np.where(told, decisions & _MISSING_LEFT, threshold >= 0).astype(bool)
+    missing_left &= (decisions & _CATEGORICAL) == 0
+    categories = {
+        node: labelled[int(feature[node])].numbers_of(codes)
+        for node, codes in _left_categories(tree).items()
+    }
+    missing = missing_left if takes_missing else None
+    return TreeArrays(feature, threshold, left, right, value, missing, categories)
 
 
 def _link(objective: str) -> str:

@@ -21,6 +21,7 @@ from fhe_estimators.core.operators import (  # noqa: F401  (importing registers)
     scatter,
     slicing,
     table,
+    trees,
     univariate,
 )
 from fhe_estimators.core.operators._base import (

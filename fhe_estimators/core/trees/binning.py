@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
+from numpy.typing import ArrayLike
+
+from fhe_estimators.core.validation import check_finite
 
 #: How the edges of bins are placed.
 BINNINGS = ("quantile", "uniform")
@@ -13,7 +17,8 @@ BINNINGS = ("quantile", "uniform")
 class BinEdges:
     """Edges that divide the values of each feature into bins.
 
-    A value lies in bin ``b`` if it is greater than `b` of the edges of its feature.
+    A value lies in bin ``b`` if it is not at most `b` of the edges of its feature. Beyond
+    an edge of infinity lie missing values, which are no numbers: a bin of their own.
 
     Parameters
     ----------
@@ -44,11 +49,13 @@ class BinEdges:
     ) -> BinEdges:
         """Divide each feature into at most ``2**n_bits`` bins.
 
-        A feature with no more different values than that gets a bin for each.
+        A feature with no more different values than that gets a bin for each. One with
+        missing values gets one more.
 
         Parameters
         ----------
         X : ndarray of float of shape (n_samples, n_features)
+            nan is a missing value.
         n_bits : int
         binning : {'quantile', 'uniform'}, default='quantile'
             Bins of about the same weight, or of the same width.
@@ -67,6 +74,36 @@ class BinEdges:
     def n_features(self) -> int:
         """Number of features."""
         return len(self.edges)
+
+    @cached_property
+    def with_missing(self) -> frozenset[int]:
+        """The features that have a bin for missing values."""
+        return frozenset(
+            feature
+            for feature, edges in enumerate(self.edges)
+            if len(edges) and edges[-1] == np.inf
+        )
+
+    def check(self, X: ArrayLike) -> np.ndarray:
+        """Return rows as an array of floats.
+
+        Raises
+        ------
+        ValueError
+            If there is infinity among them, or a missing value without a bin.
+        """
+        array = np.asarray(X, dtype=np.float64)
+        columns = self.with_missing
+        if not columns:
+            return check_finite(array)
+        check_finite(np.where(np.isnan(array) & self._takes_nan, 0.0, array))
+        return array
+
+    @property
+    def _takes_nan(self) -> np.ndarray:
+        takes = np.zeros(self.n_features, bool)
+        takes[list(self.with_missing)] = True
+        return takes
 
     def bins(self, X: np.ndarray) -> np.ndarray:
         """Return the bin of each value.
@@ -156,14 +193,19 @@ class BinEdges:
             edges[at] = ends[n_left]
         return edges
 
-    def representatives(self, X: np.ndarray) -> list[np.ndarray]:
+    def representatives(
+        self, X: np.ndarray, reserved: float | None = None
+    ) -> list[np.ndarray]:
         """Return a value for each bin of each feature: the middle of those seen.
 
-        A bin that no row falls into is represented by the end that is next to an edge.
+        A bin that no row falls into is represented by the end that is next to an edge, that
+        of missing values by nan.
 
         Parameters
         ----------
         X : ndarray of float of shape (n_samples, n_features)
+        reserved : float, optional
+            A number that no row holds and that is to represent no bin.
 
         Returns
         -------
@@ -182,6 +224,9 @@ class BinEdges:
             middle = (low / 2 + high / 2).astype(X.dtype)
             # Rounded to the dtype, the middle of two neighbours is one of them.
             middle = np.clip(middle, low, high).astype(X.dtype)
+            if reserved is not None:
+                middle = np.where(middle == X.dtype.type(reserved), low, middle)
+                middle = middle.astype(X.dtype)
             values.append(np.where(seen, middle, _ends(edges, X.dtype)))
         return values
 
@@ -200,6 +245,8 @@ def _ends(edges: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """Return the number of each bin that is next to its upper edge, or to the last edge."""
     if not len(edges):
         return np.zeros(1, dtype)
+    if edges[-1] == np.inf:
+        return np.append(_ends(edges[:-1], dtype), np.array(np.nan, dtype))
     least, most = np.finfo(dtype).min, np.finfo(dtype).max
     nearest = np.clip(edges, least, most).astype(dtype)
     below = np.where(nearest > edges, np.nextafter(nearest, least), nearest)
@@ -210,6 +257,10 @@ def _ends(edges: np.ndarray, dtype: np.dtype) -> np.ndarray:
 def _edges(
     column: np.ndarray, weights: np.ndarray, n_bins: int, binning: str
 ) -> np.ndarray:
+    missing = np.isnan(column)
+    if missing.any():
+        numbers = _edges(column[~missing], weights[~missing], n_bins, binning)
+        return np.append(numbers, np.inf)
     values, inverse = np.unique(column, return_inverse=True)
     below, above = values[:-1].astype(np.float64), values[1:].astype(np.float64)
     # Rounded, the middle of two neighbours is one of them: it must be the lower one.
