@@ -17,7 +17,7 @@ from sklearn.utils.validation import _check_categorical_features
 from fhe_estimators._config import is_fitting
 from fhe_estimators._fit import refuse
 from fhe_estimators._readings import Labels, Reading
-from fhe_estimators._tables import Categories, Table, check_is_table, is_category
+from fhe_estimators._tables import Categories, Table, categorical_columns, check_is_table
 from fhe_estimators._tree_based import TREE_CONSTRAINTS, SklearnTreesMixin, TreeMixin
 from fhe_estimators.base import FHEClassifierMixin
 
@@ -106,6 +106,7 @@ class HistGradientBoostingMixin(BoostingMixin):
     """For scikit-learn's histogram-based gradient boosting."""
 
     _feature_dtype = np.float64
+    _compares_categories = True
 
     categorical_features: Any
     is_categorical_: np.ndarray | None
@@ -120,11 +121,11 @@ class HistGradientBoostingMixin(BoostingMixin):
         return super()._prepared_for_fit(X, sample_weight)
 
     def _coded_columns(self, X: Any) -> np.ndarray | None:
-        if hasattr(X, "columns") and not hasattr(X, "iloc"):
-            kinds = getattr(X, "dtypes", ())
-            if any(map(is_category, kinds)) and self.categorical_features is not None:
-                check_is_table(X, type(self).__name__)
-        chosen: np.ndarray | None = _check_categorical_features(X, self.categorical_features)
+        if categorical_columns(X) and self.categorical_features is not None:
+            check_is_table(X, type(self).__name__)
+        chosen: np.ndarray | None = _check_categorical_features(
+            X, self.categorical_features
+        )
         return chosen
 
     def _fitted_table(self) -> Table | None:
@@ -135,7 +136,9 @@ class HistGradientBoostingMixin(BoostingMixin):
         columns = np.flatnonzero(self.is_categorical_).tolist()
         numbers = np.flatnonzero(~self.is_categorical_).tolist()
         categories = {
-            column: Categories([label for label in found.tolist() if not is_scalar_nan(label)])
+            column: Categories(
+                [label for label in found.tolist() if not is_scalar_nan(label)]
+            )
             for column, found in zip(columns, encoder.categories_, strict=True)
         }
         return Table(categories, [*columns, *numbers])
@@ -154,7 +157,9 @@ class HistGradientBoostingMixin(BoostingMixin):
     def _bitsets(self) -> list[np.ndarray]:
         """Return the categories that go left at nodes of each tree, as bits of words."""
         return [
-            tree.raw_left_cat_bitsets for iteration in self._predictors for tree in iteration
+            tree.raw_left_cat_bitsets
+            for iteration in self._predictors
+            for tree in iteration
         ]
 
     def _state(self) -> list[Any]:
@@ -207,6 +212,8 @@ class HistGradientBoostingMixin(BoostingMixin):
 
 class LibraryMixin(TreeMixin):
     """For parents of other libraries, which would pass our parameters on to their trees."""
+
+    _compares_categories = True
 
     def set_params(self, **params: Any) -> Any:
         """Set parameters.

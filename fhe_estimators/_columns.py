@@ -13,18 +13,14 @@ from sklearn.utils._set_output import _get_adapter_from_container
 from sklearn.utils.validation import _get_feature_names
 
 __all__ = [
-    "NoCategoriesMixin",
     "categories_refused",
     "explain_columns",
     "in_container_of",
     "missing_refused",
     "names_of",
-    "refuse_categories",
     "with_underscores",
 ]
 
-#: How the names of types of categorical columns begin: of pandas, polars, and pyarrow.
-_CATEGORICAL = ("category", "Categorical", "Enum", "dictionary")
 #: How scikit-learn and Python say that there is a missing value, and text, among rows.
 _MISSING = re.compile(r"Input (X )?contains NaN|'NAType'")
 _TEXT = re.compile(r"could not convert string to float|arrays of bytes/strings")
@@ -49,25 +45,6 @@ def with_underscores(X: Any) -> Any:
     columns = [name.replace(" ", "_") for name in names]
     adapter = _get_adapter_from_container(X)
     return adapter.create_container(X, X, columns=columns, inplace=False)
-
-
-def refuse_categories(estimator: Any, X: Any) -> None:
-    """Raise if columns of a data frame are categorical, whatever their categories are.
-
-    Raises
-    ------
-    ValueError
-        With the names of the columns.
-    """
-    if not hasattr(X, "columns") or not hasattr(X, "dtypes"):
-        return
-    found = [
-        column
-        for column, dtype in zip(X.columns, X.dtypes, strict=True)
-        if str(dtype).startswith(_CATEGORICAL)
-    ]
-    if found:
-        raise categories_refused(estimator, found)
 
 
 def categories_refused(estimator: Any, columns: Sequence[Any]) -> ValueError:
@@ -96,23 +73,6 @@ def names_of(X: Any, chosen: np.ndarray) -> list[Any]:
     names = _get_feature_names(X)
     found: list[Any] = (np.arange(len(chosen)) if names is None else names)[chosen].tolist()
     return found
-
-
-class NoCategoriesMixin:
-    """For estimators whose library takes categorical columns as such; stands left."""
-
-    def _prepared_for_fit(self, X: Any, sample_weight: Any) -> Any:
-        refuse_categories(self, X)
-        return super()._prepared_for_fit(X, sample_weight)  # type: ignore[misc]
-
-    def _snapped_like(self, X: Any) -> Any:
-        refuse_categories(self, X)
-        return super()._snapped_like(X)  # type: ignore[misc]
-
-    def _validated(self, X: Any) -> np.ndarray:
-        refuse_categories(self, X)
-        array: np.ndarray = super()._validated(X)  # type: ignore[misc]
-        return array
 
 
 @contextmanager

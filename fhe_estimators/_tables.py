@@ -20,6 +20,7 @@ __all__ = [
     "Categories",
     "Table",
     "TableRows",
+    "categorical_columns",
     "check_is_table",
     "is_category",
     "with_nan",
@@ -33,6 +34,13 @@ _CATEGORICAL = ("category", "Categorical", "Enum", "dictionary")
 def is_category(dtype: Any) -> bool:
     """Return whether a type of columns is categorical, whatever its categories are."""
     return str(dtype).startswith(_CATEGORICAL)
+
+
+def categorical_columns(X: Any) -> list[int]:
+    """Return the numbers of the columns of a data frame that are of a category type."""
+    if not hasattr(X, "columns") or not hasattr(X, "dtypes"):
+        return []
+    return [column for column, dtype in enumerate(X.dtypes) if is_category(dtype)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +133,9 @@ class Categories:
                 key = value
                 if truncates or self.truncates:
                     key = _whole(value)
-                numbers[value] = known[key] if key in known else self._of_unknown(value, where)
+                numbers[value] = (
+                    known[key] if key in known else self._of_unknown(value, where)
+                )
             found[place] = numbers[value]
         return found
 
@@ -278,8 +288,6 @@ class TableRows:
         ValueError
             With the names of the columns of `X`.
         """
-        if not self.missing and self.number is None:
-            return  # there is none: they were refused
         lacks = np.isnan(array).any(axis=0)
         lacks[list(self.missing)] = False
         if lacks.any():
@@ -300,11 +308,7 @@ def check_is_table(X: Any, name: str) -> None:
     """Raise if a data frame with categories is not one of pandas."""
     if hasattr(X, "columns") and not hasattr(X, "iloc"):
         kind = f"{type(X).__module__.partition('.')[0]}.{type(X).__name__}"
-        columns = [
-            column
-            for column, dtype in zip(X.columns, X.dtypes, strict=True)
-            if is_category(dtype)
-        ]
+        columns = [X.columns[column] for column in categorical_columns(X)]
         raise ValueError(
             f"{name} takes categories from data frames of pandas only; got a {kind} with "
             f"the categorical columns {columns!r:.200}. Use X.to_pandas()."

@@ -110,8 +110,6 @@ class FHEMixin(FollowingMixin):
     _CLIPPING_CURE: ClassVar[str] = "Fit on rows that cover the range."
     #: Whether features fall into bins: missing values and categories have some, too.
     _has_bins: ClassVar[bool] = False
-    #: Whether all numbers have to be finite, as `check_array` takes it.
-    _all_finite: ClassVar[bool | str] = True
     #: The mirrored class, if it is one of this package.
     _mirrors: ClassVar[type | None] = None
 
@@ -161,6 +159,11 @@ class FHEMixin(FollowingMixin):
     def _term_of_rows(self) -> Beside | None:
         """Return a term of scores that the client computes (hook of the family)."""
         return None
+
+    @property
+    def _all_finite(self) -> bool | str:
+        """Whether all numbers have to be finite, as `check_array` takes it."""
+        return True
 
     def _table_rows(self) -> TableRows | None:
         """Return how tables become features, if not column by column (hook)."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from fhe_estimators._readings import Beside, Labels, Reading, read
-from fhe_estimators._tables import Categories, Table, TableRows
 from fhe_estimators.core.circuit._recombination import Recombination
 from fhe_estimators.core.graph import Node, Value
 from fhe_estimators.core.numpy_module import NumpyModule
@@ -27,6 +26,7 @@ from fhe_estimators.core.trees.encoders import (
 )
 from fhe_estimators.deployment import _json
 from fhe_estimators.deployment._arrays import pack, unpack
+from fhe_estimators.deployment._feature_kinds import FEATURES, LabelArray
 from fhe_estimators.deployment._features import Features
 from fhe_estimators.deployment._graphs import FLOAT_GRAPH, NODE, VALUE
 from fhe_estimators.deployment._kinds import (
@@ -34,7 +34,6 @@ from fhe_estimators.deployment._kinds import (
     Arrays,
     Flag,
     Integer,
-    Kind,
     Named,
     Number,
     OneOf,
@@ -43,7 +42,6 @@ from fhe_estimators.deployment._kinds import (
     Record,
     Several,
     Text,
-    fail,
 )
 from fhe_estimators.deployment.errors import ConformanceError, FormatError
 
@@ -172,31 +170,6 @@ class Processing:
         return processing
 
 
-class _LabelArray:
-    """Labels: numbers, or texts, also as Python's own objects in an array."""
-
-    _array = Array("biufU", 1)
-
-    def write(self, value: Any, arrays: list[np.ndarray]) -> Any:
-        array = np.asarray(value)
-        is_object = array.dtype == object
-        if is_object:
-            kinds = {type(label) for label in array.tolist()}
-            if len(kinds) != 1 or not kinds <= {str, int, float, bool}:
-                raise TypeError(
-                    f"cannot store labels of the types {sorted(map(repr, kinds))}"
-                )
-            array = np.array(array.tolist())
-        return {"object": is_object, "array": self._array.write(array, arrays)}
-
-    def read(self, document: Any, arrays: Arrays, where: str) -> np.ndarray:
-        if type(document) is not dict or set(document) != {"object", "array"}:
-            fail(where, document, "labels")
-        is_object = Flag().read(document["object"], arrays, where)
-        array = self._array.read(document["array"], arrays, where)
-        return array.astype(object) if is_object else array
-
-
 def _uniform(single: Any, expected: Sequence[Any], **given: Any) -> UniformQuantizer:
     quantizer = UniformQuantizer(**given)
     quantizer._single, quantizer._expected = single, tuple(expected)
@@ -312,81 +285,12 @@ _ENDS = Record(
     _parts_of_ends,
 )
 
-_FIELDS_OF_FEATURES: Mapping[str, Kind] = {
-    "count": Integer(1),
-    "names": Optional(Several(Text())),
-    "dtype": Text(("float32", "float64")),
-    "spaces": Flag(),
-}
-_CATEGORIES = Record(
-    Categories,
-    {
-        "labels": _LabelArray(),
-        "unknown": Text(Categories.UNKNOWN),
-        "arrays_hold_codes": Flag(),
-        "truncates": Flag(),
-    },
-    lambda categories: {
-        **vars(categories),
-        # An array of objects, whatever they are.
-        "labels": np.array([*categories.labels, None], object)[:-1]
-        if categories.labels
-        else np.zeros(0),
-    },
-)
-
-
-def _table(columns: Sequence[int], categories: Sequence[Any], order: Any) -> Table:
-    known = (replace(found, labels=found.labels.tolist()) for found in categories)
-    return Table(dict(zip(columns, known, strict=True)), order)
-
-
-_TABLE_ROWS = Record(
-    TableRows,
-    {
-        "table": Optional(
-            Record(
-                _table,
-                {
-                    "columns": Several(Integer()),
-                    "categories": Several(_CATEGORIES),
-                    "order": Optional(Several(Integer())),
-                },
-                lambda table: {
-                    "columns": list(table.categories),
-                    "categories": list(table.categories.values()),
-                    "order": table.order,
-                },
-            )
-        ),
-        "missing": Several(Integer()),
-        "number": Optional(Real()),
-    },
-)
-
-
-class _Features:
-    """What is known of features: with a field more if tables are no plain numbers."""
-
-    _plain = Record(Features, _FIELDS_OF_FEATURES)
-    _of_tables = Record(Features, {**_FIELDS_OF_FEATURES, "rows": _TABLE_ROWS})
-
-    def write(self, value: Any, arrays: list[np.ndarray]) -> Any:
-        return (self._of_tables if value.rows else self._plain).write(value, arrays)
-
-    def read(self, document: Any, arrays: Arrays, where: str) -> Any:
-        of_tables = type(document) is dict and "rows" in document
-        record = self._of_tables if of_tables else self._plain
-        return record.read(document, arrays, where)
-
-
-_FEATURES = _Features()
 _LABELS = Record(
     Labels,
     {
         "rule": Text(Labels.RULES),
         "threshold": Real(),
-        "labels": Optional(_LabelArray()),
+        "labels": Optional(LabelArray()),
     },
 )
 _BESIDE = Record(Beside, {"origin": Array("f", 1), "unit": Array("f", 1)})
@@ -408,7 +312,7 @@ _READING = Record(
 _PROCESSING = Record(
     Processing,
     {
-        "features": Optional(_FEATURES),
+        "features": Optional(FEATURES),
         "ends": _ENDS,
         "results": Several(VALUE, 16),
         "recombination": Optional(_RECOMBINATION),

@@ -12,13 +12,24 @@ import numpy as np
 from sklearn.base import is_classifier
 from sklearn.utils._param_validation import StrOptions
 
-from fhe_estimators._boosting import LibraryMixin, places_of_bits
+from fhe_estimators._boosting import LibraryMixin
 from fhe_estimators._columns import with_underscores
 from fhe_estimators._fit import refuse
 from fhe_estimators._readings import Labels, Reading
-from fhe_estimators._tables import Categories, Table, check_is_table, is_category
+from fhe_estimators._tables import Categories, Table, categorical_columns, check_is_table
 from fhe_estimators._tree_based import TREE_CONSTRAINTS
 from fhe_estimators.base import FHEClassifierMixin, FHERegressorMixin
+from fhe_estimators.lightgbm._text import (
+    ALMOST_INFINITE,
+    CATEGORICAL,
+    MISSING,
+    NAN_IS_MISSING,
+    fields,
+    numbers,
+    thresholds_of,
+    tree_arrays,
+    trees_of,
+)
 
 if TYPE_CHECKING:
     from fhe_estimators.core.frontends.trees import TreeArrays
@@ -44,13 +55,6 @@ _CATEGORICAL_FEATURES = (
 )
 #: Values of it that name none.
 _NO_FEATURES: tuple[Any, ...] = (None, "auto", "", [], ())
-
-#: Fields of ``decision_type``: whether a node compares categories, whether a missing value
-#: goes left, what is missing.
-_CATEGORICAL, _MISSING_LEFT, _MISSING = 1, 2, 12
-_ZERO_IS_MISSING, _NAN_IS_MISSING = 4, 8
-#: What the library writes for infinity.
-_ALMOST_INFINITE = 1e300
 
 
 class BoosterMixin(LibraryMixin):
@@ -92,7 +96,7 @@ class BoosterMixin(LibraryMixin):
         """Remember the features that are called categorical when `fit` is called."""
         given = {**self.get_params(), **arguments}  # type: ignore[attr-defined]
         found = (given.get(name) for name in _CATEGORICAL_FEATURES)
-        named = next((value for value in found if value not in _NO_FEATURES), ())
+        named: Any = next((value for value in found if value not in _NO_FEATURES), ())
         if isinstance(named, str):
             named = named.removeprefix("name:").split(",")
         self._called_categorical = [named] if isinstance(named, int) else list(named)
@@ -113,15 +117,14 @@ class BoosterMixin(LibraryMixin):
         return coded if coded.any() else None
 
     def _note_columns(self, X: Any) -> None:
-        kinds = X.dtypes if hasattr(X, "columns") and hasattr(X, "dtypes") else ()
-        found = [column for column, kind in enumerate(kinds) if is_category(kind)]
+        found = categorical_columns(X)
         if found:
             check_is_table(X, type(self).__name__)
         self._labelled_columns = tuple(found)
 
     def _fitted_table(self) -> Table | None:
         """Return the categories that the booster knows."""
-        infos = _fields(self._text().partition("\n\n")[0])["feature_infos"].split()
+        infos = fields(self._text().partition("\n\n")[0])["feature_infos"].split()
         labels = self.booster_.pandas_categorical or []
         columns = getattr(self, "_labelled_columns", ())
         of_numbers = {n: info for n, info in enumerate(infos) if not info.startswith("[")}
@@ -148,26 +151,29 @@ class BoosterMixin(LibraryMixin):
     def _known_missing(self) -> Collection[int]:
         """Return the features whose nodes say what to do with nan."""
         found: set[int] = set()
-        for tree in _trees(self._text()):
-            decisions = _numbers(tree, "decision_type", np.int64)
-            at = (decisions & _MISSING) == _NAN_IS_MISSING
-            found.update(_numbers(tree, "split_feature", np.int64)[at].tolist())
+        for tree in trees_of(self._text()):
+            decisions = numbers(tree, "decision_type", np.int64)
+            at = (decisions & MISSING) == NAN_IS_MISSING
+            found.update(numbers(tree, "split_feature", np.int64)[at].tolist())
         return found
 
     # The trees -------------------------------------------------------------------------
 
     def _comparisons(self) -> list[tuple[np.ndarray, np.ndarray]]:
         found = []
-        for tree in _trees(self._text()):
-            feature, threshold = _numbers(tree, "split_feature", np.int64), _thresholds(tree)
-            of_categories = _numbers(tree, "decision_type", np.int64) & _CATEGORICAL
+        for tree in trees_of(self._text()):
+            feature, threshold = (
+                numbers(tree, "split_feature", np.int64),
+                thresholds_of(tree),
+            )
+            of_categories = numbers(tree, "decision_type", np.int64) & CATEGORICAL
             found.append((np.where(of_categories, -1, feature), threshold))
         return found
 
     def _set_thresholds(self, thresholds: Sequence[np.ndarray]) -> None:
         """Load the booster again, with other thresholds."""
         # LightGBM has no infinity either.
-        limit = _ALMOST_INFINITE
+        limit = ALMOST_INFINITE
         finite = (np.clip(threshold, -limit, limit).tolist() for threshold in thresholds)
         lines = (f"threshold={' '.join(map(repr, numbers))}" for numbers in finite)
         text = self._text()
@@ -183,8 +189,8 @@ class BoosterMixin(LibraryMixin):
 
     def _export(self) -> tuple[Sequence[TreeArrays], np.ndarray, str]:
         text = self._text()
-        head = _fields(text.partition("\n\n")[0])
-        trees, n_outputs = _trees(text), int(head["num_tree_per_iteration"])
+        head = fields(text.partition("\n\n")[0])
+        trees, n_outputs = trees_of(text), int(head["num_tree_per_iteration"])
         if self.best_iteration_ > 0:
             trees = trees[: self.best_iteration_ * n_outputs]
         self._n_averaged = len(trees) // n_outputs if "average_output" in head else 1
@@ -192,7 +198,7 @@ class BoosterMixin(LibraryMixin):
         arrays, base = [], np.zeros(n_outputs)
         for number, tree in enumerate(trees):
             weights = weight * (np.arange(n_outputs) == number % n_outputs)
-            arrays.append(_tree_arrays(tree, weights, labelled, bool(self._with_missing)))
+            arrays.append(tree_arrays(tree, weights, labelled, bool(self._with_missing)))
             if len(arrays[-1].value) == 1:
                 # A constant: the client adds it, exactly.
                 base += arrays[-1].value[0]
@@ -400,87 +406,6 @@ class RawScoreModel(lightgbm.LGBMModel):
         else:
             outputs = self.quantized_module_.clear_module(scores)
         return outputs[:, -1] if len(self._base) == 1 else outputs
-
-
-def _fields(text: str) -> dict[str, str]:
-    """Return the fields of a part of a model's text by name."""
-    parts = (line.partition("=") for line in text.splitlines())
-    return {name: value for name, _, value in parts}
-
-
-def _trees(text: str) -> list[dict[str, str]]:
-    """Return the fields (name to text) of each tree in a model's text."""
-    trees = [_fields(tree) for tree in re.findall(r"^Tree=\d+\n(?:.+\n)*", text, re.M)]
-    for tree in trees:
-        decisions = _numbers(tree, "decision_type", np.int64)
-        if ((decisions & _MISSING) == _ZERO_IS_MISSING).any():
-            refuse("zero_as_missing", True, [False])
-        if tree["is_linear"] != "0":
-            refuse("linear_tree", True, [False])
-    return trees
-
-
-def _numbers(tree: dict[str, str], name: str, dtype: type = np.float64) -> np.ndarray:
-    return np.array(tree[name].split(), dtype)
-
-
-def _thresholds(tree: dict[str, str]) -> np.ndarray:
-    thresholds = _numbers(tree, "threshold")
-    return np.where(thresholds >= _ALMOST_INFINITE, np.inf, thresholds)
-
-
-def _left_categories(tree: dict[str, str]) -> dict[int, list[int]]:
-    """Return the categories that go left at each node that compares some."""
-    decisions = _numbers(tree, "decision_type", np.int64)
-    nodes = np.flatnonzero(decisions & _CATEGORICAL).tolist()
-    if not nodes:
-        return {}
-    starts = _numbers(tree, "cat_boundaries", np.int64)
-    words, numbers = _numbers(tree, "cat_threshold", np.int64), _numbers(tree, "threshold")
-    places = {node: int(numbers[node]) for node in nodes}
-    return {
-        node: places_of_bits(words[starts[place] : starts[place + 1]])
-        for node, place in places.items()
-    }
-
-
-def _tree_arrays(
-    tree: dict[str, str],
-    weights: np.ndarray,
-    labelled: Mapping[int, Categories],
-    takes_missing: bool,
-) -> TreeArrays:
-    """Return a tree: its inner nodes first, then its leaves, weighted for each output."""
-    from fhe_estimators.core.frontends.trees import TreeArrays
-
-    leaf_value = _numbers(tree, "leaf_value")
-    n_leaves, n_inner = len(leaf_value), len(leaf_value) - 1
-
-    def filled(name: str, dtype: type, filling: float) -> np.ndarray:
-        inner = _numbers(tree, name, dtype)
-        return np.append(inner, np.full(n_leaves, filling, dtype))
-
-    # A negative child is the complement of the number of a leaf.
-    left, right = (
-        np.where(children < 0, n_inner + ~children, children)
-        for children in (filled(f"{side}_child", np.int64, 0) for side in ("left", "right"))
-    )
-    left[n_inner:] = right[n_inner:] = -1
-    value = np.zeros((n_inner + n_leaves, len(weights)))
-    value[n_inner:] = leaf_value[:, np.newaxis] * weights
-    feature = filled("split_feature", np.int64, -1)
-    decisions = filled("decision_type", np.int64, 0)
-    threshold = np.append(_thresholds(tree), np.zeros(n_leaves))
-    # Where nan is not missing it is zero.
-    told = (decisions & _MISSING) == _NAN_IS_MISSING
-    missing_left = np.where(told, decisions & _MISSING_LEFT, threshold >= 0).astype(bool)
-    missing_left &= (decisions & _CATEGORICAL) == 0
-    categories = {
-        node: labelled[int(feature[node])].numbers_of(codes)
-        for node, codes in _left_categories(tree).items()
-    }
-    missing = missing_left if takes_missing else None
-    return TreeArrays(feature, threshold, left, right, value, missing, categories)
 
 
 def _link(objective: str) -> str:

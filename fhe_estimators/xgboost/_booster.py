@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -20,23 +19,21 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_is_fitted
 
 from fhe_estimators._boosting import LibraryMixin
-from fhe_estimators._columns import categories_refused, names_of
 from fhe_estimators._fit import refuse
 from fhe_estimators._readings import Labels, Reading
-from fhe_estimators._tables import (
-    Categories,
-    Table,
-    check_is_table,
-    is_category,
-    with_nan,
-)
 from fhe_estimators._tree_based import TREE_CONSTRAINTS
 from fhe_estimators.base import FHEClassifierMixin, FHERegressorMixin
+from fhe_estimators.xgboost._categories import CategoriesMixin
+from fhe_estimators.xgboost._document import (
+    model_of,
+    next_float,
+    nodes_of,
+    right_categories,
+    trees_of,
+)
 
 if TYPE_CHECKING:
     from fhe_estimators.core.frontends.trees import TreeArrays
-
-_LARGEST = np.finfo(np.float32).max
 
 
 def _same(margin: np.ndarray) -> np.ndarray:
@@ -73,7 +70,7 @@ _OBJECTIVES: dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]] = {
 }
 
 
-class BoosterMixin(LibraryMixin):
+class BoosterMixin(CategoriesMixin, LibraryMixin):
     """For the estimators of XGBoost; stands left of them, `MarginModel` right.
 
     After `fit` the thresholds of the booster are edges of bins, too.
@@ -87,9 +84,6 @@ class BoosterMixin(LibraryMixin):
         "multi_strategy": [StrOptions({"one_output_per_tree"}), None],
     }
 
-    feature_types: Any
-    enable_categorical: bool
-    missing: float
     get_booster: Callable[[], xgboost.Booster]
     _get_iteration_range: Callable[[Any], tuple[int, int]]
 
@@ -97,74 +91,6 @@ class BoosterMixin(LibraryMixin):
         # What is not named here is passed to the booster.
         inherited: set[str] = super()._wrapper_params()  # type: ignore[misc]
         return inherited | TREE_CONSTRAINTS.keys()
-
-    @property
-    def _missing_number(self) -> float | None:
-        return None if np.isnan(self.missing) else float(self.missing)
-
-    def _coded_columns(self, X: Any) -> np.ndarray | None:
-        """Return the columns of a category type, or that `feature_types` says are."""
-        coded = np.zeros(np.shape(X)[-1], bool)
-        types = self.feature_types
-        if types is not None and not isinstance(types, str):
-            given = np.array([kind == "c" for kind in types])
-            coded |= given if len(given) == len(coded) else False
-        if hasattr(X, "columns") and hasattr(X, "dtypes"):
-            coded |= [is_category(dtype) for dtype in X.dtypes]
-        if coded.any() and not self.enable_categorical:
-            raise ValueError(
-                f"{categories_refused(self, names_of(X, coded))} Or set "
-                "enable_categorical=True: their categories are compared then."
-            )
-        if not coded.any():
-            return None
-        self._note_columns(X, coded)
-        return coded
-
-    def _note_columns(self, X: Any, coded: np.ndarray | None = None) -> None:
-        """Remember the numbers in columns that hold numbers of categories."""
-        if coded is None:
-            types = self.get_booster().feature_types or []
-            coded = np.array([kind == "c" for kind in types], bool)
-        check_is_table(X, type(self).__name__)
-        self._codes_seen: dict[int, tuple[int, ...]] = {}
-        for column in np.flatnonzero(coded).tolist():
-            is_frame = hasattr(X, "iloc")
-            values = X.iloc[:, column] if is_frame else np.asarray(X)[:, column]
-            if is_category(values.dtype):
-                continue
-            numbers = with_nan(np.asarray(values, np.float64), self._missing_number)
-            seen = np.unique(numbers[np.isfinite(numbers)].astype(np.int64))
-            self._codes_seen[column] = tuple(seen[seen >= 0].tolist())
-
-    def _fitted_table(self) -> Table | None:
-        """Return the categories that the booster knows."""
-        types = self.get_booster().feature_types or []
-        columns = [column for column, kind in enumerate(types) if kind == "c"]
-        if not columns:
-            return None
-        learner = self._document()["learner"]
-        labels = _model(learner).get("cats", {}).get("enc") or [{}] * len(types)
-        trees, *_ = _trees(learner)
-        categories = {}
-        for column in columns:
-            known = _labels(labels[column])
-            if known:
-                # The library raises as well.
-                categories[column] = Categories(known, "error", arrays_hold_codes=True)
-                continue
-            # Whatever goes right at no node goes left at all.
-            used = {
-                code
-                for tree in trees
-                for node, codes in _right_categories(tree).items()
-                if tree["split_indices"][node] == column
-                for code in codes
-            }
-            seen = getattr(self, "_codes_seen", {}).get(column, ())
-            codes = sorted(used.union(seen))
-            categories[column] = Categories(codes, "other", truncates=True)
-        return Table(categories)
 
     def _create_dmatrix(self, ref: Any, *, data: Any, label: Any, **options: Any) -> Any:
         if label is None:
@@ -185,18 +111,18 @@ class BoosterMixin(LibraryMixin):
         return document
 
     def _comparisons(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        trees, *_ = _trees(self._document()["learner"])
-        return [_nodes(tree) for tree in trees]
+        trees, *_ = trees_of(self._document()["learner"])
+        return [nodes_of(tree) for tree in trees]
 
     def _set_thresholds(self, thresholds: Sequence[np.ndarray]) -> None:
         """Load the booster again, with other thresholds."""
         booster, document = self.get_booster(), self._document()
-        trees, *_ = _trees(document["learner"])
+        trees, *_ = trees_of(document["learner"])
         for tree, threshold in zip(trees, thresholds, strict=True):
-            feature, _ = _nodes(tree)
+            feature, _ = nodes_of(tree)
             # Values of leaves are in the same field.
             given = tree["split_conditions"]
-            conditions = np.where(feature < 0, given, _next_float(threshold))
+            conditions = np.where(feature < 0, given, next_float(threshold))
             tree["split_conditions"] = conditions.tolist()
         # XGBoost does not read escapes.
         names, text = booster.feature_names, json.dumps(document, ensure_ascii=False)
@@ -213,8 +139,8 @@ class BoosterMixin(LibraryMixin):
         link, base = self._link_and_base()
         learner, labelled = self._document()["learner"], self._labelled()
         arrays = []
-        for tree, weight, output in zip(*_trees(learner), strict=True):
-            feature, threshold = _nodes(tree)
+        for tree, weight, output in zip(*trees_of(learner), strict=True):
+            feature, threshold = nodes_of(tree)
             left, right = (np.array(tree[f"{side}_children"]) for side in ("left", "right"))
             feature = np.where(left < 0, -1, tree["split_indices"])
             value = np.zeros((len(feature), len(base)))
@@ -222,14 +148,14 @@ class BoosterMixin(LibraryMixin):
             missing = np.array(tree["default_left"], bool) if self._with_missing else None
             categories = {
                 node: labelled[int(feature[node])].left_of(codes)
-                for node, codes in _right_categories(tree).items()
+                for node, codes in right_categories(tree).items()
             }
             arrays.append(
                 TreeArrays(feature, threshold, left, right, value, missing, categories)
             )
         *_, stop = self._get_iteration_range(None)
         if stop:
-            arrays = arrays[: _model(learner)["iteration_indptr"][stop]]
+            arrays = arrays[: model_of(learner)["iteration_indptr"][stop]]
         if link == "expit" and is_classifier(self) and len(base) == 1:
             link = "sigmoid"
         return arrays, base, link
@@ -440,62 +366,3 @@ class MarginModel(xgboost.XGBModel):
             if self.objective == "multi:softmax":
                 return outputs.argmax(axis=1)
         return outputs[:, -1] if len(base) == 1 else outputs
-
-
-def _model(learner: dict[str, Any]) -> dict[str, Any]:
-    """Return the part of a learner that holds its trees."""
-    booster = learner["gradient_booster"]
-    if booster["name"] not in ("gbtree", "dart"):
-        refuse("booster", booster["name"], ["gbtree", "dart"])
-    model: dict[str, Any] = booster.get("gbtree", booster)["model"]
-    return model
-
-
-def _trees(learner: dict[str, Any]) -> tuple[list[Any], list[float], list[int]]:
-    """Return the trees, the weight of each, and the index of the output that it adds to."""
-    model = _model(learner)
-    trees = model["trees"]
-    for tree in trees:
-        if int(tree["tree_param"]["size_leaf_vector"]) > 1:
-            refuse("multi_strategy", "multi_output_tree", ["one_output_per_tree"])
-    weights = learner["gradient_booster"].get("weight_drop", [1.0] * len(trees))
-    return trees, weights, model["tree_info"]
-
-
-def _nodes(tree: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the feature that each node compares with a threshold, or -1, and that.
-
-    A row goes left if it is less than the float `t` in the file: if it is not greater
-    than the middle of `t` and the float before.
-    """
-    other = (np.array(tree["left_children"]) < 0) | np.array(tree["split_type"], bool)
-    conditions = np.array(tree["split_conditions"], np.float32)
-    below = np.nextafter(conditions, np.float32(-np.inf))
-    threshold = below.astype(np.float64) / 2 + conditions.astype(np.float64) / 2
-    return np.where(other, -1, tree["split_indices"]), threshold
-
-
-def _right_categories(tree: dict[str, Any]) -> dict[int, list[int]]:
-    """Return the categories that go right at each node that compares some."""
-    starts, sizes = tree["categories_segments"], tree["categories_sizes"]
-    nodes = zip(tree["categories_nodes"], starts, sizes, strict=True)
-    return {
-        node: tree["categories"][start : start + size]
-        for node, start, size in nodes
-        if tree["left_children"][node] >= 0
-    }
-
-
-def _labels(encoded: dict[str, Any]) -> list[Any]:
-    """Return the labels of a column, as the library's JSON format holds them."""
-    values, offsets = encoded.get("values", []), encoded.get("offsets")
-    if offsets is None:
-        return list(values)
-    text = bytes(value & 255 for value in values)
-    return [text[start:stop].decode() for start, stop in pairwise(offsets)]
-
-
-def _next_float(edges: np.ndarray) -> np.ndarray:
-    """Return the first float greater than each edge: rows are compared as floats."""
-    floats = np.clip(edges, -_LARGEST, _LARGEST).astype(np.float32)
-    return np.where(floats > edges, floats, np.nextafter(floats, np.float32(np.inf)))

@@ -314,7 +314,9 @@ def behind_trees(
     whole.CopyFrom(model)
     (scores,), features = whole.graph.input, "features"
     given = {
-        name: numpy_helper.from_array(value, name) if isinstance(value, np.ndarray) else value
+        name: numpy_helper.from_array(value, name)
+        if isinstance(value, np.ndarray)
+        else value
         for name, value in attributes.items()
     }
     sums = f"{scores.name}_float"

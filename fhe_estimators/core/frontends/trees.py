@@ -155,7 +155,9 @@ def node_attributes(trees: Sequence[TreeArrays]) -> dict[str, Any]:
                 table.add(number, node, "BRANCH_LEQ", feature, -np.inf, children, missing)
             elif node not in categories:
                 value = float(tree.threshold[node])
-                table.add(number, node, "BRANCH_LEQ", feature, value, (left, right), missing)
+                table.add(
+                    number, node, "BRANCH_LEQ", feature, value, (left, right), missing
+                )
             else:
                 name, codes = node, sorted(categories[node])
                 for code in codes[:-1]:
@@ -197,7 +199,7 @@ class _NodeTable:
         of_targets = "treeids", "nodeids", "ids", "weights_as_tensor"
         # An ensemble of zeros has one weight all the same.
         targets = self.targets or [(0, self._first_leaf(), 0, 0.0)]
-        columns = {
+        columns: dict[str, Any] = {
             **dict(zip(names, map(list, zip(*self._nodes, strict=True)), strict=True)),
             **dict(
                 zip(
@@ -212,4 +214,4 @@ class _NodeTable:
         return {**columns, "n_targets": n_outputs}
 
     def _first_leaf(self) -> int:
-        return next(node for tree, node, mode, *_ in self._nodes if mode == "LEAF")
+        return next(int(node) for _, node, mode, *_ in self._nodes if mode == "LEAF")

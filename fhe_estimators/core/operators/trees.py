@@ -58,7 +58,8 @@ class TreeNodes(NamedTuple):
             )
         trees = np.asarray(attributes["nodes_treeids"], np.int64)
         ids = np.asarray(attributes["nodes_nodeids"], np.int64)
-        places = {key: n for n, key in enumerate(zip(trees.tolist(), ids.tolist()))}
+        keys = zip(trees.tolist(), ids.tolist(), strict=True)
+        places = {key: number for number, key in enumerate(keys)}
         is_leaf = np.array([mode == "LEAF" for mode in modes])
 
         def children(name: str) -> np.ndarray:

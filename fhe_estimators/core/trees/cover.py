@@ -165,7 +165,8 @@ class _States:
         self._place = {f: int(np.searchsorted(used, f)) for f in self._with_atoms}
         self._bins = {f: np.array([*sorted(found[f]), 1 << 30]) for f in self._with_atoms}
         self._classes = {
-            f: np.zeros((len(groups), len(bins)), np.int32) for f, bins in self._bins.items()
+            f: np.zeros((len(groups), len(bins)), np.int32)
+            for f, bins in self._bins.items()
         }
         self._directions: dict[tuple[int, ...], int] = {}
         self._direction = np.full(len(groups), -1)

@@ -65,7 +65,8 @@ def on_bins(ensemble: Ensemble, bin_edges: BinEdges) -> list[Tree]:
         bins = np.searchsorted(bin_edges.edges[feature], codes, side="left")
         last = len(bin_edges.edges[feature])
         at, before = (
-            np.searchsorted(thresholds, found) for found in (codes, np.nextafter(codes, -np.inf))
+            np.searchsorted(thresholds, found)
+            for found in (codes, np.nextafter(codes, -np.inf))
         )
         places[before] = bins - 1
         places[at] = np.where(bins < last, bins, ANY[1])

@@ -136,8 +136,7 @@ def _goes_to_true(node: int, nodes: TreeNodes, edges: np.ndarray) -> Bounds:
     if nodes.equals[node]:
         low = int(np.searchsorted(edges, np.nextafter(value, -np.inf)))
     missing = (len(edges) - 1, ANY[1]) if nodes.missing_true[node] else ()
-    found = complement(intersection(complement((low, high)), complement(missing)))
-    return found
+    return complement(intersection(complement((low, high)), complement(missing)))
 
 
 def _recognized(graph: Graph) -> tuple[Ensemble, Graph]:

@@ -320,7 +320,9 @@ class TableSum:
             for feature, partition, weight in group.digits():
                 edges, classes = intervals(partition)
                 for edge, (one, after) in zip(edges, pairwise(classes), strict=True):
-                    weights[self.bits.place(feature, edge), number] += weight * (one - after)
+                    weights[self.bits.place(feature, edge), number] += weight * (
+                        one - after
+                    )
             step = group.states // (len(group.gates) + 1)
             # [low < bin <= high] = [bin <= high] - [bin <= low]
             for feature, bounds in group.gates:

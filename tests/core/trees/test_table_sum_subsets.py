@@ -131,7 +131,9 @@ def test_missing_values_take_no_table_of_their_own():
     def conjunction(missing):
         tree = value(7)
         for feature in range(4):
-            tree = split_by(feature, bounds_of([0, 1, 2, *missing], 6), tree, value(feature))
+            tree = split_by(
+                feature, bounds_of([0, 1, 2, *missing], 6), tree, value(feature)
+            )
         return tree
 
     for missing in ([], [6]):
@@ -145,7 +147,7 @@ def test_trees_share_tables_of_subsets():
     some, others = bounds_of([1, 4, 6], 8), bounds_of([0, 2, 3, 5, 7, 8], 8)
     trees = [
         split_by(0, one, split_by(1, other, value(1), value(4)), value(9))
-        for one in (some, others)
+        for one in (some, some, others)
         for other in (some, others)
     ]
     assert TableSum.of(trees, bits, 2).n_tables == 1
