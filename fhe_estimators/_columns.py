@@ -24,6 +24,8 @@ __all__ = [
 #: How scikit-learn and Python say that there is a missing value, and text, among rows.
 _MISSING = re.compile(r"Input (X )?contains NaN|'NAType'")
 _TEXT = re.compile(r"could not convert string to float|arrays of bytes/strings")
+#: How our own error about missing values ends, which need not be explained.
+_SAID = "())."
 #: Columns that an error lists.
 _MOST_NAMES = 10
 
@@ -64,7 +66,8 @@ def missing_refused(estimator: Any, columns: Sequence[Any]) -> ValueError:
     return ValueError(
         f"Input X contains NaN: {_listed(columns)} incomplete. {name} was fitted on rows "
         "without missing values there, and has no bin for them: fit it on rows that have "
-        f"some, or fill them in, for example with make_pipeline(SimpleImputer(), {name}())."
+        f"some, or fill them in, for example with make_pipeline(SimpleImputer(), {name}"
+        f"{_SAID}"
     )
 
 
@@ -89,10 +92,18 @@ def explain_columns(estimator: Any, X: Any) -> Iterator[None]:
 
 def _explanation(estimator: Any, X: Any, error: str) -> str | None:
     name = type(estimator).__name__
+    if error.endswith(_SAID):
+        return None
     if _MISSING.search(error):
         columns = [column for column, values in _columns(X) if _any_missing(values)]
         if columns:
             if getattr(estimator, "_takes_missing", False):
+                if "NAType" in error:
+                    return (
+                        f"Input X contains NaN: {_listed(columns)} incomplete, and of "
+                        f"objects, for which {name} has no number: convert with "
+                        "X.astype(float), or to a nullable type of pandas."
+                    )
                 return str(missing_refused(estimator, columns))
             return (
                 f"Input X contains NaN: {_listed(columns)} incomplete. {name} encrypts "

@@ -68,4 +68,6 @@ def labels_of(encoded: dict[str, Any]) -> list[Any]:
 def next_float(edges: np.ndarray) -> np.ndarray:
     """Return the first float greater than each edge: rows are compared as floats."""
     floats = np.clip(edges, -_LARGEST, _LARGEST).astype(np.float32)
-    return np.where(floats > edges, floats, np.nextafter(floats, np.float32(np.inf)))
+    with np.errstate(over="ignore"):  # the next one after the largest is infinity
+        after = np.nextafter(floats, np.float32(np.inf))
+    return np.where(floats > edges, floats, after)
