@@ -116,7 +116,7 @@ class BinnedMixin:
 
     @property
     def _missing_number(self) -> float | None:
-        """A number that stands for a missing value, as nan does (hook)."""
+        """A number that stands for a missing value, as nan does; None if there is none."""
         return None
 
     def _check_bins(self, X: Any, array: np.ndarray) -> None:

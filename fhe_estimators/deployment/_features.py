@@ -57,10 +57,10 @@ class Features(BaseEstimator):  # type: ignore[misc] # it is untyped
         X = X if self.spaces else with_underscores(X)
         with explain_columns(self, X):
             if self.rows is None:
-                return self._validated(X)
-            return self.rows.features(self, X, self._validated)
+                return self._as_array(X)
+            return self.rows.features(self, X, self._as_array)
 
-    def _validated(self, X: Any) -> np.ndarray:
+    def _as_array(self, X: Any) -> np.ndarray:
         rows = self.rows
         lacks = rows is not None and (rows.missing or rows.number is not None)
         finite: Any = "allow-nan" if lacks else True
