@@ -148,7 +148,13 @@ def _checked(model: onnx.ModelProto) -> onnx.ModelProto:
     if model.functions:
         model = inliner.inline_local_functions(model)
     model = _with_outputs(model)
-    onnx.checker.check_model(model)
+    checked = onnx.ModelProto()
+    checked.CopyFrom(model)
+    for info in checked.graph.output:
+        # The checker wants a shape, which may be of any rank.
+        if info.type.HasField("tensor_type"):
+            info.type.tensor_type.shape.SetInParent()
+    onnx.checker.check_model(checked)
     return model
 
 
@@ -164,12 +170,17 @@ def _graph(proto: onnx.GraphProto, opset: int) -> Graph:
     constants.update(map(_dense, proto.sparse_initializer))
     read = {name for node in proto.node for name in node.input}
     read.update(info.name for info in proto.output)
+    maps = {name for node in proto.node if node.op_type == "ZipMap" for name in node.output}
     return Graph(
         tuple(_node(node, opset, read) for node in proto.node),
         tuple(_value(info) for info in proto.input if info.name not in constants),
-        tuple(_value(info) for info in proto.output),
+        tuple(_result(info, maps) for info in proto.output),
         constants,
-        {info.name: _value(info) for info in proto.value_info},
+        {
+            info.name: _value(info)
+            for info in proto.value_info
+            if info.type.tensor_type.elem_type in _TYPES
+        },
         opset,
     )
 
@@ -266,6 +277,14 @@ def _attribute(entry: onnx.AttributeProto, opset: int) -> object:
     if isinstance(value, list) and value and isinstance(value[0], bytes):
         return [text.decode() for text in value]
     return value
+
+
+def _result(info: onnx.ValueInfoProto, maps: Collection[str]) -> Value:
+    """Return an output: numbers, texts, or maps that are numbers here."""
+    kind = info.type.tensor_type.elem_type
+    if info.name in maps or kind == onnx.TensorProto.STRING:
+        return Value(info.name)
+    return _value(info)
 
 
 def _value(info: onnx.ValueInfoProto) -> Value:

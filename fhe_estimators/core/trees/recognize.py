@@ -20,6 +20,7 @@ import numpy as np
 
 from fhe_estimators.core.graph import Graph, Node, Value, evaluate
 from fhe_estimators.core.operators import kinds_of, operators_of
+from fhe_estimators.core.operators.ml_trees import TreeData, Trees
 from fhe_estimators.core.rewrite._clean import clean
 from fhe_estimators.core.trees.tree import Leaf, SplitNode, Tree
 
@@ -59,7 +60,7 @@ def recognize(graph: Graph) -> tuple[Ensemble, Graph] | None:
     if len(graph.inputs) != 1:
         return None
     try:
-        return _recognized(graph)
+        return _written(graph) or _recognized(graph)
     except _OtherGraph:
         return None
 
@@ -111,6 +112,48 @@ def _recognized(graph: Graph) -> tuple[Ensemble, Graph]:
     return Ensemble(tuple(trees), distinct, selection.shape[1]), clean(rest)
 
 
+def _written(graph: Graph) -> tuple[Ensemble, Graph] | None:
+    """Return the ensemble if it is one node that reads the input, of ai.onnx.ml."""
+    walk = _Walk(graph)
+    node = walk.pass_layouts()
+    operator = None if node is None else operators_of(graph)(node)
+    trees = operator.added() if isinstance(operator, Trees) else ()
+    if node is None or not trees:
+        return None
+    inner = [tree.left >= 0 for tree in trees]
+    features = np.concatenate([t.feature[i] for t, i in zip(trees, inner, strict=True)])
+    numbers = np.concatenate([t.threshold[i] for t, i in zip(trees, inner, strict=True)])
+    distinct = {
+        feature: np.unique(numbers[features == feature])
+        for feature in np.unique(features).tolist()
+    }
+    shape = graph.inputs[0].shape
+    n_features = int(features.max(initial=0)) + 1
+    if shape is not None and len(shape) == 2 and shape[1] is not None:
+        n_features = shape[1]
+    rest = replace(
+        graph,
+        nodes=tuple(each for each in graph if each not in [*walk.passed, node]),
+        inputs=(Value(node.outputs[0], (None, trees[0].value.shape[1])),),
+    )
+    grown = tuple(_grown(tree, distinct) for tree in trees)
+    return Ensemble(grown, distinct, n_features), clean(rest)
+
+
+def _grown(data: TreeData, distinct: Mapping[int, np.ndarray]) -> Tree:
+    """Return a tree whose edges are places among the thresholds of each feature."""
+
+    def grown(at: int) -> Tree:
+        if data.left[at] < 0:
+            return Leaf(data.value[at])
+        feature = int(data.feature[at])
+        edge = int(np.searchsorted(distinct[feature], data.threshold[at]))
+        below, above = grown(int(data.left[at])), grown(int(data.right[at]))
+        return SplitNode(feature, edge, below, above)
+
+    return grown(0)
+
+
 class _Walk:
     """Follows the one path from the input through a graph."""
 
@@ -130,12 +173,17 @@ class _Walk:
         self.passed.append(node)
         (self.name,) = node.outputs
 
-    def reach(self, *operators: str, constant: int) -> tuple[str, np.ndarray]:
-        """Pass the next node, one of `operators`; return its operator and its constant."""
+    def pass_layouts(self) -> Node | None:
+        """Pass what leaves rows as they are and return the node behind it, if it is one."""
         node = self._next()
         while node is not None and self._kind_of(node).keeps_order:
             self._pass(node)
             node = self._next()
+        return node
+
+    def reach(self, *operators: str, constant: int) -> tuple[str, np.ndarray]:
+        """Pass the next node, one of `operators`; return its operator and its constant."""
+        node = self.pass_layouts()
         if node is None or node.op not in operators or len(node.inputs) != 2:
             raise _OtherGraph
         array = self._graph.constants.get(node.inputs[constant])
