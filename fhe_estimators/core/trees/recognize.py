@@ -20,7 +20,8 @@ import numpy as np
 
 from fhe_estimators.core.graph import Graph, Node, Value, evaluate
 from fhe_estimators.core.operators import kinds_of, operators_of
-from fhe_estimators.core.operators.ml_trees import TreeData, Trees
+from fhe_estimators.core.operators._trees import TreeData
+from fhe_estimators.core.operators.ml_trees import Trees
 from fhe_estimators.core.rewrite._clean import clean
 from fhe_estimators.core.trees.tree import Leaf, SplitNode, Tree
 
