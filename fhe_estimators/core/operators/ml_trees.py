@@ -23,6 +23,7 @@ from fhe_estimators.core.operators.ml_linear import (
     post_transform,
     transformed,
 )
+from fhe_estimators.core.operators.trees import TreeNodes, evaluated
 
 
 class Trees(QuantizedOp):
@@ -68,7 +69,10 @@ class TreeEnsembleRegressor(Trees):
         target_weights=None,
         target_weights_as_tensor=None,
     ):
-        given = locals()
+        given = {name: value for name, value in locals().items() if value is not None}
+        if TreeNodes.serves(given):
+            scores = evaluated(TreeNodes.of(given), np.asarray(x))
+            return transformed(scores, "NONE", x)
         trees = trees_of(given, "target", n_targets)
         base = numbers_of(given, "base_values")
         scores = summed(trees, np.asarray(x), aggregate_function)
@@ -77,7 +81,7 @@ class TreeEnsembleRegressor(Trees):
     def added(self) -> tuple[TreeData, ...]:
         """Return the trees of a node that a body wrote."""
         n_targets = self.attributes.get("n_targets", 1)
-        if not _is_sum(self.attributes):
+        if TreeNodes.serves(self.attributes) or not _is_sum(self.attributes):
             return ()
         return tuple(trees_of(self.attributes, "target", n_targets))
 
@@ -85,7 +89,7 @@ class TreeEnsembleRegressor(Trees):
     def body(write: Writer) -> str | None:
         """Write the sum of trees by itself, and what follows it in other operators."""
         attributes = dict(write.node.attributes)
-        if _is_sum(attributes):
+        if TreeNodes.serves(attributes) or _is_sum(attributes):
             return None
         aggregate = attributes.pop("aggregate_function", "SUM")
         base = numbers_of(attributes, "base_values")
