@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test nightly fuzz mirror lint bench notebooks clean
+.PHONY: help demo test nightly fuzz mirror networks lint bench notebooks clean
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -37,6 +37,10 @@ fuzz: $(INSTALLED)  ## Fit SEEDS random models: a number, or 17:18 for one of th
 
 mirror: $(INSTALLED)  ## Write what estimators repeat of the classes that they mirror
 	$(BIN)/python -m tools.mirror
+
+networks: export WRITE_PAGES = 1
+networks: $(INSTALLED)  ## Write the page of networks that work from what the tests check
+	$(BIN)/pytest tests/test_torch_zoo.py -k page
 
 lint: $(INSTALLED)  ## Check style, format and types
 	$(BIN)/ruff check

@@ -62,7 +62,7 @@ def test_labels_that_are_not_known(tmp_path):
     model = MODELS["xgboost"].fit(LABELLED, TARGET)
     client = Deployed.of(model, tmp_path).client
     unknown = LABELLED.astype({"text": object}).assign(text="z")
-    with pytest.raises(ValueError, match="Column 'text' of X.*'z'"):
+    with pytest.raises(ValueError, match=r"Column 'text' of X.*'z'"):
         client.encrypt(unknown)
 
 
