@@ -16,6 +16,7 @@ __all__ = ["indexes"]
 
 #: Public names beside the mirrors, by module; None stands for all of the module's.
 _OTHERS: dict[str, list[str] | None] = {
+    "conversion": None,
     "exceptions": None,
     "neural_network": None,
     "quantization": [
