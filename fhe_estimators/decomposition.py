@@ -37,7 +37,7 @@ class _ProjectionMixin(LinearMixin):
         """
         if is_fitting():  # the parent's `fit` calls it
             return super().fit_transform(X, y)  # type: ignore[misc]
-        return self.fit(X).transform(X, fhe=fhe)
+        return self.fit(X).transform(X, fhe=fhe)  # type: ignore[attr-defined]
 
     def transform(self, X: Any, *, fhe: str | None = None) -> Any:
         """Project rows.

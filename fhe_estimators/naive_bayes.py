@@ -349,6 +349,9 @@ class BernoulliNB(_NaiveBayesMixin, naive_bayes.BernoulliNB):
 class _CountsMixin(_NaiveBayesMixin):
     """The raw score is linear in counts; no count is below zero."""
 
+    class_log_prior_: np.ndarray
+    feature_log_prob_: np.ndarray
+
     def _class_log_priors(self) -> np.ndarray:
         return self.class_log_prior_
 

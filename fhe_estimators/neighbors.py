@@ -207,6 +207,11 @@ class _NearestRowsMixin(LinearMixin):
 
     _fit_X: np.ndarray
     _y: np.ndarray
+    n_neighbors: int
+    weights: str | None
+    metric: str
+    p: float
+    reveal: str
 
     def _check_fhe_parameters(self) -> None:
         super()._check_fhe_parameters()

@@ -440,7 +440,7 @@ class SVC(_LinearKernelMixin, FHEClassifierMixin, svm.SVC):
     ) -> np.ndarray | None:
         """Return weights as those of `LinearClassifierMixin`, for the closest pair."""
         if len(self.classes_) == 2:
-            return LinearClassifierMixin._importance(self, X, sample_weight)  # type: ignore[arg-type]
+            return LinearClassifierMixin._importance(self, X, sample_weight)
         return FHEMixin._importance(self, X, sample_weight)
 
     def _decision_function(self, X: Any) -> np.ndarray:

@@ -63,7 +63,9 @@ def test_sklearn_checks(estimator, check):
         pytest.param(
             "execute",
             ConvertedRegressor(
-                MLPRegressor((2,), random_state=0, max_iter=2000), n_bits=4, rounding_bits=4
+                MLPRegressor(hidden_layer_sizes=(2,), random_state=0, max_iter=2000),
+                n_bits=4,
+                rounding_bits=4,
             ),
             marks=pytest.mark.fhe,
         ),
@@ -101,7 +103,7 @@ def test_fhe_checks(estimator, check):
         (svm.SVC(), ConvertedClassifier),
         (GridSearchCV(svm.LinearSVC(), {"C": [1]}), fe.LinearSVC),
         (FrozenEstimator(svm.LinearSVC()), fe.LinearSVC),
-        (SelfTrainingClassifier(svm.SVC()), None),
+        (SelfTrainingClassifier(linear_model.LogisticRegression()), fe.LogisticRegression),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -109,13 +111,11 @@ def test_the_class_that_comes_back(fitted, expected, iris):
     X, y = iris
     if isinstance(fitted, FrozenEstimator):
         fitted.estimator.fit(X, y)
-    elif expected is None:
-        fitted, expected = SelfTrainingClassifier(linear_model.LogisticRegression()), None
-        fitted.fit(X, y)
-        expected = fe.LogisticRegression
     else:
-        fitted.fit(X, y)
-    model = convert(fitted, X, n_bits=12)
+        fitted.fit(
+            X, np.where(np.arange(len(y)) % 9, y, -1) if "Self" in str(fitted) else y
+        )
+    model = convert(fitted, X, n_bits=12, rounding_bits=8)
     assert type(model) is expected
     assert np.mean(model.predict(X) == fitted.predict(X)) > 0.98
 
@@ -182,5 +182,11 @@ def test_nothing_of_the_process_changes(iris):
 
     X, _ = iris
     threads = torch.get_num_threads()
-    convert(MLPRegressor((3,), random_state=0, max_iter=3000).fit(X, X[:, 0]), X, n_bits=4)
+    convert(
+        MLPRegressor(hidden_layer_sizes=(3,), random_state=0, max_iter=3000).fit(
+            X, X[:, 0]
+        ),
+        X,
+        n_bits=4,
+    )
     assert torch.get_num_threads() == threads

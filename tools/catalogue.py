@@ -67,12 +67,17 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "OutputCodeClassifier": {"estimator": svm.LinearSVC()},
     "PLSCanonical": {"n_components": 1},
     "CCA": {"n_components": 1},
+    "QuantileRegressor": {"alpha": 0.0},
     "QuadraticDiscriminantAnalysis": {"reg_param": 0.1},
     "RandomForestClassifier": _FEW,
     "RandomForestRegressor": _FEW,
     "RegressorChain": {"estimator": linear_model.Ridge()},
     "SelfTrainingClassifier": {"estimator": _LOGISTIC},
-    "StackingClassifier": {"estimators": _TWO, "final_estimator": _LOGISTIC},
+    "StackingClassifier": {
+        "stack_method": "decision_function",
+        "estimators": _TWO,
+        "final_estimator": _LOGISTIC,
+    },
     "StackingRegressor": {
         "estimators": _REGRESSORS,
         "final_estimator": linear_model.Ridge(),
@@ -170,7 +175,7 @@ def _row(name: str, kind: str, cls: type) -> Row:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error", CostWarning)
-                twin = convert(model, X, n_bits=_bits(model))
+                twin = convert(model, X, n_bits=_bits(model), rounding_bits=7)
         except (CompilationError, CostWarning) as error:
             return Row(name, kind, "too slow", _sentence(str(error)))
         except (TypeError, ValueError) as error:

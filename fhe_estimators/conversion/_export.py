@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import torch
 from sklearn import svm
 from sklearn.base import is_classifier
 
@@ -57,12 +59,16 @@ def export(estimator: Any, method: str, X: np.ndarray) -> Exported:
     forest = None if is_of_labels else forest_of(estimator, method)
     if forest is not None:
         model = export_trees(forest.trees, X.shape[1], forest.base, forest.link)
-        return Exported(model, NumpyModule(model)(X.astype(np.float32)), True, False)
+        rows = X.astype(np.float32)
+        return Exported(model, NumpyModule(model).outputs(rows)[0], True, False)
     module = module_of(estimator, method, X).eval()
-    model = export_torch(module, [X])
+    with warnings.catch_warnings():
+        # Tracing tells of every size that decides on something; those of columns may.
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)
+        model = export_torch(module, [X])
     counts_votes = (
         isinstance(module, OneVsOne)
         and isinstance(estimator, svm.SVC | svm.NuSVC)
         and not estimator.break_ties
     )
-    return Exported(model, NumpyModule(model)(X), False, counts_votes)
+    return Exported(model, NumpyModule(model).outputs(X)[0], False, counts_votes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from typing import Any
 
 from fhe_estimators.base import FHEMixin, parent_of
@@ -21,7 +22,8 @@ def mirror_of(model: Any) -> Any:
         found = _mirror_named(base)
         if found is not None:
             same = all(
-                getattr(type(model), method, None) is getattr(base, method, None)
+                inspect.getattr_static(type(model), method, None)
+                is inspect.getattr_static(base, method, None)
                 for method in _METHODS
             )
             return found if same else None
@@ -38,6 +40,6 @@ def _mirror_named(parent: type) -> type[FHEMixin] | None:
         module = importlib.import_module(f"fhe_estimators.{name}")
     except ModuleNotFoundError:
         return None
-    found = getattr(module, parent.__name__, None)
+    found: Any = getattr(module, parent.__name__, None)
     is_mirror = isinstance(found, type) and issubclass(found, FHEMixin)
     return found if is_mirror and parent_of(found) is parent else None

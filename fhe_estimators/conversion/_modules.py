@@ -36,6 +36,8 @@ class KernelScores(nn.Module):
     intercept : ndarray of shape (n_outputs,)
     """
 
+    origin: Tensor
+
     def __init__(
         self,
         kernel: str,
@@ -137,6 +139,10 @@ class Comparisons(nn.Module):
         From sums to what the model predicts.
     """
 
+    feature: Tensor
+    threshold: Tensor
+    counts: Tensor
+
     def __init__(
         self,
         trees: Sequence[TreeArrays],
@@ -166,7 +172,7 @@ class Comparisons(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return predictions, of shape (n_samples, n_outputs)."""
-        holds = torch.index_select(x, 1, self.feature) <= self.threshold  # type: ignore[arg-type]
+        holds = torch.index_select(x, 1, self.feature) <= self.threshold
         reached = torch.eq(self.paths(holds.to(x.dtype)), self.counts)
         return self.link(self.leaves(reached.to(x.dtype)))
 
@@ -181,6 +187,9 @@ class OneHot(nn.Module):
     intercept : ndarray of shape (n_outputs,)
     """
 
+    feature: Tensor
+    category: Tensor
+
     def __init__(self, tables: Sequence[np.ndarray], intercept: np.ndarray) -> None:
         super().__init__()
         sizes = [table.shape[1] for table in tables]
@@ -192,7 +201,7 @@ class OneHot(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return scores, of shape (n_samples, n_outputs)."""
-        is_in = torch.index_select(x, 1, self.feature) == self.category  # type: ignore[arg-type]
+        is_in = torch.eq(torch.index_select(x, 1, self.feature), self.category)
         scores: Tensor = self.linear(is_in.to(x.dtype))
         return scores
 

@@ -20,10 +20,11 @@ from sklearn import (
 )
 from sklearn.base import is_classifier
 from sklearn.pipeline import Pipeline
-from torch import Tensor, nn
+from torch import nn
 
 from fhe_estimators._linear import LinearMixin
 from fhe_estimators._tree_based import TreeMixin
+from fhe_estimators.conversion import _combined
 from fhe_estimators.conversion._mirrors import mirror_of
 from fhe_estimators.conversion._modules import (
     Combined,
@@ -31,9 +32,7 @@ from fhe_estimators.conversion._modules import (
     KernelScores,
     OneHot,
     OneVsOne,
-    normalized,
     votes,
-    weighted_mean,
 )
 from fhe_estimators.conversion._refusals import refuse_known, refused
 from fhe_estimators.core.frontends.hummingbird import hummingbird_module
@@ -97,7 +96,7 @@ def module_of(estimator: Any, method: str, X: np.ndarray) -> Module:
         return Comparisons(forest.trees, X.shape[1], forest.base, link)
     for cls, build in _BUILDERS:
         if isinstance(estimator, cls):
-            found = build(estimator, method, X)
+            found = build(estimator, method, X, module_of)
             if found is not None:
                 return found
     refuse_known(estimator)
@@ -106,7 +105,7 @@ def module_of(estimator: Any, method: str, X: np.ndarray) -> Module:
 
 def _label_votes(classifier: Any, X: np.ndarray) -> Module:
     if isinstance(classifier, ensemble.VotingClassifier):
-        return _voting(classifier, "predict", X)
+        return _combined.voting(classifier, "predict", X, module_of)
     found = next(
         m for m in ("decision_function", "predict_proba") if hasattr(classifier, m)
     )
@@ -191,7 +190,7 @@ def _linear_module(estimator: Any, method: str) -> Module | None:
     return LinearScores(coef, np.broadcast_to(np.ravel(intercept), len(coef)), link)
 
 
-def _kernel(estimator: Any, method: str, X: np.ndarray) -> Module | None:
+def _kernel(estimator: Any, method: str, X: np.ndarray, of: Any) -> Module | None:
     if method == "predict_proba":
         raise refused(estimator, "probabilities of pairs are coupled by iteration.")
     options = {
@@ -240,7 +239,7 @@ def pair_coefficients(estimator: Any) -> tuple[np.ndarray, np.ndarray]:
     return coef, intercept
 
 
-def _kernel_ridge(estimator: Any, method: str, X: np.ndarray) -> Module:
+def _kernel_ridge(estimator: Any, method: str, X: np.ndarray, of: Any) -> Module:
     gamma = estimator.gamma
     options = {
         "gamma": 1.0 / estimator.X_fit_.shape[1] if gamma is None else float(gamma),
@@ -255,183 +254,25 @@ def _kernel_ridge(estimator: Any, method: str, X: np.ndarray) -> Module:
     return KernelScores(kernel, options, estimator.X_fit_, coef, zero)
 
 
-def _categorical(estimator: Any, method: str, X: np.ndarray) -> Module:
+def _categorical(estimator: Any, method: str, X: np.ndarray, of: Any) -> Module:
     scores = OneHot(estimator.feature_log_prob_, estimator.class_log_prior_)
     return Combined([scores], lambda found, x: torch.softmax(found[0], dim=1))
 
 
-# What combines others --------------------------------------------------------------------
-
-
-def _pipeline(estimator: Any, method: str, X: np.ndarray) -> Module:
-    before = estimator[:-1]
-    if not before.steps:
-        return module_of(estimator[-1], method, X)
-    rows = np.asarray(before.transform(X), np.float64)
-    last = module_of(estimator[-1], method, rows)
-    return nn.Sequential(hummingbird_module(before, X), last)
-
-
-def _search(estimator: Any, method: str, X: np.ndarray) -> Module:
-    return module_of(estimator.estimator_, method, X)
-
-
-def _bagging(estimator: Any, method: str, X: np.ndarray) -> Module:
-    if method == "decision_function" and not hasattr(estimator, "decision_function"):
-        raise refused(estimator, "its estimators have no decision_function.")
-    members = []
-    for member, features in zip(
-        estimator.estimators_, estimator.estimators_features_, strict=True
-    ):
-        used = method
-        if method == "predict_proba" and not hasattr(member, "predict_proba"):
-            used = "predict"
-        found = module_of(member, used, X[:, features])
-        if used != "decision_function" and is_classifier(estimator):
-            found = _of_classes(found, member.classes_, len(estimator.classes_))
-        members.append(found)
-    mean = weighted_mean([1.0] * len(members))
-    return Combined(members, mean, estimator.estimators_features_)
-
-
-def _of_classes(module: Module, classes: np.ndarray, n_classes: int) -> Module:
-    """Return a module with columns for all classes, of one with those of some."""
-    if len(classes) == n_classes:
-        return module
-    places = np.asarray(classes, np.int64).tolist()
-
-    def spread(found: list[Tensor], x: Tensor) -> Tensor:
-        zero = found[0][:, :1] * 0
-        columns = [zero] * n_classes
-        for column, place in enumerate(places):
-            columns[place] = found[0][:, column : column + 1]
-        return torch.cat(columns, dim=1)
-
-    return Combined([module], spread)
-
-
-def _voting(estimator: Any, method: str, X: np.ndarray) -> Module:
-    if method == "decision_function":
-        raise refused(estimator, "it has no decision_function.")
-    hard = getattr(estimator, "voting", "") == "hard"
-    used = method if not hard else "predict"
-    if is_classifier(estimator) and method == "predict" and not hard:
-        used = "predict_proba"
-    members = [module_of(member, used, X) for member in estimator.estimators_]
-    weights = estimator._weights_not_none
-    return Combined(members, weighted_mean(weights or [1.0] * len(members)))
-
-
-def _stacking(estimator: Any, method: str, X: np.ndarray) -> Module:
-    if estimator.passthrough:
-        raise refused(
-            estimator, "with passthrough=True rows are encrypted twice: set it False."
-        )
-    members = []
-    for member, used in zip(estimator.estimators_, estimator.stack_method_, strict=True):
-        if used == "predict" and is_classifier(member):
-            raise refused(estimator, "its estimators have labels only.")
-        found = module_of(member, used, X)
-        if used == "predict_proba" and len(estimator.classes_) == 2:
-            found = Combined([found], lambda results, x: results[0][:, 1:])
-        members.append(found)
-    together = Combined(members, lambda found, x: torch.cat(found, dim=1))
-    rows = estimator.transform(X)
-    final = module_of(estimator.final_estimator_, method, np.asarray(rows, np.float64))
-    return nn.Sequential(together, final)
-
-
-def _one_vs_rest(estimator: Any, method: str, X: np.ndarray) -> Module:
-    if estimator.multilabel_:
-        raise refused(estimator, "several labels at once are not returned.")
-    members = [module_of(member, method, X) for member in estimator.estimators_]
-    if method == "predict_proba":
-        if len(members) == 1:
-            return members[0]
-        columns = [Combined([m], lambda found, x: found[0][:, 1:]) for m in members]
-        return Combined(columns, normalized)
-    return Combined(members, lambda found, x: torch.cat(found, dim=1))
-
-
-def _one_vs_one(estimator: Any, method: str, X: np.ndarray) -> Module:
-    if method == "predict_proba":
-        raise refused(estimator, "it has no probabilities.")
-    used = "decision_function"
-    if not all(hasattr(member, used) for member in estimator.estimators_):
-        raise refused(estimator, "its estimators have no decision_function.")
-    members = [module_of(member, used, X) for member in estimator.estimators_]
-    pairs = Combined(members, lambda found, x: torch.cat(found, dim=1))
-    return OneVsOne(pairs, len(estimator.classes_), 1) if len(members) > 1 else pairs
-
-
-def _several_targets(estimator: Any, method: str, X: np.ndarray) -> Module:
-    members = [module_of(member, method, X) for member in estimator.estimators_]
-    return Combined(members, lambda found, x: torch.cat(found, dim=1))
-
-
-def _chain(estimator: Any, method: str, X: np.ndarray) -> Module:
-    members: list[Module] = []
-    width, rows = X.shape[1], X
-    for member in estimator.estimators_:
-        found = module_of(member, method, rows)
-        members.append(found)
-        rows = np.column_stack([rows, member.predict(rows)])
-    order = np.argsort(estimator.order_).tolist()
-
-    class Chained(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.members = nn.ModuleList(members)
-
-        def forward(self, x: Tensor) -> Tensor:
-            for member in self.members:
-                x = torch.cat([x, member(x)], dim=1)
-            found = x[:, width:]
-            return torch.cat([found[:, place : place + 1] for place in order], dim=1)
-
-    return Chained()
-
-
-def _calibrated(estimator: Any, method: str, X: np.ndarray) -> Module:
-    members = [_one_calibrated(one, X) for one in estimator.calibrated_classifiers_]
-    return Combined(members, weighted_mean([1.0] * len(members)))
-
-
-def _one_calibrated(calibrated: Any, X: np.ndarray) -> Module:
-    inner = calibrated.estimator
-    if calibrated.method != "sigmoid":
-        raise refused(inner, "it is calibrated by a function of many steps: use 'sigmoid'.")
-    used = "decision_function" if hasattr(inner, "decision_function") else "predict_proba"
-    scores = module_of(inner, used, X)
-    numbers = [(float(c.a_), float(c.b_)) for c in calibrated.calibrators]
-
-    def combine(found: list[Tensor], x: Tensor) -> Tensor:
-        columns = found[0][:, -len(numbers) :]
-        single = [
-            torch.sigmoid(-(a * columns[:, place : place + 1] + b))
-            for place, (a, b) in enumerate(numbers)
-        ]
-        if len(single) == 1:
-            return torch.cat([1 - single[0], single[0]], dim=1)
-        return normalized(single, x)
-
-    return Combined([scores], combine)
-
-
 _KERNELS = (svm.SVC, svm.NuSVC, svm.SVR, svm.NuSVR, svm.OneClassSVM)
 #: How estimators become modules, the first that fits.
-_BUILDERS: list[tuple[Any, Callable[[Any, str, np.ndarray], Module | None]]] = [
-    (Pipeline, _pipeline),
+_BUILDERS: list[tuple[Any, Callable[..., Module | None]]] = [
+    (Pipeline, _combined.pipeline),
     (_KERNELS, _kernel),
     (kernel_ridge.KernelRidge, _kernel_ridge),
     (naive_bayes.CategoricalNB, _categorical),
-    ((ensemble.BaggingClassifier, ensemble.BaggingRegressor), _bagging),
-    ((ensemble.VotingClassifier, ensemble.VotingRegressor), _voting),
-    ((ensemble.StackingClassifier, ensemble.StackingRegressor), _stacking),
-    (multiclass.OneVsRestClassifier, _one_vs_rest),
-    (multiclass.OneVsOneClassifier, _one_vs_one),
-    (multioutput.MultiOutputRegressor, _several_targets),
-    (multioutput.RegressorChain, _chain),
-    (calibration.CalibratedClassifierCV, _calibrated),
-    (linear_model.RANSACRegressor, _search),
+    ((ensemble.BaggingClassifier, ensemble.BaggingRegressor), _combined.bagging),
+    ((ensemble.VotingClassifier, ensemble.VotingRegressor), _combined.voting),
+    ((ensemble.StackingClassifier, ensemble.StackingRegressor), _combined.stacking),
+    (multiclass.OneVsRestClassifier, _combined.one_vs_rest),
+    (multiclass.OneVsOneClassifier, _combined.one_vs_one),
+    (multioutput.MultiOutputRegressor, _combined.several_targets),
+    (multioutput.RegressorChain, _combined.chain),
+    (calibration.CalibratedClassifierCV, _combined.calibrated),
+    (linear_model.RANSACRegressor, _combined.search),
 ]

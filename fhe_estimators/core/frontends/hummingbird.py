@@ -24,26 +24,29 @@ class HummingbirdScores(nn.Module):
     ----------
     executor : torch.nn.Module
         hummingbird's operators, with names of what they read and write.
-    place : int
-        Of the result: the last of an estimator are its scores, before them are labels.
     """
 
-    def __init__(self, executor: nn.Module, place: int = -1) -> None:
+    def __init__(self, executor: Any) -> None:
         super().__init__()
-        self.operators = executor._operators.double()  # type: ignore[union-attr,operator]
-        self._inputs, self._outputs = executor._input_names, executor._output_names
-        self._place = place
+        self.operators = executor._operators.double()
+        self._inputs: list[str] = executor._input_names
+        self._outputs: list[str] = executor._output_names
 
     def forward(self, x: Tensor) -> Tensor:
         """Return scores, of shape (n_samples, n_outputs)."""
-        values: dict[str, Tensor] = {self._inputs[0]: x}  # type: ignore[index]
-        for operator in self.operators:  # type: ignore[union-attr]
-            found = operator(*(values[name] for name in operator.inputs))  # type: ignore[operator,union-attr]
-            if len(operator.outputs) == 1:  # type: ignore[arg-type,union-attr]
+        values: dict[str, Any] = {self._inputs[0]: x}
+        operators: Any = self.operators
+        for operator in operators:
+            found = operator(*(values[name] for name in operator.inputs))
+            if len(operator.outputs) == 1:
                 found = (found,)
-            values.update(zip(operator.outputs, found, strict=True))  # type: ignore[arg-type,union-attr]
-        scores = [values[name] for name in self._outputs if name in values]  # type: ignore[union-attr]
-        return scores[self._place].reshape(len(x), -1)
+            values.update(zip(operator.outputs, found, strict=True))
+        scores: Any = values[self._outputs[-1]]
+        if isinstance(scores, tuple):
+            # Labels, then scores.
+            scores = scores[-1]
+        table: Tensor = scores.flatten(1) if scores.dim() > 1 else scores.unsqueeze(1)
+        return table
 
 
 def hummingbird_module(estimator: Any, X: np.ndarray) -> HummingbirdScores:

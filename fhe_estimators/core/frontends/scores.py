@@ -109,7 +109,8 @@ class NeighborScores(nn.Module):
         left = self.closeness(z)
         # Of distances that are zero only those rows count.
         smallest = torch.finfo(torch.float64).tiny ** 0.5
-        total, weight = 0.0, 0.0
+        total: Tensor | float = 0.0
+        weight: Tensor | float = 0.0
         for _ in range(self.n_neighbors):
             nearest = torch.argmax(left, dim=1, keepdim=True)
             is_nearest = nearest == self.places
@@ -120,7 +121,7 @@ class NeighborScores(nn.Module):
             total = total + counts * self.said[nearest[:, 0]]
             weight = weight + counts
             left = torch.where(is_nearest, torch.full_like(left, -torch.inf), left)
-        mean: Tensor = total / weight  # type: ignore[assignment,operator]
+        mean: Tensor = total / weight  # type: ignore[assignment]
         return mean
 
 
