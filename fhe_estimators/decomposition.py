@@ -11,6 +11,7 @@ from sklearn.utils._set_output import _wrap_data_with_container
 from fhe_estimators._config import current_mode, is_fitting
 from fhe_estimators._linear import LinearMixin
 from fhe_estimators._readings import Reading
+from fhe_estimators._tags import Tags
 
 __all__ = ["PCA", "TruncatedSVD"]
 
@@ -57,6 +58,13 @@ class _ProjectionMixin(LinearMixin):
         with self._mode(fhe):
             scores = self._scores(X, lambda rows: rows)
         return _wrap_data_with_container("transform", scores, X, self)
+
+    def __sklearn_tags__(self) -> Tags:
+        """Return tags that say that results are in double precision."""
+        tags = super().__sklearn_tags__()
+        assert tags.transformer_tags is not None
+        tags.transformer_tags.preserves_dtype = ["float64"]
+        return tags
 
     def _readings(self) -> dict[str, list[Reading]]:
         return {"transform": [Reading()]}
@@ -187,6 +195,26 @@ class PCA(_ProjectionMixin, decomposition.PCA):
             scale = np.maximum(scale, np.finfo(scale.dtype).eps)
             coef = coef / scale[:, np.newaxis]
         return coef, -coef @ self.mean_, "identity"
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Return the mean logarithm of the likelihood, in clear.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : object, optional
+            Not used.
+
+        Returns
+        -------
+        log_likelihood : float
+
+        Raises
+        ------
+        ValueError
+            In another mode than ``"disable"``.
+        """
+        return float(np.mean(self.score_samples(X)))
 
     def score_samples(self, X: Any) -> np.ndarray:
         """Return the logarithm of the likelihood of each row, in clear.

@@ -239,8 +239,8 @@ class _NearestRowsMixin(LinearMixin):
         n_rows = len(self._fit_X)
         if self.n_neighbors > n_rows:
             raise ValueError(
-                f"Expected n_neighbors <= n_samples_fit, but n_neighbors = "
-                f"{self.n_neighbors}, n_samples_fit = {n_rows}. Set fewer."
+                f"The parameter n_neighbors={self.n_neighbors} of {type(self).__name__} "
+                f"must not be above n_samples = {n_rows}. Set fewer."
             )
         by_distance = self.weights == "distance"
         return export_neighbors(self._fit_X, self._said(), self.n_neighbors, by_distance)
@@ -434,6 +434,7 @@ class KNeighborsClassifier(
         """Return tags that say that there is one label for each row."""
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = False
+        tags.classifier_tags.multi_label = False
         return tags
 
     def _said(self) -> np.ndarray:

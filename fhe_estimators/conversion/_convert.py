@@ -55,8 +55,8 @@ def convert(
         Bits of inputs, and of weights; see the class that is returned. By default its own
         default; trees keep their thresholds.
     rounding_bits : int or 'auto', optional
-        Bits that tables of a converted model read, of kernels and neurons. By default as few
-        as leave its scores off by about a tenth of their standard deviation; 7 or 8 are
+        Bits that tables of a converted model read, of kernels and neurons. By default as
+        few as leave its scores off by about a tenth of their standard deviation; 7 or 8 are
         closer, and take two or four times as long. It has no effect elsewhere.
     p_error : float in (0, 1), optional
         Probability that a table, or a decrypted result, is wrong.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -30,7 +30,7 @@ from fhe_estimators.neural_network._base import (
     NetRegressor,
     to_tensor,
 )
-from fhe_estimators.neural_network._weights import weighing, with_weights
+from fhe_estimators.neural_network._weights import weighing
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -121,10 +121,12 @@ class _ClearSkorch(NetEstimator):
         self._validate_params()
         X, others = separated(X)
         X, y = validate_data(self, X, y, dtype=np.float64, **self._target_checks)
+        check_consistent_length(X, *others.values())
+        (X, y, others), weights = _counting(X, y, others, sample_weight)
         targets = self._targets(y, reset=True)
         with self._seeded():
             self.net_ = clone(self.net).initialize()
-            self._train(X, targets, others, sample_weight, fit_params)
+            self._train(X, targets, others, weights, fit_params)
         self._check_outputs()
         return self
 
@@ -133,11 +135,10 @@ class _ClearSkorch(NetEstimator):
         X: np.ndarray,
         targets: np.ndarray,
         others: dict[str, Any],
-        sample_weight: Any,
+        weights: np.ndarray | None,
         fit_params: dict[str, Any],
     ) -> None:
         """Let skorch train the net on rows, for its number of epochs."""
-        check_consistent_length(X, *others.values())
         net = self.net_
         dtype = precision(net.module_)
         x, y = to_tensor(X, dtype=dtype), to_tensor(targets)
@@ -145,16 +146,11 @@ class _ClearSkorch(NetEstimator):
             y = y.to(dtype)
         rows: Any = x if not others else {"X": x, **_tensors(others, dtype)}
         shaped = self._shaped(y, x)
-        if sample_weight is None:
+        how: AbstractContextManager[None] = nullcontext()
+        if weights is not None:
+            how = weighing(net, rows, to_tensor(weights))
+        with how:
             net.partial_fit(rows, shaped, **fit_params)
-        else:
-            weights = _check_sample_weight(
-                sample_weight, X, dtype=np.float64, ensure_non_negative=True
-            )
-            with weighing(net):
-                net.partial_fit(
-                    with_weights(rows, to_tensor(weights)), shaped, **fit_params
-                )
         net.module_.eval()
 
     def _goes_on(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Any:
@@ -164,12 +160,13 @@ class _ClearSkorch(NetEstimator):
         X, y = validate_data(
             self, X, y, reset=first, dtype=np.float64, **self._target_checks
         )
+        (X, y, _), weights = _counting(X, y, {}, sample_weight)
         named = {} if classes is None else {"classes": classes}
         targets = self._targets(y, reset=first, **named)
         with self._seeded():
             if first:
                 self.net_ = clone(self.net).initialize()
-            self._train(X, targets, {}, sample_weight, {})
+            self._train(X, targets, {}, weights, {})
         self._check_outputs()
         return self
 
@@ -238,6 +235,18 @@ class _ClearSkorch(NetEstimator):
         # Only the first of several outputs is predicted from, as in skorch.
         first: Tensor = outputs[0] if isinstance(outputs, tuple) else outputs
         return first
+
+
+def _counting(X: Any, y: Any, others: dict[str, Any], sample_weight: Any) -> Any:
+    """Return rows, targets and what else there is of rows that count, and their weights."""
+    if sample_weight is None:
+        return (X, y, others), None
+    weights = _check_sample_weight(
+        sample_weight, X, dtype=np.float64, ensure_non_negative=True
+    )
+    counts = weights > 0
+    others = {name: np.asarray(values)[counts] for name, values in others.items()}
+    return (X[counts], y[counts], others), weights[counts]
 
 
 def _tensors(arrays: dict[str, Any], dtype: torch.dtype) -> dict[str, Tensor]:
