@@ -38,7 +38,9 @@ def test_at_least_sixty_twins_agree_with_their_originals_on_test_rows(rows):
         assert found.shape == expected.shape, row.name
         if is_regressor(row.fitted):
             error = np.sqrt(np.mean((found - expected) ** 2)) / np.std(expected)
-            wrong += [(row.name, error)] if error > 0.05 else []
+            # Rounding in front of tables costs about a tenth.
+            most = 0.15 if row.detail.endswith(", tables") else 0.02
+            wrong += [(row.name, error)] if error > most else []
         else:
             share = np.mean(found == expected)
             wrong += [(row.name, share)] if share < 0.97 else []

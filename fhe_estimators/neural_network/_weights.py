@@ -36,8 +36,8 @@ def weighing(net: Any, rows: Any, weights: Tensor) -> Iterator[None]:
         kind = type(net.criterion_).__name__
         raise ValueError(
             "The parameter sample_weight needs a criterion with the attribute 'reduction', "
-            f"as those of torch.nn have; got {kind}. Leave the weights out, or give them in "
-            "a dict as X and weigh rows in get_loss."
+            f"as those of torch.nn have; got {kind}. Leave the weights out, or weigh rows "
+            "in get_loss of the net, which is given a dict as X."
         )
     original = type(net)
     named = rows if isinstance(rows, dict) else {"X": rows}
