@@ -360,10 +360,8 @@ def test_onnx_model_in_onnxruntime(wine, name):
     np.testing.assert_allclose(
         output, NumpyModule(ours.onnx_model)(X), rtol=1e-6, atol=1e-9
     )
-    if name in SCORES_ARE_READ:
-        return
     for method in ("predict_proba", "decision_function", "predict"):
-        if hasattr(theirs, method):
+        if hasattr(theirs, method) and name not in SCORES_ARE_READ:
             expected = getattr(theirs, method)(X)
             np.testing.assert_allclose(
                 output.reshape(expected.shape), expected, rtol=1e-6, atol=1e-9
