@@ -64,7 +64,7 @@ def export(estimator: Any, method: str, X: np.ndarray) -> Exported:
     module = module_of(estimator, method, X).eval()
     with warnings.catch_warnings():
         # Tracing tells of every size that decides on something; those of columns may.
-        warnings.simplefilter("ignore", torch.jit.TracerWarning)
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
         model = export_torch(module, [X])
     counts_votes = (
         isinstance(module, OneVsOne)
