@@ -91,6 +91,10 @@ def fitted_parent(case):
             with suppress(Exception):
                 values(parent, method, rows_of(case))
     fitted_numbers = [getattr(parent, name, 0.0) for name in ("coef_", "intercept_")]
+    if hasattr(parent, "cluster_centers_"):
+        # Labels are numbers even where distances are not.
+        with np.errstate(all="ignore"):
+            fitted_numbers.append(parent.transform(counted(case)))
     numbers = [found for found in results if found.dtype.kind == "f"] + fitted_numbers
     if not all(np.isfinite(found).all() for found in numbers):
         return None, ()
