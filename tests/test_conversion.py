@@ -190,3 +190,20 @@ def test_nothing_of_the_process_changes(iris):
         n_bits=4,
     )
     assert torch.get_num_threads() == threads
+
+
+@pytest.mark.parametrize("library", ["xgboost", "lightgbm"])
+def test_models_of_boosting_libraries(library, iris):
+    module = pytest.importorskip(library)
+    X, y = iris
+    if library == "xgboost":
+        fitted, expected = (
+            module.XGBClassifier(n_estimators=3, max_depth=2),
+            "XGBClassifier",
+        )
+    else:
+        fitted = module.LGBMClassifier(n_estimators=3, num_leaves=4, verbose=-1)
+        expected = "LGBMClassifier"
+    model = convert(fitted.fit(X, y))
+    assert type(model) is getattr(fe, expected)
+    np.testing.assert_array_equal(model.predict(X), fitted.predict(X))
