@@ -92,10 +92,10 @@ def convert(
     >>> from sklearn.pipeline import make_pipeline
     >>> X, y = load_iris(return_X_y=True)
     >>> fitted = make_pipeline(PCA(2), LogisticRegression()).fit(X, y)
-    >>> model = convert(fitted, X)
+    >>> model = convert(fitted, X, n_bits=12)
     >>> model
     Pipeline(steps=[('pca', PCA(n_components=2)),
-                    ('logisticregression', LogisticRegression())])
+                    ('logisticregression', LogisticRegression(n_bits=12))])
     >>> bool((model.predict(X) == fitted.predict(X)).all())
     True
     """

@@ -137,7 +137,12 @@ def forest_of(estimator: Any, method: str) -> Forest | None:
         raise refused(estimator, "several labels at once are not returned.")
     if method == "decision_function" and not hasattr(estimator, "decision_function"):
         return None
-    trees, base, link = mirror._holder(estimator)._export()
+    twin = mirror._holder(estimator)
+    trees, base, link = twin._export()
+    if twin._fitted_table() is not None or any(tree.categories for tree in trees):
+        raise refused(estimator, "categories are not taken where trees are combined.")
+    # Rows are complete.
+    trees = [tree._replace(missing_left=None) for tree in trees]
     if method == "decision_function":
         link = "identity"
     return Forest(trees, base, link)
