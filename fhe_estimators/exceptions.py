@@ -12,6 +12,7 @@ __all__ = [
     "GraphError",
     "ModelChangedError",
     "NotCompiledError",
+    "UnsupportedEstimatorError",
     "UnsupportedOperatorError",
     "WrapAroundWarning",
 ]
@@ -27,6 +28,10 @@ class NotCompiledError(NotFittedError):
 
 class UnsupportedOperatorError(NotImplementedError):
     """A graph holds an operator, or an attribute of one, that has no encrypted form."""
+
+
+class UnsupportedEstimatorError(TypeError):
+    """A fitted model has no encrypted form: its class is not known, or its parameters."""
 
 
 class GraphError(ValueError):

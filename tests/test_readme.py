@@ -15,6 +15,11 @@ from fhe_estimators.neural_network import SkorchClassifier, SkorchRegressor
 from fhe_estimators.testing import all_estimators
 
 ROOT = Path(__file__).parents[1]
+#: Estimators that compare distances.
+NEAREST = (
+    *("KMeans", "KNeighborsClassifier", "KNeighborsRegressor", "MiniBatchKMeans"),
+    "NearestCentroid",
+)
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -40,6 +45,8 @@ def test_code_runs(tmp_path, monkeypatch):
     assert names["accuracy"] > 0.9
     assert names["scores"].mean() > 0.9
     np.testing.assert_array_equal(names["labels"], names["encrypted"][:5])
+    original = names["fitted"].predict(names["table"][:5])
+    np.testing.assert_array_equal(names["twin_labels"], original)
     np.testing.assert_array_equal(names["remote_labels"], names["labels"])
 
 
@@ -85,14 +92,14 @@ def test_what_it_says_of_estimators():
     }
     assert {name: models[name].n_bits for name in expected} == {
         **expected,
-        "NearestCentroid": 12,
+        **dict.fromkeys(NEAREST, 12),
     }
     for cls in (SkorchClassifier, SkorchRegressor):
         assert inspect.signature(cls).parameters["n_bits"].default == 6
     said = " ".join(README.split())
     assert (
-        "(8 by default, 12 for `NearestCentroid`, 4 for trees, 6 for `SkorchClassifier` "
-        "and `SkorchRegressor`)"
+        "(8 by default, 12 for those that compare distances, 4 for trees, 6 for "
+        "`SkorchClassifier` and `SkorchRegressor`)"
     ) in said
 
 
