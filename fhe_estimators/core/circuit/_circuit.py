@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-import platform
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, replace
@@ -23,11 +22,13 @@ from fhe_estimators.core.circuit._cost import Cost
 from fhe_estimators.core.circuit._inputs import check_integers
 from fhe_estimators.core.circuit._layers import LayerReport
 from fhe_estimators.core.circuit._packing import Packing, candidates
+from fhe_estimators.core.circuit._processes import computed, processes
 from fhe_estimators.core.circuit._recombination import Recombination
 from fhe_estimators.core.engine import (
     ConcreteEngine,
     Engine,
     Integers,
+    Machine,
     Program,
     interruptible,
 )
@@ -67,6 +68,28 @@ class _Plan:
 
     def unpack(self, array: np.ndarray, n_rows: int) -> np.ndarray:
         return self.packing.unpack(array, n_rows) if self.packing else array[:n_rows]
+
+
+class _Chunks(Sequence[list[np.ndarray]]):
+    """Rows in parts that one call each takes."""
+
+    def __init__(self, plan: _Plan, arrays: Integers) -> None:
+        self._plan, self._arrays = plan, arrays
+        self.n_rows = len(arrays[0])
+        self._starts = range(0, self.n_rows, plan.capacity)
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def __getitem__(self, number: Any) -> Any:
+        start = self._starts[number]
+        stop = start + self._plan.capacity
+        return [self._plan.pack(array[start:stop]) for array in self._arrays]
+
+    def unpacked(self, number: int, results: Integers) -> Integers:
+        """Return the results of the rows of a chunk."""
+        count = min(self._plan.capacity, self.n_rows - self._starts[number])
+        return tuple(self._plan.unpack(array, count) for array in results)
 
 
 class Circuit:
@@ -210,6 +233,9 @@ class Circuit:
     ) -> np.ndarray | Integers:
         """Encrypt, compute and decrypt any number of rows.
 
+        Several rows are computed by the workers of joblib, if it was told of processes by
+        ``joblib.parallel_config``; they get ciphertexts and evaluation keys only.
+
         Parameters
         ----------
         *inputs : ndarray of int of shape (n_rows, ...)
@@ -225,6 +251,11 @@ class Circuit:
         plan = self._plan(len(arrays[0]))
         program = self._program(plan)
         program.keygen()
+        chunks, n_processes = _Chunks(plan, arrays), processes()
+        if n_processes and len(chunks) > 1:
+            return _only(
+                self._outputs(self._map_elsewhere(chunks, program, n_processes, progress))
+            )
         steps = program.encrypt, program.run, program.decrypt
         return _only(self._outputs(interruptible(self._map, plan, arrays, steps, progress)))
 
@@ -245,43 +276,32 @@ class Circuit:
         steps: tuple[Callable[..., Any], Callable[[Any], Any], Callable[[Any], Integers]],
         progress: bool,
     ) -> Integers:
-        """Return the results of three steps, one after the other, on chunks of rows.
+        """Return the results of three steps, one after the other, on chunks of rows."""
+        chunks = _Chunks(plan, arrays)
+        shares = bool(self.programmable_bootstrap_count)
+        return self._gathered(chunks, _computed_here(chunks, steps, shares), progress)
 
-        The first and the last (the client's) run here, as they hold the interpreter's
-        lock; the one between (the server's) runs in threads, as it does not. So the
-        encryption of a chunk overlaps the computation on those before.
-        """
-        before, compute, after = steps
-        n_rows = len(arrays[0])
-        starts = range(0, n_rows, plan.capacity)
-        chunks = (
-            [plan.pack(array[start : start + plan.capacity]) for array in arrays]
-            for start in starts
-        )
+    def _map_elsewhere(
+        self, chunks: _Chunks, program: Program, n_processes: int, progress: bool
+    ) -> Integers:
+        """Return the results on chunks of rows, computed in processes of joblib."""
+
+        def messages_of(number: int) -> list[bytes]:
+            return program.written(program.encrypt(*chunks[number]))
+
+        answers = computed(program.part(), len(chunks), messages_of, n_processes)
+        results = (program.decrypt(program.read(answer)) for answer in answers)
+        return self._gathered(chunks, results, progress)
+
+    def _gathered(
+        self, chunks: _Chunks, results: Iterable[Integers], progress: bool
+    ) -> Integers:
+        """Return the results of all rows, from those of chunks in order."""
         outputs: list[Integers] = []
-        with tqdm(total=n_rows, unit="row", disable=not progress) as bar:
-
-            def keep(results: Integers) -> None:
-                count = min(plan.capacity, n_rows - starts[len(outputs)])
-                outputs.append(tuple(plan.unpack(array, count) for array in results))
-                bar.update(count)
-
-            if len(starts) == 1 or self.programmable_bootstrap_count:
-                # One chunk, or circuits that share the work among the processors already.
-                for chunk in chunks:
-                    keep(after(compute(before(*chunk))))
-            else:
-                workers = os.cpu_count() or 1
-                pending: deque[Future[Any]] = deque()
-                with ThreadPoolExecutor(workers) as pool:
-                    for chunk in chunks:
-                        run = copy_context().run
-                        pending.append(pool.submit(run, compute, before(*chunk)))
-                        time.sleep(_PAUSE)
-                        while len(pending) > 2 * workers:
-                            keep(after(pending.popleft().result()))
-                    while pending:
-                        keep(after(pending.popleft().result()))
+        with tqdm(total=chunks.n_rows, unit="row", disable=not progress) as bar:
+            for number, arrays in enumerate(results):
+                outputs.append(chunks.unpacked(number, arrays))
+                bar.update(len(outputs[-1][0]))
         if not outputs:
             return tuple(
                 np.zeros((0, *value.shape[1:]), np.int64)  # type: ignore[index]
@@ -358,7 +378,7 @@ class Circuit:
             for key, value in self.__dict__.items()
             if key not in ("_lock", "_programs", "_simulators")
         }
-        state["_machine"] = _machine()
+        state["_machine"] = Machine.here()
         state["_compiled"] = {
             plan: program.saved() for plan, program in self._programs.items()
         }
@@ -369,7 +389,7 @@ class Circuit:
         self.__dict__.update(state)
         self._lock, self._simulators = RLock(), {}
         self._programs = {}
-        if machine == _machine():
+        if isinstance(machine, Machine) and Machine.here().runs(machine):
             for plan, saved in compiled.items():
                 self._programs[plan] = self._engine.load(saved)
         if self._single not in self._programs:
@@ -377,9 +397,40 @@ class Circuit:
             self._programs[self._single] = self._compile(self._single)
 
 
-def _machine() -> tuple[str, ...]:
-    """Return operating system and processor, which compiled programs depend on."""
-    return (platform.system(), platform.machine())
+def _computed_here(
+    chunks: _Chunks,
+    steps: tuple[Callable[..., Any], Callable[[Any], Any], Callable[[Any], Integers]],
+    shares: bool,
+) -> Iterator[Integers]:
+    """Yield the results of three steps, one after the other, on chunks of rows.
+
+    The first and the last (the client's) run here, as they hold the interpreter's lock; the
+    one between (the server's) runs in threads, as it does not. So the encryption of a chunk
+    overlaps the computation on those before.
+
+    Parameters
+    ----------
+    chunks : _Chunks
+    steps : tuple of callable
+    shares : bool
+        Whether one call shares its work among the processors already.
+    """
+    before, compute, after = steps
+    if len(chunks) == 1 or shares:
+        for chunk in chunks:
+            yield after(compute(before(*chunk)))
+        return
+    workers = os.cpu_count() or 1
+    pending: deque[Future[Any]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        for chunk in chunks:
+            run = copy_context().run
+            pending.append(pool.submit(run, compute, before(*chunk)))
+            time.sleep(_PAUSE)
+            while len(pending) > 2 * workers:
+                yield after(pending.popleft().result())
+        while pending:
+            yield after(pending.popleft().result())
 
 
 def _only(outputs: Integers) -> np.ndarray | Integers:

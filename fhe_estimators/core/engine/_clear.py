@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Sequence
 
 import numpy as np
 
+from fhe_estimators.core.engine._part import ClearPart
 from fhe_estimators.core.engine._prices import TFHE
 from fhe_estimators.core.engine._program import Facts, Integers
 from fhe_estimators.core.graph import Graph, Node, evaluate
@@ -101,3 +103,15 @@ class ClearProgram:
     def saved(self) -> tuple[Graph, int]:
         """Return what `ClearEngine.load` takes."""
         return self.graph, self.rows
+
+    def part(self) -> ClearPart:
+        """Return what computes in another process."""
+        return ClearPart(self.graph, self.rows)
+
+    def written(self, ciphertexts: Integers) -> list[bytes]:
+        """Return arrays as bytes."""
+        return [pickle.dumps(array) for array in ciphertexts]
+
+    def read(self, messages: Sequence[bytes]) -> Integers:
+        """Return the arrays that were `written`."""
+        return tuple(map(pickle.loads, messages))

@@ -27,8 +27,10 @@ from fhe_estimators.core.engine._folders import remove_with
 from fhe_estimators.core.engine._forks import check_not_forked
 from fhe_estimators.core.engine._native import Evaluations, engine_lock
 from fhe_estimators.core.engine._native import compiler as native_compiler
+from fhe_estimators.core.engine._part import ConcretePart
 from fhe_estimators.core.engine._prices import TFHE
 from fhe_estimators.core.engine._program import Facts, Integers
+from fhe_estimators.core.engine._randomness import check_randomness
 from fhe_estimators.core.engine._reasons import misread_tables, reason_of
 from fhe_estimators.core.engine._selection import Selection
 from fhe_estimators.core.engine._signals import (
@@ -321,6 +323,7 @@ class ConcreteProgram:
             interruptible(self._generate, force)
 
     def _generate(self, force: bool) -> None:
+        check_randomness(native_compiler())
         self._client.keygen(force=force)
         self._ciphers = _ciphers(self._client)
 
@@ -356,21 +359,49 @@ class ConcreteProgram:
             If something is not a ciphertext.
         """
         value = _concrete().Value
+        inputs = [ciphertext._inner for ciphertext in self._read_by_program(ciphertexts)]
+        keys = self._client.evaluation_keys.server_keyset
+        self._check_not_forked()
+        return tuple(map(value, self._evaluations.call(inputs, keys)))
+
+    def _read_by_program(self, ciphertexts: Any) -> Any:
+        """Return the ciphertexts that the program takes, of those that `encrypt` returns.
+
+        Raises
+        ------
+        ValueError
+            If something is not a ciphertext.
+        """
+        value = _concrete().Value
         for place, ciphertext in enumerate(ciphertexts):
             if not isinstance(ciphertext, value):
                 raise ValueError(
                     f"ciphertexts[{place}] must be a ciphertext, as encrypt returns it; "
                     f"got {type(ciphertext).__name__}."
                 )
-        if self.selection is not None:
-            messages = [ciphertext.serialize() for ciphertext in ciphertexts]
-            size = self.facts.input_bytes // self.selection.n_parts
-            gathered = self.selection.gathered(messages, self.rows, size)
-            ciphertexts = (value.deserialize(gathered),)
-        inputs = [ciphertext._inner for ciphertext in ciphertexts]
-        keys = self._client.evaluation_keys.server_keyset
-        self._check_not_forked()
-        return tuple(map(value, self._evaluations.call(inputs, keys)))
+        if self.selection is None:
+            return ciphertexts
+        messages = [ciphertext.serialize() for ciphertext in ciphertexts]
+        size = self.facts.input_bytes // self.selection.n_parts
+        gathered = self.selection.gathered(messages, self.rows, size)
+        return (value.deserialize(gathered),)
+
+    def part(self) -> ConcretePart:
+        """Return what computes in another process: evaluation keys, but no secret key."""
+        self.keygen()
+        (name,) = self._server.program_info.function_list()
+        folder = Path(self._server._library.get_output_dir_path())
+        return ConcretePart.of(name, folder, self._client.evaluation_keys.serialize())
+
+    def written(self, ciphertexts: Any) -> list[bytes]:
+        """Return what `encrypt` returned as `part` takes it."""
+        read = self._read_by_program(ciphertexts)
+        return [ciphertext._inner.serialize() for ciphertext in read]
+
+    def read(self, messages: Sequence[bytes]) -> Any:
+        """Return what `part` returned as `decrypt` takes it."""
+        value, transport = _concrete().Value, native_compiler().TransportValue
+        return tuple(value(transport.deserialize(message)) for message in messages)
 
     def decrypt(self, ciphertexts: Any) -> Integers:
         """Return the integers of the results.

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from fhe_estimators.core.engine._part import Part
 from fhe_estimators.core.engine._prices import Prices
 from fhe_estimators.core.graph import Graph, Node, evaluate
 from fhe_estimators.core.operators import operators_of
@@ -78,6 +79,15 @@ class Program(Protocol):
 
     def saved(self) -> Any:
         """Return what `Engine.load` takes: it can be pickled and holds no key."""
+
+    def part(self) -> Part:
+        """Return what computes in another process: evaluation keys, but no secret key."""
+
+    def written(self, ciphertexts: Any) -> list[bytes]:
+        """Return what `encrypt` returned as `part` takes it."""
+
+    def read(self, messages: Sequence[bytes]) -> Any:
+        """Return what `part` returned as `decrypt` takes it."""
 
 
 class Engine(Protocol):

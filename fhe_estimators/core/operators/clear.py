@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import special
 
 from fhe_estimators.core.operators._base import QuantizedOp, register
 from fhe_estimators.core.operators.reduction import reduced
@@ -72,7 +71,9 @@ class LogSoftmax(ClearOnly):
 
     @staticmethod
     def f(x, *, axis=-1):
-        return special.log_softmax(x, axis=axis)
+        from scipy.special import log_softmax
+
+        return log_softmax(x, axis=axis)
 
 
 @register("Range", since=11)
@@ -142,4 +143,6 @@ class Softmax(ClearOnly):
 
     @staticmethod
     def f(x, *, axis=-1):
-        return special.softmax(x, axis=axis)
+        from scipy.special import softmax
+
+        return softmax(x, axis=axis)

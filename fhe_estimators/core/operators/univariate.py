@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from scipy import special
 
 from fhe_estimators.core.integers.builder import IntegerBuilder
 from fhe_estimators.core.integers.layout import expand, rearrange
@@ -161,7 +160,9 @@ class Erf(Univariate):
 
     @staticmethod
     def f(x):
-        return special.erf(x)
+        from scipy.special import erf
+
+        return erf(x)
 
 
 @register("Exp", since=13)
@@ -293,7 +294,9 @@ class Sigmoid(Univariate):
 
     @staticmethod
     def f(x):
-        return special.expit(x)
+        from scipy.special import expit
+
+        return expit(x)
 
 
 @register("Sign", since=13)
