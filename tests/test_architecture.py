@@ -76,6 +76,7 @@ IMPORTERS = {
     "lightgbm": ("lightgbm/",),
     "onnx": ("core/frontends/onnx.py",),
     "prometheus_client": ("deployment/serving/_metrics.py",),
+    "ray": ("deployment/serving/_ray.py",),
     "skops": ("deployment/_preprocessing.py",),
     "skorch": ("neural_network/",),
     "starlette": ("deployment/serving/_app.py", "deployment/serving/_body.py"),

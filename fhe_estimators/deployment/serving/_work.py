@@ -114,7 +114,8 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
-def _limit(memory: int) -> None:
+def limit(memory: int) -> None:
+    """Limit the memory of this process, and have it leave none behind if it crashes."""
     try:
         import resource
     except ModuleNotFoundError:  # Windows
@@ -131,7 +132,7 @@ def main() -> None:
     options = json.loads(sys.argv[1])
     # The server tells its workers when to end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _limit(options["memory"])
+    limit(options["memory"])
     watch = threading.Thread(target=_end_with, args=(options["parent"],), daemon=True)
     watch.start()
     channel = Channel(socket.socket(fileno=options["channel"]), options["most_bytes"])
