@@ -59,7 +59,8 @@ def ray_app(
     state : str or Path, optional
     tokens : collection of str, optional
     limits : Limits, optional
-        Its `workers` is the number of replicas, each on one processor.
+        Its `workers` is the number of replicas, each on one processor. `worker_bytes`
+        and `worker_calls` are left to Ray.
     metrics_port : int, optional
 
     Returns
@@ -260,7 +261,7 @@ def _replica(limits: Limits) -> type:
         """A replica: programs and keys that are ready."""
 
         def __init__(self, files: Any) -> None:
-            limit(int(limits.worker_bytes))
+            limit(None)  # Ray itself ends what takes too much memory.
             self._files = files
             self._folder = Path(tempfile.mkdtemp(prefix="fhe_estimators_"))
             self._compiled = private_folder(self._folder / "compiled", "The programs")
@@ -311,7 +312,8 @@ def _replica(limits: Limits) -> type:
                 for name, program in (await self._files.programs.remote()).items():
                     path = self._compiled / name
                     path.parent.mkdir(mode=0o700, exist_ok=True)
-                    path.write_bytes(program)
+                    if not path.exists():  # else it is machine code that is in use
+                        path.write_bytes(program)
                 bundle = self._folder / f"{len(self._servers)}.zip"
                 bundle.write_bytes(content)
                 self._servers[model] = Server(

@@ -114,7 +114,7 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
-def limit(memory: int) -> None:
+def limit(memory: int | None) -> None:
     """Limit the memory of this process, and have it leave none behind if it crashes."""
     try:
         import resource
@@ -122,7 +122,7 @@ def limit(memory: int) -> None:
         return
     # What a crashed process would leave behind are keys and requests.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if sys.platform == "linux":
+    if memory is not None and sys.platform == "linux":
         # Of what is written to: address space alone costs nothing.
         resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
 
