@@ -7,12 +7,13 @@ whole circuit: what it gives is, integer by integer, what the whole circuit give
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
+from fhe_estimators.core.engine import JointPart, Program
 from fhe_estimators.core.graph import Graph, Node, Value
 
 #: Tables from which shards are worth their overhead.
@@ -62,6 +63,69 @@ def shards(graph: Graph, count: int) -> list[Shard]:
         loads[lightest] += len(singly[column])
         members[lightest].append(int(column))
     return [_shard(graph, np.sort(columns)) for columns in members if columns]
+
+
+class Divided:
+    """A program divided into shards.
+
+    Parameters
+    ----------
+    members : sequence of (Shard, Program)
+        Programs have the keys of the whole.
+    """
+
+    def __init__(self, members: Sequence[tuple[Shard, Program]]) -> None:
+        self._members = members
+        columns = np.concatenate([shard.columns for shard, _ in members])
+        #: From columns in the order of shards to that of the whole.
+        self._order = np.argsort(columns)
+
+    @classmethod
+    def of(
+        cls, found: Sequence[Shard], sharing: Callable[[Graph], Program | None]
+    ) -> Divided | None:
+        """Return shards with programs; None if there are not several, or without keys.
+
+        Parameters
+        ----------
+        found : sequence of Shard
+        sharing : callable
+            From a graph to a program that has the keys of the whole, or None.
+        """
+        members = []
+        for shard in found:
+            program = sharing(shard.graph)
+            if program is None:
+                return None
+            members.append((shard, program))
+        return cls(members) if len(members) > 1 else None
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def part(self) -> JointPart:
+        """Return what computes all shards; keys are in it once."""
+        return JointPart(tuple(p.part() for p in self.programs)).with_shared_keys()
+
+    @property
+    def programs(self) -> list[Program]:
+        """Return the program of each shard."""
+        return [program for _, program in self._members]
+
+    def messages(self, number: int, row: np.ndarray) -> list[bytes]:
+        """Return a row, of shape (1, width), as a shard takes it, encrypted."""
+        shard, program = self._members[number]
+        sent = program.written(program.encrypt(row[:, shard.indices]))
+        return [number.to_bytes(4, "little"), *sent]
+
+    def joined(self, answers: Sequence[list[bytes]]) -> np.ndarray:
+        """Return the results of a row, of shape (1, n_columns), from those of shards."""
+        results = [
+            program.decrypt(program.read(answer))[0]
+            for program, answer in zip(self.programs, answers, strict=True)
+        ]
+        joined: np.ndarray = np.concatenate(results, axis=1)[:, self._order]
+        return joined
 
 
 def _is_sum_of_tables(graph: Graph) -> bool:

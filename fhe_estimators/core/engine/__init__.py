@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         generate_keys,
         keys_frame,
     )
-    from fhe_estimators.core.engine._part import Part, dumped
+    from fhe_estimators.core.engine._part import JointPart, Part, dumped
     from fhe_estimators.core.engine._prices import Prices
     from fhe_estimators.core.engine._program import (
         Engine,
@@ -49,6 +49,7 @@ _MODULES = {
     "Facts": "_program",
     "Frame": "_frames",
     "Integers": "_program",
+    "JointPart": "_part",
     "Keys": "_native",
     "Machine": "_machine",
     "Part": "_part",
@@ -77,6 +78,7 @@ __all__ = [
     "Facts",
     "Frame",
     "Integers",
+    "JointPart",
     "Keys",
     "Machine",
     "Part",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +27,12 @@ class ClearEngine(TFHE):
     ) -> ClearProgram:
         """Return a program; see `ConcreteEngine.compile`."""
         return ClearProgram(graph, rows)
+
+    def sharing(
+        self, program: Any, graph: Graph, extremes: Sequence[Integers], p_error: float
+    ) -> ClearProgram:
+        """Return a program of one row."""
+        return ClearProgram(graph, 1)
 
     def load(self, saved: tuple[Graph, int]) -> ClearProgram:
         """Return the program of a graph and a number of rows."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pickle
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from fhe_estimators.core.engine._folders import remove_with
 from fhe_estimators.core.engine._machine import Machine, engine_version
@@ -63,6 +64,10 @@ class ConcretePart:
 
     def ready(self) -> Run:
         """Return what computes; raises `CompilationError` on another kind of machine."""
+        return self.with_keys(compiler().ServerKeyset.deserialize(self.keys))
+
+    def with_keys(self, keys: Any) -> Run:
+        """Return what computes with keys as the engine takes them; see `ready`."""
         here = Machine.here()
         if self.version != engine_version() or not here.runs(self.machine):
             raise CompilationError(
@@ -76,11 +81,44 @@ class ConcretePart:
             (Path(folder) / name).write_bytes(content)
         evaluations = Evaluations(native.Library(folder), self.name)
         remove_with(evaluations, folder)
-        keys = native.ServerKeyset.deserialize(self.keys)
 
         def run(messages: Sequence[bytes]) -> list[bytes]:
             values = [native.TransportValue.deserialize(message) for message in messages]
             return [value.serialize() for value in evaluations.call(values, keys)]
+
+        return run
+
+
+@dataclass(frozen=True)
+class JointPart:
+    """Programs of one set of keys: the first message of a call is the number of one."""
+
+    parts: tuple[Part, ...]
+
+    def with_shared_keys(self) -> JointPart:
+        """Return the same with one object for the keys, which is pickled once."""
+        first = self.parts[0]
+        if not isinstance(first, ConcretePart):
+            return self
+        same = [replace(p, keys=first.keys) for p in self.parts if type(p) is type(first)]
+        return JointPart(tuple(same))
+
+    def ready(self) -> Run:
+        """Return what computes; keys are made ready once, programs when needed."""
+        keys = None
+
+        @cache
+        def run_of(number: int) -> Run:
+            nonlocal keys
+            part = self.parts[number]
+            if not isinstance(part, ConcretePart):
+                return part.ready()
+            keys = keys or compiler().ServerKeyset.deserialize(part.keys)
+            return part.with_keys(keys)
+
+        def run(messages: Sequence[bytes]) -> list[bytes]:
+            number, *others = messages
+            return run_of(int.from_bytes(number, "little"))(others)
 
         return run
 

@@ -112,6 +112,11 @@ class Engine(Protocol):
     ) -> Program:
         """Return a program for a number of rows; see `ConcreteEngine.compile`."""
 
+    def sharing(
+        self, program: Any, graph: Graph, extremes: Sequence[Integers], p_error: float
+    ) -> Program | None:
+        """Return a program of one row for the keys of one of this engine, if it can be."""
+
     def load(self, saved: Any) -> Program:
         """Return a program from what its `saved` has returned, without keys."""
 

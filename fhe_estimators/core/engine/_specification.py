@@ -132,6 +132,16 @@ class Specification:
         found: list[dict[str, Any]] = self._document["circuits"][0]["outputs"]
         return found
 
+    def shares_with(self, other: Specification) -> bool:
+        """Tell whether keys, and what each integer is encrypted to, are the same."""
+
+        def kinds(specification: Specification) -> list[tuple[Any, Any, Any]]:
+            gates = (*specification.inputs, *specification.outputs)
+            found = [gate["typeInfo"]["lweCiphertext"] for gate in gates]
+            return [(k["encoding"], k["encryption"], k["compression"]) for k in found]
+
+        return self.keyset == other.keyset and kinds(self) == kinds(other)
+
     @property
     def rows(self) -> int:
         """Rows of one call: the first axis of all tensors."""
