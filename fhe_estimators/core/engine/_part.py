@@ -64,10 +64,10 @@ class ConcretePart:
 
     def ready(self) -> Run:
         """Return what computes; raises `CompilationError` on another kind of machine."""
-        return self.with_keys(compiler().ServerKeyset.deserialize(self.keys))
+        return self.with_keys(self.native_keys())
 
-    def with_keys(self, keys: Any) -> Run:
-        """Return what computes with keys as the engine takes them; see `ready`."""
+    def native_keys(self) -> Any:
+        """Return the keys as the engine takes them; see `ready`."""
         here = Machine.here()
         if self.version != engine_version() or not here.runs(self.machine):
             raise CompilationError(
@@ -75,6 +75,10 @@ class ConcretePart:
                 f"the circuit was compiled with {self.version} for {self.machine}. Use "
                 "workers of the kind of this machine, with the packages of this one."
             )
+        return compiler().ServerKeyset.deserialize(self.keys)
+
+    def with_keys(self, keys: Any) -> Run:
+        """Return what computes with keys as the engine takes them."""
         native = compiler()
         folder = tempfile.mkdtemp(prefix="fhe_estimators_")
         for name, content in self.files.items():
@@ -113,7 +117,7 @@ class JointPart:
             part = self.parts[number]
             if not isinstance(part, ConcretePart):
                 return part.ready()
-            keys = keys or compiler().ServerKeyset.deserialize(part.keys)
+            keys = keys or part.native_keys()
             return part.with_keys(keys)
 
         def run(messages: Sequence[bytes]) -> list[bytes]:
