@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from fhe_estimators.exceptions import CostWarning as CostWarning
     from fhe_estimators.exceptions import ForkedProcessError as ForkedProcessError
     from fhe_estimators.exceptions import GraphError as GraphError
+    from fhe_estimators.exceptions import InsecureRandomnessError as InsecureRandomnessError
     from fhe_estimators.exceptions import ModelChangedError as ModelChangedError
     from fhe_estimators.exceptions import NotCompiledError as NotCompiledError
     from fhe_estimators.exceptions import (
@@ -156,6 +157,7 @@ _MODULE_OF = {
     "CostWarning": "exceptions",
     "ForkedProcessError": "exceptions",
     "GraphError": "exceptions",
+    "InsecureRandomnessError": "exceptions",
     "ModelChangedError": "exceptions",
     "NotCompiledError": "exceptions",
     "UnsupportedEstimatorError": "exceptions",

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "fhe_estimators"
 
 FLOORS = {
+    "_not_fitted": -1,
     "exceptions": 0,
     "_config": 0,
     "_columns": 0,
@@ -85,6 +86,7 @@ IMPORTERS = {
     "lightgbm": ("lightgbm/",),
     "onnx": ("core/frontends/onnx.py",),
     "prometheus_client": ("deployment/serving/_metrics.py",),
+    "ray": ("deployment/serving/_ray.py",),
     "skops": ("deployment/_preprocessing.py",),
     "skorch": ("neural_network/",),
     "starlette": ("deployment/serving/_app.py", "deployment/serving/_body.py"),
@@ -103,6 +105,7 @@ OF_THE_WHOLE = {
     "test_catalogue": "what becomes of all estimators of scikit-learn",
     "test_common": "checks of scikit-learn and ours, of every estimator",
     "test_contributing": "a page for who changes the package",
+    "test_deploy": "images and manifests of a server",
     "test_editors": "what editors see of the names of the package",
     "test_mirror": "what `make mirror` writes",
     "test_docs": "docstrings of everything public",
