@@ -1,9 +1,9 @@
 """Benchmarks: what encrypted prediction costs, and how near it comes to scikit-learn.
 
 ``python -m benchmarks --help`` tells how to run them. Two environment variables choose
-more: ``FHE_BENCH_CASES`` is a part of the names of the cases of ``trees`` and
-``tree_accuracy`` to run, such as "digits" or "spam forest", and ``FHE_BENCH_PLOT`` is a
-file for the plot of ``tree_growth``.
+more: ``FHE_BENCH_CASES`` is a part of the names of the cases of ``trees``,
+``tree_accuracy``, ``trained`` and ``trained_rows`` to run, such as "digits" or "spam
+forest", and ``FHE_BENCH_PLOT`` is a file for the plot of ``tree_growth``.
 """
 
 #: The module of each benchmark: a function of that name, from `Setup` to table rows.
@@ -27,6 +27,7 @@ MODULE_OF = {
     "convolution": "deep",
     "large_input": "deep",
     "trained": "trained",
+    "trained_rows": "trained",
     "prices": "prices",
     "exactness": "prices",
     "limits": "prices",

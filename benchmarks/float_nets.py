@@ -39,6 +39,12 @@ class Split(NamedTuple):
             return float(r2_score(self.y_test, outputs))
         return float(np.mean(outputs.argmax(axis=1) == self.y_test))
 
+    def agreement(self, outputs: np.ndarray, exact: np.ndarray) -> float:
+        """Return how many labels are equal, or the R2, of outputs and those in floats."""
+        if self.is_regression:
+            return float(r2_score(exact, outputs))
+        return float(np.mean(outputs.argmax(axis=1) == exact.argmax(axis=1)))
+
 
 @cache
 def split(name: str) -> Split:

@@ -120,6 +120,7 @@ def network_scores(splits, parameters):
 
 def trained_network(model, X, X_test, n_bits, p_error):
     """Quantize an ONNX model after training; return outputs in clear, and its cost."""
+    global MODEL
     import onnx
     from concrete.ml.torch.compile import compile_onnx_model
 
@@ -132,11 +133,24 @@ def trained_network(model, X, X_test, n_bits, p_error):
         p_error=p_error,
     )
     taken = time.perf_counter() - start
+    MODEL = module
     return {
         "outputs": module.forward(np.array(X_test, np.float32), fhe="disable").tolist(),
         "complexity": module.fhe_circuit.complexity,
         "seconds": taken,
     }
+
+
+def trained_network_keys(X):
+    """Return seconds to make the keys; the first row brings them into place."""
+    taken = seconds(MODEL.fhe_circuit.keygen)
+    execute_network(X)
+    return taken
+
+
+def execute_network(X):
+    rows = np.array(X, np.float32)
+    return seconds(lambda: MODEL.forward(rows, fhe="execute"))
 
 
 def one_row():

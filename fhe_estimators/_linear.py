@@ -130,8 +130,13 @@ class LinearMixin(FHEMixin):
             raise ValueError(
                 f"there are {coef.shape[1]} coefficients for {n_features} features."
             )
-        if not (np.isfinite(coef).all() and np.isfinite(intercept).all()):
-            raise ValueError("coefficients and intercepts must be finite.")
+        for name, values in (("coefficients", coef), ("intercepts", intercept)):
+            if not np.isfinite(values).all():
+                raise ValueError(
+                    f"{type(self).__name__} has {name} that are not finite: "
+                    f"{values[~np.isfinite(values)][0]}. Features with very large numbers "
+                    "do that: scale them, for example with StandardScaler."
+                )
         return export_linear(coef, intercept, link)
 
     def _state(self) -> list[Any]:

@@ -132,8 +132,10 @@ class NearestCentroid(LinearMixin, FHEClassifierMixin, neighbors.NearestCentroid
         coef = [2 * scaled / self._unit()]
         constant = [2 * np.log(self.class_prior_) - (scaled**2).sum(axis=1)]
         if self._equal_priors():
-            coef.append(2 * centred)
-            constant.append(-(centred**2).sum(axis=1))
+            # A common factor moves no label: of any magnitude, no square is infinite.
+            largest = 2.0 ** np.frexp(np.abs(centred).max())[1]
+            coef.append(2 * (centred / largest))
+            constant.append(-(centred / largest * centred).sum(axis=1))
         weights = np.concatenate(coef)
         return weights, np.concatenate(constant) - weights @ origin, "identity"
 

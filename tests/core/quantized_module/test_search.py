@@ -78,6 +78,19 @@ def test_what_is_chosen_is_accurate_and_no_wider(seed, depth, bits, wraps):
     assert np.less_equal(kept_bits(module), kept_bits(most)).all()
 
 
+@settings(deadline=None, max_examples=5)
+@given(st.integers(0, 1000), st.integers(1, 3), st.booleans())
+def test_more_bits_are_never_worse_by_more_than_the_tolerance(seed, depth, wraps):
+    """The search gives up what the tolerance allows, of any number of bits."""
+    graph = net((6, *[4] * depth, 2), seed)
+    errors = []
+    for bits in (3, 5, 7):
+        search = Search(graph, bits=bits, margin=0.25 if wraps else None)
+        errors.append(search.error(fewest_bits(search, free)))
+    for fewer, more in itertools.pairwise(errors):
+        assert more <= np.hypot(fewer, max(RoundingOptions().tolerance, 0.5 * fewer))
+
+
 @pytest.mark.parametrize("margin", [None, 0.25])
 def test_more_tolerance_takes_fewer_bits(margin):
     """Of tables, and of weights."""

@@ -174,3 +174,17 @@ def test_what_is_no_sum_is_refused():
     )
     with pytest.raises(UnsupportedOperatorError, match="SOFTMAX is not supported"):
         NumpyModule(model)(np.zeros((1, 3)))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_model_in_onnx_means_the_same_elsewhere(seed):
+    """ONNX Runtime computes in single precision what we do; all numbers here are exact."""
+    onnxruntime = pytest.importorskip("onnxruntime")
+    random = np.random.default_rng(seed)
+    trees = [random_tables(random, 6, 4, 3) for _ in range(3)]
+    model = export_trees(trees, 4, np.zeros(3))
+    X = random_rows(random, 60, 4)
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    (name,) = (value.name for value in session.get_inputs())
+    (found,) = session.run(None, {name: X})
+    np.testing.assert_array_equal(found, NumpyModule(model)(X))
