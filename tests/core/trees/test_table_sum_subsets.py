@@ -1,10 +1,8 @@
 """Ensembles that compare categories, and missing values: what they cost, and compute."""
 
 import numpy as np
-import onnx
 import pytest
 
-from fhe_estimators import UnsupportedOperatorError
 from fhe_estimators.core.frontends.onnx import read_onnx
 from fhe_estimators.core.frontends.torch import export_trees
 from fhe_estimators.core.frontends.trees import TreeArrays
@@ -164,16 +162,6 @@ def test_features_without_a_bin_for_missing_values():
     (found,) = on_bins(ensemble, BinEdges([np.array([1.0, 9.0])]))
     assert (found.feature, found.edge) == (0, 0)
     assert (found.below.value, found.above.value) == (1.0, 2.0)
-
-
-def test_what_is_no_sum_is_refused():
-    tree = random_tables(np.random.default_rng(0), 2, 3, 1)
-    model = export_trees([tree], 3, np.zeros(1))
-    model.graph.node[0].attribute.append(
-        onnx.helper.make_attribute("post_transform", "SOFTMAX")
-    )
-    with pytest.raises(UnsupportedOperatorError, match="SOFTMAX is not supported"):
-        NumpyModule(model)(np.zeros((1, 3)))
 
 
 @pytest.mark.parametrize("seed", range(5))
