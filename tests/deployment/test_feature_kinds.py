@@ -72,5 +72,5 @@ def test_answers_are_those_of_the_model(tmp_path):
     deployed = Deployed.of(model, tmp_path)
     rows = LABELLED[:3]
     answer = deployed.answer(rows)
-    found = deployed.client.decrypt(answer)
+    found = deployed.client.decrypt_predict(answer)
     np.testing.assert_array_equal(found, model.predict(rows))
