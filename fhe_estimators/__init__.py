@@ -15,6 +15,8 @@ from fhe_estimators._version import __version__
 
 # Written by `make mirror`, down to the end of the table.
 if TYPE_CHECKING:
+    from fhe_estimators.catboost import CatBoostClassifier as CatBoostClassifier
+    from fhe_estimators.catboost import CatBoostRegressor as CatBoostRegressor
     from fhe_estimators.discriminant_analysis import (
         LinearDiscriminantAnalysis as LinearDiscriminantAnalysis,
     )
@@ -104,6 +106,8 @@ if TYPE_CHECKING:
     from fhe_estimators.xgboost import XGBRegressor as XGBRegressor
 
 _MODULE_OF = {
+    "CatBoostClassifier": "catboost",
+    "CatBoostRegressor": "catboost",
     "LinearDiscriminantAnalysis": "discriminant_analysis",
     "AdaBoostClassifier": "ensemble",
     "ExtraTreesClassifier": "ensemble",
@@ -174,7 +178,7 @@ _MODULE_OF = {
 }
 
 #: Modules named after the library that they need.
-_OPTIONAL = {"lightgbm", "xgboost"}
+_OPTIONAL = {"catboost", "lightgbm", "xgboost"}
 
 _MISSING = {module for module in _OPTIONAL if find_spec(module) is None}
 

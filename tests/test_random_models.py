@@ -160,8 +160,8 @@ def has_log_link(model):
     if loss is not None:
         return type(loss.link).__name__ == "LogLink"
     parameters = model.get_params(deep=False)
-    losses = {parameters.get("loss"), parameters.get("objective")}
-    return bool(losses & {"poisson", "gamma", "count:poisson"})
+    losses = {parameters.get(name) for name in ("loss", "loss_function", "objective")}
+    return bool(losses & {"poisson", "Poisson", "gamma", "count:poisson"})
 
 
 # Checks --------------------------------------------------------------------------------

@@ -47,6 +47,16 @@ _EXPECTED_FAILURES = (
         "XGBoost sums gradients in single precision, and splits depend on the sums",
     ),
     (
+        ("CatBoostClassifier", "CatBoostRegressor"),
+        "check_sample_weight_equivalence_on_dense_data",
+        "CatBoost draws permutations of rows: weights are not the same as repeated rows",
+    ),
+    (
+        ("CatBoostClassifier", "CatBoostRegressor"),
+        "check_do_not_raise_errors_in_init_or_set_params",
+        "CatBoost knows its parameters: another name is an error at once",
+    ),
+    (
         ("LGBMClassifier", "LGBMRegressor"),
         "check_sample_weight_equivalence_on_dense_data",
         "min_child_samples counts rows, whatever their weight",
