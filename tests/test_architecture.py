@@ -18,6 +18,7 @@ FLOORS = {
     "exceptions": 0,
     "_config": 0,
     "_columns": 0,
+    "_display": 0,
     "_meta": 0,
     "_readings": 0,
     "_tags": 0,
@@ -59,6 +60,7 @@ FLOORS = {
     "inspection": 14,
     "testing": 14,
     "cli": 15,
+    "model_selection": 15,
     "__main__": 16,
     "__init__": 16,
 }

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from sklearn.utils.validation import check_is_fitted
+from sklearn.base import BaseEstimator
 
-from fhe_estimators.base import FHEMixin
 from fhe_estimators.core.circuit import Cost
+from fhe_estimators.inspection._models import compiled
 from fhe_estimators.quantization import QuantizedModule
 
 
-def cost(model: FHEMixin | QuantizedModule) -> Cost:
+def cost(model: BaseEstimator | QuantizedModule) -> Cost:
     """Return what it costs to predict one encrypted row.
 
     Compiles the model if that was not done yet; makes no keys.
 
     Parameters
     ----------
-    model : estimator of fhe_estimators or QuantizedModule
-        Fitted.
+    model : estimator of fhe_estimators, Pipeline, search or QuantizedModule
+        Fitted. Of a pipeline its last step is encrypted, of a search what is in
+        ``best_estimator_``.
 
     Returns
     -------
@@ -27,7 +28,7 @@ def cost(model: FHEMixin | QuantizedModule) -> Cost:
     Raises
     ------
     TypeError
-        If `model` is something else, a pipeline for example.
+        If `model` is something else, or a pipeline that ends in something else.
     NotFittedError
         If `model` is not fitted.
     CompilationError
@@ -42,17 +43,4 @@ def cost(model: FHEMixin | QuantizedModule) -> Cost:
     >>> report.tables
     {2: 1}
     """
-    if isinstance(model, QuantizedModule):
-        if not model.is_compiled:
-            model.compile()
-        return model.fhe_circuit.cost
-    if not isinstance(model, FHEMixin):
-        raise TypeError(
-            f"The parameter 'model' must be an estimator of fhe_estimators or a "
-            f"QuantizedModule; got {type(model).__name__}. Pass the last step of a "
-            "pipeline, pipeline[-1], and the best_estimator_ of a search."
-        )
-    check_is_fitted(model)
-    if not model.quantized_module.is_compiled:
-        model.compile()
-    return model.fhe_circuit.cost
+    return compiled(model).fhe_circuit.cost
