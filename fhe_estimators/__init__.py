@@ -104,6 +104,8 @@ if TYPE_CHECKING:
     from fhe_estimators.tree import DecisionTreeRegressor as DecisionTreeRegressor
     from fhe_estimators.xgboost import XGBClassifier as XGBClassifier
     from fhe_estimators.xgboost import XGBRegressor as XGBRegressor
+    from fhe_estimators.xgboost import XGBRFClassifier as XGBRFClassifier
+    from fhe_estimators.xgboost import XGBRFRegressor as XGBRFRegressor
 
 _MODULE_OF = {
     "CatBoostClassifier": "catboost",
@@ -174,6 +176,8 @@ _MODULE_OF = {
     "DecisionTreeClassifier": "tree",
     "DecisionTreeRegressor": "tree",
     "XGBClassifier": "xgboost",
+    "XGBRFClassifier": "xgboost",
+    "XGBRFRegressor": "xgboost",
     "XGBRegressor": "xgboost",
 }
 

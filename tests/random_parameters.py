@@ -193,6 +193,8 @@ OWN_PARAMETERS: dict[str, dict[str, tuple[Any, ...]]] = {
     "SkorchRegressor": _SKORCH,
     "TweedieRegressor": {"power": (0.0, 1.0, 1.5, 2.0, 3.0), "link": ("auto", "log")},
     "XGBClassifier": _XGB,
+    "XGBRFClassifier": _XGB,
+    "XGBRFRegressor": _XGB,
     "XGBRegressor": {
         **_XGB,
         "objective": ("reg:squarederror", "count:poisson", "reg:absoluteerror"),

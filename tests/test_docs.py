@@ -31,6 +31,8 @@ CHANGED_DEFAULTS = {
     "RandomForestClassifier": {"max_depth": 4},
     "RandomForestRegressor": {"max_depth": 4},
     "XGBClassifier": {"max_depth": 3},
+    "XGBRFClassifier": {"max_depth": 3},
+    "XGBRFRegressor": {"max_depth": 3},
     "XGBRegressor": {"max_depth": 3},
 }
 

@@ -44,6 +44,8 @@ ATTRIBUTES = {
     "RandomForestClassifier": ("estimators_",),
     "RandomForestRegressor": ("estimators_",),
     "XGBClassifier": ("_Booster",),
+    "XGBRFClassifier": ("_Booster",),
+    "XGBRFRegressor": ("_Booster",),
     "XGBRegressor": ("_Booster",),
 }
 CLASSES = dict(all_estimators())

@@ -53,8 +53,8 @@ class HistGradientBoostingClassifier(
         default=None
         Groups of features that may occur on the same path. Trees of one feature cost no
         table: ``'no_interactions'`` is free. Those of the same two features,
-        ``'pairwise'``, share one table as long as their bins make at most 16 states, as
-        with ``n_bits=2``.
+        ``'pairwise'``, share tables: about one as long as their bins make at most 16
+        states, as with ``n_bits=2``.
     warm_start : bool, default=False
         Whether `fit` adds trees to those that it made before, on the same bins.
     early_stopping : 'auto' or bool, default='auto'
@@ -234,8 +234,8 @@ class HistGradientBoostingRegressor(
         default=None
         Groups of features that may occur on the same path. Trees of one feature cost no
         table: ``'no_interactions'`` is free. Those of the same two features,
-        ``'pairwise'``, share one table as long as their bins make at most 16 states, as
-        with ``n_bits=2``.
+        ``'pairwise'``, share tables: about one as long as their bins make at most 16
+        states, as with ``n_bits=2``.
     warm_start : bool, default=False
         Whether `fit` adds trees to those that it made before, on the same bins.
     early_stopping : 'auto' or bool, default='auto'

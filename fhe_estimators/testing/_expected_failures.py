@@ -23,6 +23,8 @@ _EXPECTED_FAILURES = (
             "RandomForestRegressor",
             "SGDClassifier",
             "SGDRegressor",
+            "XGBRFClassifier",
+            "XGBRFRegressor",
         ),
         "check_sample_weight_equivalence_on_dense_data",
         "rows are drawn: weights are not the same as repeated rows",
@@ -40,6 +42,11 @@ _EXPECTED_FAILURES = (
         ("HuberRegressor",),
         "check_sample_weight_equivalence_on_dense_data",
         "the solver stops before the minimum, where depends on the order of sums",
+    ),
+    (
+        ("XGBRFClassifier", "XGBRFRegressor"),
+        "check_do_not_raise_errors_in_init_or_set_params",
+        "XGBoost's forests refuse early_stopping_rounds and callbacks at once",
     ),
     (
         ("XGBClassifier",),
