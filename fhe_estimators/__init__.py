@@ -15,6 +15,8 @@ from fhe_estimators._version import __version__
 
 # Written by `make mirror`, down to the end of the table.
 if TYPE_CHECKING:
+    from fhe_estimators.catboost import CatBoostClassifier as CatBoostClassifier
+    from fhe_estimators.catboost import CatBoostRegressor as CatBoostRegressor
     from fhe_estimators.cluster import KMeans as KMeans
     from fhe_estimators.cluster import MiniBatchKMeans as MiniBatchKMeans
     from fhe_estimators.conversion import ConvertedClassifier as ConvertedClassifier
@@ -127,8 +129,12 @@ if TYPE_CHECKING:
     from fhe_estimators.tree import DecisionTreeRegressor as DecisionTreeRegressor
     from fhe_estimators.xgboost import XGBClassifier as XGBClassifier
     from fhe_estimators.xgboost import XGBRegressor as XGBRegressor
+    from fhe_estimators.xgboost import XGBRFClassifier as XGBRFClassifier
+    from fhe_estimators.xgboost import XGBRFRegressor as XGBRFRegressor
 
 _MODULE_OF = {
+    "CatBoostClassifier": "catboost",
+    "CatBoostRegressor": "catboost",
     "KMeans": "cluster",
     "MiniBatchKMeans": "cluster",
     "ConvertedClassifier": "conversion",
@@ -214,11 +220,13 @@ _MODULE_OF = {
     "DecisionTreeClassifier": "tree",
     "DecisionTreeRegressor": "tree",
     "XGBClassifier": "xgboost",
+    "XGBRFClassifier": "xgboost",
+    "XGBRFRegressor": "xgboost",
     "XGBRegressor": "xgboost",
 }
 
 #: Modules named after the library that they need.
-_OPTIONAL = {"lightgbm", "xgboost"}
+_OPTIONAL = {"catboost", "lightgbm", "xgboost"}
 
 _MISSING = {module for module in _OPTIONAL if find_spec(module) is None}
 

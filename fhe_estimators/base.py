@@ -297,11 +297,15 @@ class FHEMixin(FollowingMixin):
             )
         check_is_fitted(model)
         twin: Any = cls()
-        for name, value in vars(model).items():
-            setattr(twin, name, copy.deepcopy(value))
+        twin._hold(model)
         # Not all that the parent takes can be encrypted.
         twin._validate_params()
         return twin
+
+    def _hold(self, model: Any) -> None:
+        """Hold copies of all that a fitted model of the parent holds (hook)."""
+        for name, value in vars(model).items():
+            setattr(self, name, copy.deepcopy(value))
 
     # Encrypted prediction ------------------------------------------------------------
 

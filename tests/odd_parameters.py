@@ -83,6 +83,7 @@ SMALL = {
     "n_bits": 3,
     "max_depth": 2,
     "n_estimators": 2,
+    "iterations": 2,
     "max_iter": 20,
     "max_epochs": 2,
     "random_state": 0,

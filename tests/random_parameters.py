@@ -73,6 +73,15 @@ _LGBM = {
     "subsample_freq": (0, 1),
     "n_jobs": (1,),
 }
+_CATBOOST = {
+    "iterations": (1, 2, 4),
+    "depth": (1, 2, 4),
+    "l2_leaf_reg": (None, 0.1),
+    "grow_policy": (None, None, "Depthwise", "Lossguide"),
+    "border_count": (None, 3, 40),
+    "subsample": (None, 0.5),
+    "thread_count": (1,),
+}
 _HIST = {
     "max_iter": (1, 2, 4),
     "l2_regularization": (0.0, 1.0),
@@ -95,6 +104,11 @@ OWN_PARAMETERS: dict[str, dict[str, tuple[Any, ...]]] = {
         "alpha": (0.0, 0.1, 1.0, 10.0),
         "binarize": (0.0, 0.5, -3.0, None),
         "fit_prior": (True, False),
+    },
+    "CatBoostClassifier": _CATBOOST,
+    "CatBoostRegressor": {
+        **_CATBOOST,
+        "loss_function": ("RMSE", "MAE", "Quantile:alpha=0.9", "Poisson"),
     },
     "DecisionTreeClassifier": {"criterion": ("gini", "entropy", "log_loss")},
     "DecisionTreeRegressor": {"criterion": ("squared_error", "absolute_error", "poisson")},
@@ -194,10 +208,12 @@ OWN_PARAMETERS: dict[str, dict[str, tuple[Any, ...]]] = {
     "TruncatedSVD": {"n_components": (1,)},
     "TweedieRegressor": {"power": (0.0, 1.0, 1.5, 2.0, 3.0), "link": ("auto", "log")},
     "XGBClassifier": _XGB,
+    "XGBRFClassifier": _XGB,
+    "XGBRFRegressor": _XGB,
     "XGBRegressor": {
         **_XGB,
         "objective": ("reg:squarederror", "count:poisson", "reg:absoluteerror"),
     },
 }
 #: One tree is all that stays of them without.
-FEW_TREES = {"n_estimators": 3, "max_iter": 3, "max_depth": 3}
+FEW_TREES = {"n_estimators": 3, "iterations": 3, "max_iter": 3, "max_depth": 3}

@@ -53,6 +53,7 @@ FLOORS = {
     "svm": 13,
     "tree": 13,
     "ensemble": 13,
+    "catboost": 13,
     "xgboost": 13,
     "lightgbm": 13,
     "naive_bayes": 13,
@@ -79,6 +80,7 @@ EXCEPTIONS = {}
 #: Dependency -> the files, or folders (ending in "/"), that may import it.
 IMPORTERS = {
     "brevitas": ("core/frontends/", "neural_network/"),
+    "catboost": ("catboost/",),
     "concrete": ("core/engine/_concrete.py", "core/engine/_native.py"),
     "cryptography": ("deployment/_seal.py",),
     "httpx": ("deployment/serving/_remote.py",),

@@ -16,10 +16,12 @@ from tests.neural_network.nets import ShapeSetter, classifier, regressor
 #: thread, because those of the boosting libraries wait for each other by spinning.
 FEW_TREES = {
     "n_estimators": 5,
+    "iterations": 5,
     "max_iter": 5,
     "min_samples_leaf": 5,
     "min_child_samples": 5,
     "n_jobs": 1,
+    "thread_count": 1,
 }
 
 #: Parameters with which linear models are fitted few times.
@@ -44,7 +46,7 @@ def instance(cls):
     names = (
         ("max_iter", "min_samples_leaf")
         if boosted
-        else ("n_estimators", "min_child_samples", "n_jobs")
+        else ("n_estimators", "iterations", "min_child_samples", "n_jobs", "thread_count")
     )
     return cls(**{name: FEW_TREES[name] for name in names if name in cls().get_params()})
 

@@ -20,6 +20,8 @@ TREES = ("n_bits", "binning", "input_encoding", "p_error")
 
 #: Defaults that are not the parent's; the description names the parent's.
 CHANGED_DEFAULTS = {
+    "CatBoostClassifier": {"depth": 4, "iterations": 100, "allow_writing_files": False},
+    "CatBoostRegressor": {"depth": 4, "iterations": 100, "allow_writing_files": False},
     "ExtraTreesClassifier": {"max_depth": 4},
     "ExtraTreesRegressor": {"max_depth": 4},
     "HistGradientBoostingClassifier": {"max_leaf_nodes": 8},
@@ -33,11 +35,18 @@ CHANGED_DEFAULTS = {
     "SVC": {"kernel": "linear"},
     "SVR": {"kernel": "linear"},
     "XGBClassifier": {"max_depth": 3},
+    "XGBRFClassifier": {"max_depth": 3},
+    "XGBRFRegressor": {"max_depth": 3},
     "XGBRegressor": {"max_depth": 3},
 }
 
 #: How descriptions call the libraries of the mirrored classes.
-LIBRARIES = {"lightgbm": "LightGBM", "sklearn": "scikit-learn", "xgboost": "XGBoost"}
+LIBRARIES = {
+    "catboost": "CatBoost",
+    "lightgbm": "LightGBM",
+    "sklearn": "scikit-learn",
+    "xgboost": "XGBoost",
+}
 
 #: Parameters that the parents deprecate.
 DEPRECATED = [
@@ -82,7 +91,13 @@ def mirrored_parameters_of(cls):
             found = {**parameters_of(base), **found}
             if not takes_any(base):
                 break
-    return found
+    named = getattr(cls, "_named", found)
+    chosen = {name: p for name, p in found.items() if name in named}
+    n_positional = sum(own == theirs for own, theirs in zip(chosen, found, strict=False))
+    return {
+        name: p if number < n_positional else p.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for number, (name, p) in enumerate(chosen.items())
+    }
 
 
 def takes_any(cls):
@@ -229,7 +244,7 @@ def test_see_also_names_the_parent(cls):
     parent = parent_of(cls)
     module = parent.__module__.rpartition("._")[0] or parent.__module__
     # The libraries beside it keep their estimators for scikit-learn in a module.
-    module = module.removesuffix(".sklearn")
+    module = module.removesuffix(".sklearn").removesuffix(".core")
     ((names, _),) = NumpyDocString(inspect.getdoc(cls))["See Also"]
     assert [name for name, _ in names] == [f"{module}.{parent.__name__}"]
 

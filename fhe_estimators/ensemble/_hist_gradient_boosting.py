@@ -53,7 +53,10 @@ class HistGradientBoostingClassifier(
         keys of a dict are names of features.
     interaction_cst : {'pairwise', 'no_interactions'}, list or tuple of sets, or None, \
         default=None
-        Groups of features that may occur on the same path.
+        Groups of features that may occur on the same path. Trees of one feature cost no
+        table: ``'no_interactions'`` is free. Those of the same two features,
+        ``'pairwise'``, share tables: about one as long as their bins make at most 16
+        states, as with ``n_bits=2``.
     warm_start : bool, default=False
         Whether `fit` adds trees to those that it made before, on the same bins.
     early_stopping : 'auto' or bool, default='auto'
@@ -234,7 +237,10 @@ class HistGradientBoostingRegressor(
         keys of a dict are names of features.
     interaction_cst : {'pairwise', 'no_interactions'}, list or tuple of sets, or None, \
         default=None
-        Groups of features that may occur on the same path.
+        Groups of features that may occur on the same path. Trees of one feature cost no
+        table: ``'no_interactions'`` is free. Those of the same two features,
+        ``'pairwise'``, share tables: about one as long as their bins make at most 16
+        states, as with ``n_bits=2``.
     warm_start : bool, default=False
         Whether `fit` adds trees to those that it made before, on the same bins.
     early_stopping : 'auto' or bool, default='auto'

@@ -23,6 +23,8 @@ _EXPECTED_FAILURES = (
             "RandomForestRegressor",
             "SGDClassifier",
             "SGDRegressor",
+            "XGBRFClassifier",
+            "XGBRFRegressor",
         ),
         "check_sample_weight_equivalence_on_dense_data",
         "rows are drawn: weights are not the same as repeated rows",
@@ -57,9 +59,24 @@ _EXPECTED_FAILURES = (
         "rows are drawn into batches: weights are not the same as repeated rows",
     ),
     (
+        ("XGBRFClassifier", "XGBRFRegressor"),
+        "check_do_not_raise_errors_in_init_or_set_params",
+        "XGBoost's forests refuse early_stopping_rounds and callbacks at once",
+    ),
+    (
         ("XGBClassifier",),
         "check_sample_weight_equivalence_on_dense_data",
         "XGBoost sums gradients in single precision, and splits depend on the sums",
+    ),
+    (
+        ("CatBoostClassifier", "CatBoostRegressor"),
+        "check_sample_weight_equivalence_on_dense_data",
+        "CatBoost draws permutations of rows: weights are not the same as repeated rows",
+    ),
+    (
+        ("CatBoostClassifier", "CatBoostRegressor"),
+        "check_do_not_raise_errors_in_init_or_set_params",
+        "CatBoost knows its parameters: another name is an error at once",
     ),
     (
         ("LGBMClassifier", "LGBMRegressor"),

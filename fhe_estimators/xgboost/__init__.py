@@ -9,5 +9,6 @@ except ModuleNotFoundError as error:
     ) from error
 
 from fhe_estimators.xgboost._estimators import XGBClassifier, XGBRegressor
+from fhe_estimators.xgboost._random_forest import XGBRFClassifier, XGBRFRegressor
 
-__all__ = ["XGBClassifier", "XGBRegressor"]
+__all__ = ["XGBClassifier", "XGBRFClassifier", "XGBRFRegressor", "XGBRegressor"]

@@ -23,7 +23,12 @@ MARK = "    # Written by `make mirror`, and so are Parameters, Attributes and Se
 #: How the paragraph of the extended summary begins that is written by the tool.
 _FITTED_BY = "Fitted by "
 _WIDTH = 92
-_LIBRARIES = {"lightgbm": "LightGBM", "sklearn": "scikit-learn", "xgboost": "XGBoost"}
+_LIBRARIES = {
+    "catboost": "CatBoost",
+    "lightgbm": "LightGBM",
+    "sklearn": "scikit-learn",
+    "xgboost": "XGBoost",
+}
 
 
 def arguments(cls: type, texts: Texts) -> list[Argument]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from inspect import Parameter
 from typing import Any
 
@@ -32,7 +33,10 @@ class Argument:
 
 
 def mirrored(cls: type) -> list[Argument]:
-    """Return the parameters of the parent, with those that it passes on by keyword."""
+    """Return the parameters of the parent, with those that it passes on by keyword.
+
+    A class that has a choice of them, ``_named``, passes on the others by keyword.
+    """
     found: dict[str, Argument] = {}
     for base in parent_of(cls).__mro__[:-1]:
         if "__init__" not in vars(base):
@@ -45,7 +49,21 @@ def mirrored(cls: type) -> list[Argument]:
         found = {**own, **found}
         if not takes_any(base):
             break
-    return list(found.values())
+    return _chosen(list(found.values()), getattr(cls, "_named", None))
+
+
+def _chosen(every: list[Argument], named: Sequence[str] | None) -> list[Argument]:
+    """Return the parameters that a constructor names, all if it does not choose.
+
+    They stay positional up to the first that is left out.
+    """
+    if named is None:
+        return every
+    found = [argument for argument in every if argument.name in named]
+    return [
+        replace(argument, keyword_only=argument.keyword_only or argument is not of_parent)
+        for argument, of_parent in zip(found, every, strict=False)
+    ]
 
 
 def takes_any(cls: type) -> bool:
