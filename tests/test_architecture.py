@@ -93,6 +93,7 @@ OF_THE_WHOLE = {
     "test_common": "checks of scikit-learn and ours, of every estimator",
     "test_contributing": "a page for who changes the package",
     "test_editors": "what editors see of the names of the package",
+    "test_guide": "pages of documentation",
     "test_mirror": "what `make mirror` writes",
     "test_docs": "docstrings of everything public",
     "test_notebooks": "notebooks",

@@ -2,7 +2,6 @@
 
 import inspect
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,14 +12,9 @@ from fhe_estimators._tree_based import TreeMixin
 from fhe_estimators.core.operators import ONNX_OPS_TO_NUMPY_IMPL, ONNX_OPS_TO_QUANTIZED_IMPL
 from fhe_estimators.neural_network import SkorchClassifier, SkorchRegressor
 from fhe_estimators.testing import all_estimators
+from tests.pages import ROOT, blocks, run
 
-ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-
-
-def blocks(language):
-    """Return the fenced blocks of code in a language."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
 
 
 def targets():
@@ -31,11 +25,8 @@ def targets():
 
 @pytest.mark.fhe
 def test_code_runs(tmp_path, monkeypatch):
-    """One block after the other, as somebody would who reads from top to bottom."""
     monkeypatch.chdir(tmp_path)
-    names = {}
-    for number, block in enumerate(blocks("python"), 1):
-        exec(compile(block, f"README.md, block {number}", "exec"), names)
+    names = run(README, "README.md")
     np.testing.assert_array_equal(names["encrypted"], names["clear"])
     assert names["accuracy"] > 0.9
     assert names["scores"].mean() > 0.9
@@ -44,11 +35,11 @@ def test_code_runs(tmp_path, monkeypatch):
 
 
 def test_first_example_is_short():
-    assert len(blocks("python")[0].splitlines()) <= 15
+    assert len(blocks(README, "python")[0].splitlines()) <= 15
 
 
 def test_commands_are_targets():
-    (commands,) = blocks("console")
+    (commands,) = blocks(README, "console")
     assert commands.splitlines() == ["make demo", "make test"]
     mentioned = set(re.findall(r"\bmake ([a-z]+)\b", commands))
     mentioned |= set(re.findall(r"`make ([a-z]+)`", README))
