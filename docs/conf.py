@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,9 @@ sphinx_gallery_conf = {
     "show_signature": False,
     "abort_on_example_error": True,
 }
+
+# Folds lie beyond the ranges of others: told of by text of the guide, not in each picture.
+warnings.filterwarnings("ignore", message=".* of the numbers lie beyond the ranges")
 
 #: Where the documentation of mirrored classes is, by library.
 SITES = {

@@ -137,3 +137,26 @@ def test_site_builds(tmp_path):
     assert done.returncode == 0, done.stderr
     built = tmp_path / "html/api/fhe_estimators.linear_model.Ridge.html"
     assert "from_sklearn_model" in built.read_text("utf-8")
+
+
+EXAMPLES = sorted((DOCS / "examples").glob("plot_*.py"))
+
+
+def test_there_are_examples_with_plots():
+    assert len(EXAMPLES) >= 10
+    assert not [path for path in EXAMPLES if "plt.show()" not in path.read_text("utf-8")]
+
+
+@pytest.mark.fhe
+@pytest.mark.nightly
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_example_runs(path, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-W", "error::UserWarning", str(path)],
+        cwd=tmp_path,
+        env={**os.environ, "MPLBACKEND": "agg", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr

@@ -2,8 +2,9 @@
 The boundary of a clear and of a quantized classifier
 =====================================================
 
-What encryption needs is integers. With few bits the boundary between classes has steps; with
-more, it is that of floating point. A few rows are predicted encrypted, to the same labels.
+What encryption needs is integers. With few bits the boundary between classes has steps;
+with more, it is that of floating point. A few rows are predicted encrypted, to the same
+labels.
 """
 
 # %%

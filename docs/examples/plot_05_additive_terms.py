@@ -2,8 +2,8 @@
 Additive terms of boosted stumps
 ================================
 
-Trees of depth 1 are functions of one feature each, and what is boosted from them is a sum of
-curves. Such functions are linear in the encrypted bits of the features: no table, some
+Trees of depth 1 are functions of one feature each, and what is boosted from them is a sum
+of curves. Such functions are linear in the encrypted bits of the features: no table, some
 milliseconds a row, however many stumps there are.
 """
 

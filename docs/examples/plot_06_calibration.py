@@ -2,9 +2,9 @@
 Calibration of encrypted probabilities
 ======================================
 
-Probabilities are computed by the client, from decrypted scores. Are they as well calibrated as
-in floating point? The curves say how often the class was found where it was predicted with a
-probability.
+Probabilities are computed by the client, from decrypted scores. Are they as well calibrated
+as in floating point? The curves say how often the class was found where it was predicted
+with a probability.
 """
 
 # %%

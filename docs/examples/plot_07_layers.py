@@ -47,7 +47,7 @@ print("the same labels:", np.mean(labels_of_integers == labels_of_floats).round(
 with_tables = [layer for layer in module.layers if layer.tables]
 names = [f"{layer.name}\n{layer.tables} tables" for layer in with_tables]
 fig, ax = plt.subplots(figsize=(7, 3), layout="constrained")
-ax.bar(names, [layer.bits for layer in with_tables], color="lightgray", label="sum")
+ax.bar(names, [layer.input_bits for layer in with_tables], color="lightgray", label="sum")
 ax.bar(names, [layer.kept_bits for layer in with_tables], label="read by the table")
 ax.set(ylabel="bits")
 ax.legend()

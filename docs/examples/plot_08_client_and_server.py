@@ -2,8 +2,8 @@
 Client and server
 =================
 
-A fitted model as two files. The client encrypts, the server computes on what it cannot read,
-the client decrypts. What goes over the line between them is bytes.
+A fitted model as two files. The client encrypts, the server computes on what it cannot
+read, the client decrypts. What goes over the line between them is bytes.
 """
 
 # %%

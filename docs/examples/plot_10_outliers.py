@@ -15,7 +15,7 @@ from fhe_estimators import IsolationForest
 
 rng = np.random.default_rng(0)
 X = np.concatenate([rng.normal(-2, 0.4, (100, 2)), rng.normal(2, 0.4, (100, 2))])
-model = IsolationForest(n_estimators=5, max_samples=16, random_state=0).fit(X)
+model = IsolationForest(n_estimators=20, random_state=0).fit(X)
 
 # %%
 # Six rows are sent encrypted; the answer is 1 for inliers and -1 for outliers.
