@@ -58,6 +58,7 @@ FLOORS = {
     "inspection": 14,
     "testing": 14,
     "cli": 15,
+    "model_selection": 15,
     "__main__": 16,
     "__init__": 16,
 }

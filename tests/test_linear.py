@@ -290,14 +290,6 @@ def test_nearest_centroid_refuses_what_is_not_linear(wine):
         fe.NearestCentroid(metric="manhattan").fit(*wine)
 
 
-@pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning:sklearn")
-def test_nearest_centroid_of_huge_numbers():
-    """Squared distances to these centroids are infinite."""
-    X, y = np.array([[0.0], [1.0], [5.0], [6.0]]), [0, 0, 1, 1]
-    model = fe.NearestCentroid().fit(X * 1e200, y)
-    assert model.predict(np.array([[2.0], [4.0]]) * 1e200).tolist() == [0, 1]
-
-
 def test_from_sklearn_model_of_another_class(wine):
     X, y = wine
     ridge = parent_of(fe.RidgeClassifier)().fit(X, y)

@@ -1,4 +1,4 @@
-"""Values of leaves of several scales: far ones, targets in other units, twins."""
+"""Numbers of several scales: far leaves, targets in other units, huge rows, twins."""
 
 import numpy as np
 import pytest
@@ -225,3 +225,11 @@ def test_predictions_at_a_high_p_error_are_some_that_trees_can_give(name, diabet
     low = model._base + decoder.base
     assert (found >= low - 1e-6).all()
     assert (found <= low + decoder.scale * decoder.highest + 1e-6).all()
+
+
+@pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning:sklearn")
+def test_nearest_centroid_of_huge_numbers():
+    """Squared distances to these centroids are infinite."""
+    X, y = np.array([[0.0], [1.0], [5.0], [6.0]]), [0, 0, 1, 1]
+    model = fe.NearestCentroid().fit(X * 1e200, y)
+    assert model.predict(np.array([[2.0], [4.0]]) * 1e200).tolist() == [0, 1]

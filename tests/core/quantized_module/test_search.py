@@ -87,7 +87,7 @@ def test_more_bits_are_never_worse_by_more_than_the_tolerance(seed, depth, wraps
     for bits in (3, 5, 7):
         search = Search(graph, bits=bits, margin=0.25 if wraps else None)
         errors.append(search.error(fewest_bits(search, free)))
-    for more, fewer in itertools.pairwise(errors):
+    for fewer, more in itertools.pairwise(errors):
         assert more <= np.hypot(fewer, max(RoundingOptions().tolerance, 0.5 * fewer))
 
 

@@ -1,0 +1,8 @@
+"""Searches that know what an encrypted row costs."""
+
+from fhe_estimators.model_selection._budget import best_within
+from fhe_estimators.model_selection._candidates import cheap_candidates
+from fhe_estimators.model_selection._pareto import ParetoSearchCV
+from fhe_estimators.model_selection._scoring import COSTS, with_cost
+
+__all__ = ["COSTS", "ParetoSearchCV", "best_within", "cheap_candidates", "with_cost"]
