@@ -2,15 +2,15 @@
 Seconds against accuracy
 ========================
 
-Which model gives most accuracy for its time? Every candidate is fitted, its cost is read
-off the compiled circuit, before there is any key, and those that no other one beats in both
-are joined: the Pareto front.
+Which model gives most accuracy for its time? `ParetoSearchCV` fits and scores candidates of
+several classes, reads what they cost off their circuits, before there is any key, and tells
+which of them no other one beats in both: the Pareto front.
 """
 
 # %%
-# Candidates of several families, on a data set of scikit-learn.
+# Candidates of several families, each with a grid, on a data set of scikit-learn.
+import matplotlib.pyplot as plt
 from sklearn.datasets import load_breast_cancer
-from sklearn.model_selection import cross_val_score
 
 from fhe_estimators import (
     DecisionTreeClassifier,
@@ -18,43 +18,31 @@ from fhe_estimators import (
     LogisticRegression,
     RandomForestClassifier,
 )
-from fhe_estimators.inspection import cost
+from fhe_estimators.model_selection import ParetoSearchCV
 
 X, y = load_breast_cancer(return_X_y=True)
-candidates = {
-    "linear, 2 bits": LogisticRegression(solver="newton-cholesky", n_bits=2),
-    "linear, 8 bits": LogisticRegression(solver="newton-cholesky"),
-    "stumps": GradientBoostingClassifier(max_depth=1, random_state=0),
-    "tree, depth 3": DecisionTreeClassifier(max_depth=3, random_state=0),
-    "tree, depth 5": DecisionTreeClassifier(max_depth=5, random_state=0),
-    "boosting 10x2": GradientBoostingClassifier(
-        n_estimators=10, max_depth=2, random_state=0
+candidates = [
+    (LogisticRegression(solver="newton-cholesky"), {"n_bits": [2, 8]}),
+    (DecisionTreeClassifier(random_state=0), {"max_depth": [2, 5]}),
+    (
+        GradientBoostingClassifier(random_state=0),
+        {"n_estimators": [20], "max_depth": [1, 2, 3]},
     ),
-    "boosting 20x3": GradientBoostingClassifier(n_estimators=20, random_state=0),
-    "forest 10x3": RandomForestClassifier(10, max_depth=3, random_state=0),
-}
-found = {}
-for name, model in candidates.items():
-    accuracy = cross_val_score(model, X, y, cv=3).mean()
-    report = cost(model.fit(X, y))
-    found[name] = report.complexity, accuracy, sum(report.tables.values())
-    print(f"{name:15s} {accuracy:.3f} {found[name][2]:4d} tables {report.seconds:6.2f} s")
+    (RandomForestClassifier(10, random_state=0), {"max_depth": [3]}),
+]
+search = ParetoSearchCV(candidates, cv=3).fit(X, y)
 
 # %%
-# Models without tables take no time for look-ups: they stand at the left. The axis is the
-# estimated work of table look-ups, which is the same on every machine; `seconds` of the
-# report is what it takes on this one.
-import matplotlib.pyplot as plt
-
+# Models without tables take no time for look-ups: they stand at the left.
+results = search.cv_results_
+seconds, accuracy = results["mean_test_seconds"], results["mean_test_score"]
 fig, ax = plt.subplots(figsize=(7, 4), layout="constrained")
-front, best = [], 0.0
-for name, (work, accuracy, _) in sorted(found.items(), key=lambda item: item[1][0]):
-    ax.scatter(work, accuracy, color="tab:blue")
-    ax.annotate(name, (work, accuracy), xytext=(4, 5), textcoords="offset points", size=8)
-    if accuracy > best:
-        best = accuracy
-        front.append((work, accuracy))
-ax.step(*zip(*front, strict=True), where="post", color="tab:orange", label="Pareto front")
-ax.set(xscale="log", xlabel="complexity of a row (operations)", ylabel="accuracy, 3 folds")
+names = [type(model).__name__ for model in results["param_model"]]
+for name in dict.fromkeys(names):
+    places = [place for place, found in enumerate(names) if found == name]
+    ax.scatter(seconds[places], accuracy[places], label=name)
+front = search.pareto_front_
+ax.step(seconds[front], accuracy[front], where="post", color="gray", label="Pareto front")
+ax.set(xlabel="estimated seconds of a row", ylabel="accuracy, 3 folds")
 ax.legend()
 plt.show()
