@@ -31,8 +31,9 @@ extensions = [
 exclude_patterns = ["_build", "examples", "gallery/**/*.md5", "**/*.ipynb"]
 templates_path = ["_templates"]
 default_role = "py:obj"
-# numpydoc refers to properties of parents, which are not on our pages, by name only.
-suppress_warnings = ["ref.python"]
+# numpydoc refers to properties of parents, which are not on our pages, by name only, and
+# takes over texts of scikit-learn on its properties, which refer to its own glossary.
+suppress_warnings = ["ref.python", "ref.term"]
 
 myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 3
