@@ -176,7 +176,7 @@ def compile_brevitas_qat_model(
 
 
 def compile_onnx_model(
-    onnx_model: ModelProto | str | os.PathLike[str],
+    onnx_model: ModelProto | bytes | str | os.PathLike[str],
     torch_inputset: Any,
     *,
     n_bits: int | Mapping[str, int] = 6,
@@ -191,9 +191,9 @@ def compile_onnx_model(
 
     Parameters
     ----------
-    onnx_model : onnx.ModelProto, str or os.PathLike
-        The model, or the path of its file: of opset 13 to 18. It may hold quantizers of
-        QONNX, whose integers are used.
+    onnx_model : onnx.ModelProto, bytes, str or os.PathLike
+        The model, itself or serialized, or the path of its file: of any opset up to 22. It
+        may hold quantizers of QONNX, whose integers are used.
     torch_inputset : array-like or tensor of shape (n_samples, ...), or a tuple of them
         Representative rows, of each input if there are several.
     n_bits : int in [1, 16] or dict, default=6
@@ -277,7 +277,7 @@ def _exported(
 
 
 def _compiled(
-    model: ModelProto | str | os.PathLike[str],
+    model: ModelProto | bytes | str | os.PathLike[str],
     inputs: tuple[np.ndarray, ...],
     options: Options,
     configuration: Any,
@@ -320,6 +320,12 @@ def _examples(
     TypeError
         If it is no network of torch.
     """
+    if hasattr(torch_model, "graph_signature"):
+        raise TypeError(
+            "The parameter 'torch_model' must be a torch.nn.Module; got an exported "
+            "program. Write it as ONNX, torch.onnx.export(program).save(path), and pass "
+            "the path to compile_onnx_model."
+        )
     if not callable(getattr(torch_model, "parameters", None)):
         raise TypeError(
             "The parameter 'torch_model' must be a torch.nn.Module; got "

@@ -18,6 +18,7 @@ FLOORS = {
     "exceptions": 0,
     "_config": 0,
     "_columns": 0,
+    "_display": 0,
     "_meta": 0,
     "_readings": 0,
     "_tags": 0,

@@ -1,7 +1,5 @@
 """Models of torch and ONNX in the forms that they come in: files, types, constants."""
 
-import warnings
-
 import numpy as np
 import onnx
 import pytest
@@ -79,6 +77,7 @@ def test_paths(model, tmp_path):
     meant = outputs(model)
     np.testing.assert_array_equal(outputs(path), meant)
     np.testing.assert_array_equal(outputs(str(path)), meant)
+    np.testing.assert_array_equal(outputs(path.read_bytes()), meant)
     np.testing.assert_array_equal(NumpyModule(path)(X), NumpyModule(model)(X))
     # Weights in a file of their own.
     onnx.save(
@@ -95,7 +94,9 @@ def test_no_model(model, tmp_path):
             outputs(tmp_path / name)
     with pytest.raises(FileNotFoundError, match="missing"):
         outputs(tmp_path / "missing")
-    with pytest.raises(TypeError, match=r"an onnx\.ModelProto, or the path.*Linear"):
+    with pytest.raises(ValueError, match="The bytes hold no ONNX model"):
+        outputs(b"no model")
+    with pytest.raises(TypeError, match=r"an onnx\.ModelProto, bytes, or the path.*Linear"):
         outputs(nn.Linear(4, 2))
     with pytest.raises(TypeError, match=r"must be a torch.nn.Module; got ModelProto\. Use"):
         compile_torch_model(model, X)
@@ -279,19 +280,56 @@ def test_rounding_of_unknown_layers():
     assert [layer.kept_bits for layer in module.layers if layer.tables] == [3]
 
 
-class Recurrent(nn.Module):
+# What modules return ---------------------------------------------------------------------
+
+
+class Several(nn.Module):
+    """Returns tensors in a dictionary, some of them in a tuple in it."""
+
     def __init__(self):
         super().__init__()
-        self.steps = nn.GRU(2, 2, batch_first=True)
+        torch.manual_seed(0)
+        self.first, self.second = nn.Linear(4, 3), nn.Linear(3, 2)
 
     def forward(self, x):
-        return self.steps(x.reshape(-1, 2, 2))[0].flatten(1)
+        hidden = torch.relu(self.first(x))
+        return {"logits": self.second(hidden), "parts": (hidden + 1, None, hidden)}
 
 
-def test_code_without_an_encrypted_form_is_told_what_to_do():
-    rows = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
-    with warnings.catch_warnings():
-        # The exporter of torch warns of recurrent layers.
-        warnings.simplefilter("ignore")
-        with pytest.raises(UnsupportedOperatorError, match="use convolutions over"):
-            compile_torch_model(Recurrent(), rows)
+def test_dictionaries_and_tuples_of_results():
+    net = Several().eval()
+    model = export_torch(net, (X,))
+    names = ["logits", "parts.0", "parts.2"]
+    assert [value.name for value in model.graph.output] == names
+    module = compile_torch_model(net, X, **EXACT)
+    with torch.no_grad():
+        meant = net(torch.from_numpy(X))
+    found = module.forward(X)
+    for one, other in zip(found, (meant["logits"], *meant["parts"][::2]), strict=True):
+        np.testing.assert_allclose(one, other.numpy(), atol=0.1)
+    for one, other in zip(found, module.forward(X, fhe="simulate"), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")
+def test_script():
+    torch.manual_seed(0)
+    net = torch.jit.script(nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2)))
+    found = compile_torch_model(net, X, **EXACT).forward(X)
+    with torch.no_grad():
+        np.testing.assert_allclose(found, net(torch.from_numpy(X)).numpy(), atol=0.1)
+
+
+def test_something_else_in_results():
+    class Odd(Several):
+        def forward(self, x):
+            return self.first(x), "text"
+
+    with pytest.raises(TypeError, match="got str as '1'"):
+        export_torch(Odd(), (X,))
+
+
+def test_exported_program():
+    program = torch.export.export(nn.Linear(4, 2), (torch.from_numpy(X),))
+    with pytest.raises(TypeError, match="the path to compile_onnx_model"):
+        compile_torch_model(program, X)

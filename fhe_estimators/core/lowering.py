@@ -49,7 +49,7 @@ from fhe_estimators.core.quantized_module import (
     deviation,
     fewest_bits,
 )
-from fhe_estimators.core.rewrite import clean, cut, split_prologue
+from fhe_estimators.core.rewrite import clean, cut, split_prologue, tidy, write_out
 from fhe_estimators.core.trees import Ensemble, TreeGraphs, TreeOptions, recognize
 from fhe_estimators.core.validation import check_p_error
 
@@ -191,6 +191,8 @@ def divide(graph: Graph) -> Parts:
     encrypted, after = cut(graph)
     # What precedes the first product does, too, before encryption.
     before, encrypted = split_prologue(encrypted)
+    # Between products, what has no encrypted form of its own is written out in others.
+    encrypted = tidy(write_out(encrypted))
     return Parts(before if before.nodes else None, encrypted, after)
 
 

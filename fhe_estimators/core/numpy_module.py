@@ -22,8 +22,8 @@ class NumpyModule:
 
     Parameters
     ----------
-    model : onnx.ModelProto, str, os.PathLike or Graph
-        An ONNX model or the path of its file, or a graph.
+    model : onnx.ModelProto, bytes, str, os.PathLike or Graph
+        An ONNX model, serialized or not, the path of its file, or a graph.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class NumpyModule:
     array([[0., 2.]])
     """
 
-    def __init__(self, model: ModelProto | str | os.PathLike[str] | Graph) -> None:
+    def __init__(self, model: ModelProto | bytes | str | os.PathLike[str] | Graph) -> None:
         if isinstance(model, Graph):
             self.onnx_model, graph = None, model
         else:

@@ -1,5 +1,19 @@
 """What a model costs and how far it agrees with the one in floating point."""
 
+from fhe_estimators.inspection._agreement import Agreement, Comparison, agreement
 from fhe_estimators.inspection._cost import cost
+from fhe_estimators.inspection._displays import (
+    AgreementDisplay,
+    BitWidthDisplay,
+    CostDisplay,
+)
 
-__all__ = ["cost"]
+__all__ = [
+    "Agreement",
+    "AgreementDisplay",
+    "BitWidthDisplay",
+    "Comparison",
+    "CostDisplay",
+    "agreement",
+    "cost",
+]

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sklearn.base import BaseEstimator
-from sklearn.model_selection._search import BaseSearchCV
-from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import check_is_fitted
 
-from fhe_estimators.base import FHEMixin
 from fhe_estimators.core.circuit import Cost
+from fhe_estimators.inspection._models import compiled
 from fhe_estimators.quantization import QuantizedModule
 
 
@@ -48,28 +43,4 @@ def cost(model: BaseEstimator | QuantizedModule) -> Cost:
     >>> report.tables
     {2: 1}
     """
-    model = _encrypted(model)
-    if isinstance(model, FHEMixin):
-        check_is_fitted(model)
-        if not model.quantized_module.is_compiled:
-            model.compile()
-    elif not model.is_compiled:
-        model.compile()
-    return model.fhe_circuit.cost
-
-
-def _encrypted(model: Any) -> FHEMixin | QuantizedModule:
-    """Return what is encrypted of a model: the last step, of the best one."""
-    if isinstance(model, Pipeline):
-        return _encrypted(model[-1])
-    if isinstance(model, BaseSearchCV):
-        check_is_fitted(model, "best_estimator_")
-        return _encrypted(model.best_estimator_)
-    if isinstance(model, FHEMixin | QuantizedModule):
-        return model
-    raise TypeError(
-        "The parameter 'model' must be an estimator of fhe_estimators, a pipeline or a "
-        f"search that ends in one, or a QuantizedModule; got {type(model).__name__}. "
-        "Encrypted estimators are in fhe_estimators: import the class of that name from "
-        "there, or pass the fitted model to its from_sklearn_model."
-    )
+    return compiled(model).fhe_circuit.cost

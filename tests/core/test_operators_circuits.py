@@ -61,7 +61,11 @@ CIRCUITS = {
         {"axes": i64(1, 3)},
         (2, 3, 2),
     ),
-    "reduce min": ([node("ReduceMin", "x", axes=[1], keepdims=0)], {}, (3, 2)),
+    "reduce min": (
+        [node("ReduceMin", "x axes", keepdims=0)],
+        {"axes": i64(1)},
+        (3, 2),
+    ),
     "stack of matrices": ([node("MatMul", "x w")], {"w": weights(2, 3, 2)}, (2, 2, 3)),
     "matrix on the left": ([node("MatMul", "w x")], {"w": weights(2, 3)}, (3, 2)),
     "both encrypted": (
@@ -105,6 +109,8 @@ CIRCUITS = {
         (2,),
     ),
     "flat": ([node("Flatten", "x")], {}, (2, 3)),
+    "blocks of an image": ([node("DepthToSpace", "x", blocksize=2)], {}, (4, 1, 2)),
+    "blocks of channels": ([node("SpaceToDepth", "x", blocksize=2)], {}, (1, 2, 4)),
     "reshaped": ([node("Reshape", "x shape")], {"shape": i64(0, 3, -1)}, (2, 3)),
     **{
         f"{op} {place}": (

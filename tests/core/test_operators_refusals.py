@@ -51,9 +51,9 @@ def lowered(*nodes, bits=(4, 4), rows=ROWS, constants=None, **options):
 
 def test_unsupported_operator():
     with pytest.raises(UnsupportedOperatorError) as error:
-        NumpyModule(model_of(layer("Hardmax", ["x"], "y", "last")))
+        NumpyModule(model_of(layer("Det", ["x"], "y", "last")))
     message = str(error.value)
-    assert "Hardmax 'last' (x) -> y" in message
+    assert "Det 'last' (x) -> y" in message
     assert "Gemm, GlobalAveragePool" in message  # the list of what is supported
 
 
@@ -68,7 +68,7 @@ def test_unsupported_attribute():
 
 def test_refused_attribute_comes_with_the_reason():
     node = Node("Constant", (), ("c",), {"value_string": "text"})
-    with pytest.raises(UnsupportedOperatorError, match="only dense tensors and numbers"):
+    with pytest.raises(UnsupportedOperatorError, match="only tensors and numbers"):
         lookup("Constant", 17)(node)
 
 
@@ -83,15 +83,6 @@ def test_refused_node(op, attributes, outputs, message):
     with pytest.raises(UnsupportedOperatorError, match=message) as error:
         lookup(op, 17)(Node(op, ("x",), outputs, attributes, "mine"))
     assert f"Node {op} 'mine' (x) -> y" in str(error.value)
-
-
-@pytest.mark.parametrize("opset", [12, 19])
-def test_opset_out_of_range(opset):
-    with pytest.raises(UnsupportedOperatorError) as error:
-        NumpyModule(model_of(layer("Relu", ["x"], "y"), opset=opset))
-    message = str(error.value)
-    assert f"uses opset {opset}; supported are 13 to 18" in message
-    assert "opset_version=17" in message
 
 
 def test_operator_newer_than_the_opset():
@@ -164,11 +155,6 @@ def test_invalid_model():
             id="joined rows",
         ),
         pytest.param(
-            [layer("Pad", ["x", "pads"], "y", "mirror", mode="reflect")],
-            "the mode 'reflect'; served is 'constant'",
-            id="mode",
-        ),
-        pytest.param(
             [layer("Pad", ["x", "row_pads"], "y", "more")],
             "it pads the first axis",
             id="padded rows",
@@ -203,14 +189,6 @@ def test_invalid_model():
             ],
             "x must be encrypted and w clear",
             id="convolution",
-        ),
-        pytest.param(
-            [
-                layer("MatMul", ["x", "w"], "a"),
-                layer("Gemm", ["a", "v", "a"], "y", "square"),
-            ],
-            "C must be clear",
-            id="bias",
         ),
         pytest.param(
             [
@@ -276,13 +254,13 @@ def test_no_encrypted_form_for_such_operands(nodes, message):
 def test_clear_operator_between_products():
     nodes = [
         layer("MatMul", ["x", "w"], "a"),
-        layer("Softmax", ["a"], "s", "middle"),
+        layer("Hardmax", ["a"], "s", "middle"),
         layer("MatMul", ["s", "v"], "y"),
     ]
     with pytest.raises(UnsupportedOperatorError) as error:
         lowered(*nodes)
-    assert "Softmax 'middle' (a) -> s" in str(error.value)
-    assert "LogSoftmax" not in str(error.value)  # it has no encrypted form either
+    assert "Hardmax 'middle' (a) -> s" in str(error.value)
+    assert "ArgMax" not in str(error.value)  # it has no encrypted form either
 
 
 def test_dropout_in_training():

@@ -40,7 +40,7 @@ def export_brevitas(module: nn.Module, inputs: Sequence[np.ndarray]) -> ModelPro
     model : onnx.ModelProto
         With nodes of the domain ``qonnx.custom_op.general`` where numbers are quantized.
     """
-    examples, names = signature(module, inputs)
+    module, examples, names = signature(module, inputs)
     with one_at_a_time(), warnings.catch_warnings(), torch.no_grad():
         # The exporter that needs no onnxscript announces its end at each call; tracing
         # warns of every number that a quantizer reads.

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
-from onnx import numpy_helper, shape_inference
+from onnx import inliner, numpy_helper, shape_inference
 
-from fhe_estimators.core.graph import Graph, Node, Value
+from fhe_estimators.core.frontends.branches import unrolled
+from fhe_estimators.core.graph import NEWEST_OPSET, Graph, Node, Value
 from fhe_estimators.core.operators import registry, table
 from fhe_estimators.exceptions import UnsupportedOperatorError
 
-#: Oldest and newest version of the default operator set that is read.
-OPSETS = (13, 18)
+#: Oldest and newest version of the default operator set that is read. Version 22 adds
+#: types only that numpy lacks; of very old versions a few operators are known.
+OPSETS = (1, 22)
+#: Newest version of the format of files that the checker of ONNX knows.
+_IR_VERSION = 10
 #: Key of a model's metadata: how many rows it was traced with.
 _TRACED = "fhe_estimators.n_rows_traced"
 
@@ -32,13 +36,23 @@ _INTEGERS = frozenset(
 )
 
 
+#: Types of tensors: those, real numbers, and what is not said.
+_TYPES = _INTEGERS | {
+    onnx.TensorProto.UNDEFINED,
+    onnx.TensorProto.FLOAT16,
+    onnx.TensorProto.FLOAT,
+    onnx.TensorProto.DOUBLE,
+}
+
+
 def as_model(model: Any) -> onnx.ModelProto:
     """Return an ONNX model, read from a file if a path is given.
 
     Parameters
     ----------
-    model : onnx.ModelProto, str or os.PathLike
-        Weights in files of their own are read from beside the file.
+    model : onnx.ModelProto, bytes, str or os.PathLike
+        The model, itself or serialized, or the path of a file. Weights in files of their
+        own are read from beside the file.
 
     Raises
     ------
@@ -47,30 +61,34 @@ def as_model(model: Any) -> onnx.ModelProto:
     TypeError
         If it is something else.
     ValueError
-        If the file holds no ONNX model.
+        If what is given holds no ONNX model.
     """
     if isinstance(model, onnx.ModelProto):
         return model
-    if not isinstance(model, str | os.PathLike):
+    if not isinstance(model, bytes | str | os.PathLike):
         raise TypeError(
-            "An ONNX model must be an onnx.ModelProto, or the path of a file; got "
+            "An ONNX model must be an onnx.ModelProto, bytes, or the path of a file; got "
             f"{type(model).__name__}. Use compile_torch_model for a module of torch."
         )
+    serialized = isinstance(model, bytes)
+    what = "The bytes hold" if serialized else f"The file {model!s} holds"
     try:
-        found = onnx.load(os.fspath(model))
+        found = (
+            load_onnx(model) if isinstance(model, bytes) else onnx.load(os.fspath(model))
+        )
     except DecodeError as error:
-        raise ValueError(f"The file {model!s} holds no ONNX model: {error}.") from error
+        raise ValueError(f"{what} no ONNX model: {error}.") from error
     if not found.graph.node and not found.graph.output:
-        raise ValueError(f"The file {model!s} holds no ONNX model, or an empty one.")
+        raise ValueError(f"{what} no ONNX model, or an empty one.")
     return found
 
 
-def read_onnx(model: onnx.ModelProto | str | os.PathLike[str]) -> Graph:
+def read_onnx(model: onnx.ModelProto | bytes | str | os.PathLike[str]) -> Graph:
     """Return the float graph of an ONNX model.
 
     Parameters
     ----------
-    model : onnx.ModelProto, str or os.PathLike
+    model : onnx.ModelProto, bytes, str or os.PathLike
         See `as_model`.
 
     Returns
@@ -78,66 +96,111 @@ def read_onnx(model: onnx.ModelProto | str | os.PathLike[str]) -> Graph:
     graph : Graph
         Initializers are its constants; `fhe_estimators.core.rewrite.clean` folds the rest.
         The first size of an input is a number if the model was written for so many rows.
-        An input of integers is cast to them first: rows may be given in any type.
+        An input of integers is cast to them first: rows may be given in any type. Local
+        functions are inlined; branches and loops are written out.
 
     Raises
     ------
     UnsupportedOperatorError
-        For an operator set outside ``OPSETS``, or operators of another domain.
+        For an operator set outside ``OPSETS``, operators of another domain, or a branch
+        that what is encrypted decides about.
     onnx.checker.ValidationError
         If the model breaks the ONNX specification.
     """
-    model = _with_outputs(as_model(model))
-    onnx.checker.check_model(model)
-    opset = next(
-        (entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")),
-        0,
-    )
-    if not OPSETS[0] <= opset <= OPSETS[1]:
-        raise UnsupportedOperatorError(
-            f"The model uses opset {opset}; supported are {OPSETS[0]} to {OPSETS[1]}. "
-            "Export it again with opset_version=17, or use onnx.version_converter."
-        )
+    model = _checked(as_model(model))
+    opset = _opset(model)
     inferred = shape_inference.infer_shapes(model).graph
-    constants = {
-        tensor.name: numpy_helper.to_array(tensor) for tensor in inferred.initializer
-    }
-    constants.update(map(_dense, inferred.sparse_initializer))
-    read = {name for node in inferred.node for name in node.input}
-    read.update(info.name for info in inferred.output)
-    inputs = [info for info in inferred.input if info.name not in constants]
+    n_rows = _n_rows_traced(model)
+    graph = _graph(inferred, opset)
+    inputs = [info for info in inferred.input if info.name not in graph.constants]
     cast = {info.name: f"{info.name}.integers" for info in inputs if _elem_type(info)}
-    nodes = [
+    casts = tuple(
         Node("Cast", (info.name,), (cast[info.name],), {"to": _elem_type(info)})
         for info in inputs
         if info.name in cast
-    ]
-    domains = {cls.domain for cls in registry().values() if cls.domain != table.DOMAIN}
-    for proto in inferred.node:
-        if proto.domain not in {"ai.onnx", *domains}:
-            raise UnsupportedOperatorError(
-                f"Node {proto.name!r} uses {proto.op_type} of the domain "
-                f"{proto.domain!r}; only operators of the ONNX specification and of QONNX "
-                "are supported."
-            )
-        nodes.append(
-            Node(
-                proto.op_type,
-                tuple(cast.get(name, name) for name in proto.input),
-                _results(proto, opset, read),
-                {entry.name: _attribute(entry) for entry in proto.attribute},
-                proto.name,
-            )
+    )
+    nodes = tuple(_renamed(node, cast) for node in graph)
+    return unrolled(
+        replace(
+            graph,
+            nodes=(*casts, *nodes),
+            inputs=tuple(_for_rows(value, n_rows) for value in graph.inputs),
         )
-    n_rows = _n_rows_traced(model)
+    )
+
+
+def _checked(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a valid model of an operator set that we know, without local functions."""
+    opset = _opset(model)
+    if not OPSETS[0] <= opset <= OPSETS[1]:
+        raise UnsupportedOperatorError(
+            f"The model uses opset {opset}; supported are {OPSETS[0]} to {OPSETS[1]}. "
+            f"Export it again with opset_version={NEWEST_OPSET - 1}."
+        )
+    if opset > NEWEST_OPSET or model.ir_version > _IR_VERSION:
+        known = onnx.ModelProto()
+        known.CopyFrom(model)
+        known.ir_version = min(model.ir_version, _IR_VERSION)
+        for entry in known.opset_import:
+            if entry.domain in ("", "ai.onnx"):
+                entry.version = min(entry.version, NEWEST_OPSET)
+        model = known
+    if model.functions:
+        model = inliner.inline_local_functions(model)
+    model = _with_outputs(model)
+    onnx.checker.check_model(model)
+    return model
+
+
+def _opset(model: onnx.ModelProto) -> int:
+    """Return the version of the default operator set; the newest if none is used."""
+    versions = {entry.domain: entry.version for entry in model.opset_import}
+    return int(versions.get("", versions.get("ai.onnx", NEWEST_OPSET)))
+
+
+def _graph(proto: onnx.GraphProto, opset: int) -> Graph:
+    """Return the graph of a model, or of a body in a node of it."""
+    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in proto.initializer}
+    constants.update(map(_dense, proto.sparse_initializer))
+    read = {name for node in proto.node for name in node.input}
+    read.update(info.name for info in proto.output)
     return Graph(
-        tuple(nodes),
-        tuple(_for_rows(_value(info), n_rows) for info in inputs),
-        tuple(_value(info) for info in inferred.output),
+        tuple(_node(node, opset, read) for node in proto.node),
+        tuple(_value(info) for info in proto.input if info.name not in constants),
+        tuple(_value(info) for info in proto.output),
         constants,
-        {info.name: _value(info) for info in inferred.value_info},
+        {info.name: _value(info) for info in proto.value_info},
         opset,
     )
+
+
+def _node(proto: onnx.NodeProto, opset: int, read: Collection[str]) -> Node:
+    domains = {cls.domain for cls in registry().values() if cls.domain != table.DOMAIN}
+    if proto.domain not in {"", "ai.onnx", *domains}:
+        raise UnsupportedOperatorError(
+            f"Node {proto.name!r} uses {proto.op_type} of the domain {proto.domain!r}; "
+            "only operators of the ONNX specification, of ai.onnx.ml and of QONNX are "
+            "supported."
+        )
+    return Node(
+        proto.op_type,
+        tuple(proto.input),
+        _results(proto, opset, read),
+        {entry.name: _attribute(entry, opset) for entry in proto.attribute},
+        proto.name,
+    )
+
+
+def _renamed(node: Node, names: Mapping[str, str]) -> Node:
+    """Return a node that reads tensors of other names, in its bodies too."""
+    attributes = {
+        key: replace(value, nodes=tuple(_renamed(each, names) for each in value))
+        if isinstance(value, Graph)
+        else value
+        for key, value in node.attributes.items()
+    }
+    inputs = tuple(names.get(name, name) for name in node.inputs)
+    return replace(node, inputs=inputs, attributes=attributes)
 
 
 def _elem_type(info: onnx.ValueInfoProto) -> int:
@@ -177,9 +240,6 @@ def _dense(tensor: onnx.SparseTensorProto) -> tuple[str, np.ndarray]:
 def _results(proto: onnx.NodeProto, opset: int, read: Collection[str]) -> tuple[str, ...]:
     """Return the results of a node, less optional ones at the end that nobody reads."""
     names = list(proto.output)
-    if proto.op_type == "Dropout":
-        # What training dropped; nothing is dropped at inference.
-        return tuple(names[:1])
     domain = "" if proto.domain == "ai.onnx" else proto.domain
     if onnx.defs.has(proto.op_type, opset, domain):
         results = onnx.defs.get_schema(proto.op_type, opset, domain).outputs
@@ -193,17 +253,34 @@ def _results(proto: onnx.NodeProto, opset: int, read: Collection[str]) -> tuple[
     return tuple(names)
 
 
-def _attribute(entry: onnx.AttributeProto) -> object:
+def _attribute(entry: onnx.AttributeProto, opset: int) -> object:
     value = onnx.helper.get_attribute_value(entry)
     if isinstance(value, onnx.TensorProto):
         return numpy_helper.to_array(value)
+    if isinstance(value, onnx.SparseTensorProto):
+        return _dense(value)[1]
+    if isinstance(value, onnx.GraphProto):
+        return _graph(value, opset)
     if isinstance(value, bytes):
         return value.decode()
+    if isinstance(value, list) and value and isinstance(value[0], bytes):
+        return [text.decode() for text in value]
     return value
 
 
 def _value(info: onnx.ValueInfoProto) -> Value:
     kind = info.type.tensor_type
+    if info.type.WhichOneof("value") not in (None, "tensor_type"):
+        raise UnsupportedOperatorError(
+            f"{info.name!r} is no tensor: sequences, maps and optional values are not "
+            "supported."
+        )
+    if kind.elem_type not in _TYPES:
+        raise UnsupportedOperatorError(
+            f"{info.name!r} holds elements of the type "
+            f"{onnx.TensorProto.DataType.Name(kind.elem_type)}; supported are numbers of "
+            "types that numpy has."
+        )
     if not kind.HasField("shape"):
         return Value(info.name)
     return Value(
@@ -240,13 +317,14 @@ def _properties(model: onnx.ModelProto) -> dict[str, str]:
 
 
 def with_sizes(
-    model: onnx.ModelProto | str | os.PathLike[str], shapes: Sequence[tuple[int, ...]]
+    model: onnx.ModelProto | bytes | str | os.PathLike[str],
+    shapes: Sequence[tuple[int, ...]],
 ) -> onnx.ModelProto:
     """Return a copy of the model whose inputs have the sizes of given rows.
 
     Parameters
     ----------
-    model : onnx.ModelProto, str or os.PathLike
+    model : onnx.ModelProto, bytes, str or os.PathLike
         See `as_model`.
     shapes : sequence of tuple of int
         Of an array of rows for each input. The first size, the number of rows, does not

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -42,7 +42,7 @@ def export_torch(module: nn.Module, inputs: Sequence[np.ndarray]) -> ModelProto:
     -------
     model : onnx.ModelProto
     """
-    examples, names = signature(module, inputs)
+    module, examples, names = signature(module, inputs)
     return traced_with(_exported(module, examples, names), len(examples[0]))
 
 
@@ -71,8 +71,11 @@ def one_at_a_time() -> AbstractContextManager[bool]:
 
 def signature(
     module: nn.Module, inputs: Sequence[np.ndarray]
-) -> tuple[tuple[Tensor, ...], dict[str, Any]]:
-    """Return the example inputs as tensors, and the names of inputs and outputs.
+) -> tuple[nn.Module, tuple[Tensor, ...], dict[str, Any]]:
+    """Return the module, example inputs as tensors, and the names of inputs and outputs.
+
+    A module that returns a dictionary, or tuples in tuples, becomes one that returns its
+    tensors one by one; those of a dictionary are named by its keys.
 
     The module is set to evaluation mode and run, on rows of `inputs`: two at least, since
     code may treat a single one differently, and as many as no other axis has, so that a
@@ -101,17 +104,57 @@ def signature(
                 f"The module does not take the rows of 'torch_inputset', of shape "
                 f"{', '.join(given)}: {error}"
             ) from error
-    _check_rows(outputs, others, n_rows)
-    several = isinstance(outputs, tuple | list) and not isinstance(outputs, Tensor)
     # A quantized tensor is a tuple of its own kind: of numbers, scale, zero point, bits.
-    several = several and not hasattr(outputs, "value")
-    return examples, _names(len(examples), len(outputs) if several else 1)
+    several = isinstance(outputs, Mapping | tuple | list) and not hasattr(outputs, "value")
+    if not several:
+        _check_rows(outputs, others, n_rows)
+        return module, examples, _names(len(examples), 1)
+    flat = _leaves(outputs)
+    _check_rows(tuple(flat.values()), tuple(_leaves(others).values()), n_rows)
+    if isinstance(outputs, Mapping) or len(flat) != len(outputs):
+        module = _Flat(module).eval()
+    names = list(flat) if isinstance(outputs, Mapping) else None
+    return module, examples, _names(len(examples), len(flat), names)
 
 
-def _names(n_inputs: int, n_outputs: int) -> dict[str, Any]:
+class _Flat(nn.Module):
+    """A module that returns the tensors in what another one returns, one by one."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """Return the tensors, in order."""
+        return tuple(_leaves(self.module(*inputs)).values())
+
+
+def _leaves(outputs: Any, prefix: str = "") -> dict[str, Tensor]:
+    """Return the tensors in dictionaries and tuples, by keys joined with dots."""
+    if isinstance(outputs, Tensor):
+        return {prefix: outputs}
+    if isinstance(outputs, Mapping):
+        pairs: Iterable[tuple[Any, Any]] = outputs.items()
+    elif isinstance(outputs, tuple | list):
+        pairs = enumerate(outputs)
+    else:
+        raise TypeError(
+            "A module must return tensors, or tuples and dictionaries of them; got "
+            f"{type(outputs).__name__}{f' as {prefix!r}' if prefix else ''}."
+        )
+    found: dict[str, Tensor] = {}
+    for key, value in pairs:
+        if value is not None:
+            found.update(_leaves(value, f"{prefix}.{key}" if prefix else str(key)))
+    return found
+
+
+def _names(
+    n_inputs: int, n_outputs: int, outputs: Sequence[str] | None = None
+) -> dict[str, Any]:
     names = {
         "input_names": _numbered("input", n_inputs),
-        "output_names": _numbered("output", n_outputs),
+        "output_names": outputs or _numbered("output", n_outputs),
     }
     rows = {name: {0: "n_samples"} for group in names.values() for name in group}
     return {**names, "dynamic_axes": rows}

@@ -5,7 +5,14 @@ A graph is *float* (as exported, see `fhe_estimators.core.numpy_module`) or *int
 integer graph every value carries its range.
 """
 
-from fhe_estimators.core.graph._graph import Graph, Node, Value, bits_of_range, wraps
+from fhe_estimators.core.graph._graph import (
+    NEWEST_OPSET,
+    Graph,
+    Node,
+    Value,
+    bits_of_range,
+    wraps,
+)
 from fhe_estimators.core.graph._interpret import as_tuple, evaluate
 from fhe_estimators.core.graph._reach import known_without, needed_for
 from fhe_estimators.core.graph._show import show
@@ -15,6 +22,7 @@ __all__ = [
     "ENCRYPTED",
     "FLOAT",
     "INTEGER",
+    "NEWEST_OPSET",
     "Graph",
     "Node",
     "Spec",

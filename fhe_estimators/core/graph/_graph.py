@@ -9,6 +9,9 @@ from typing import Any
 
 import numpy as np
 
+#: Version of the ONNX operator set that graphs are written in, if nothing else is said.
+NEWEST_OPSET = 21
+
 
 def bits_of_range(low: int, high: int) -> int:
     """Return the bits that hold every integer of ``[low, high]``.
@@ -133,7 +136,7 @@ class Graph:
     outputs: tuple[Value, ...]
     constants: Mapping[str, np.ndarray] = field(default_factory=dict)
     values: Mapping[str, Value] = field(default_factory=dict)
-    opset: int = 17
+    opset: int = NEWEST_OPSET
 
     def value(self, name: str) -> Value:
         """Return what is known of the value `name`."""

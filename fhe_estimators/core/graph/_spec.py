@@ -21,13 +21,15 @@ _NO_ASSIGNMENT = (
     "no encrypted form, nor has a reduction: join parts with torch.cat, or choose elements "
     "with torch.where"
 )
-_NO_STEPS = "recurrent layers have no encrypted form: use convolutions over the steps"
-_NO_BRANCHES = "encrypted numbers cannot decide what is computed: unroll loops and branches"
+_NO_BRANCHES = "loops over slices are not supported: write their steps out one by one"
 #: What to do instead, where that is not plain.
 _INSTEAD = {
     **dict.fromkeys(("ScatterND", "ScatterElements", "Scatter"), _NO_ASSIGNMENT),
-    **dict.fromkeys(("RNN", "GRU", "LSTM"), _NO_STEPS),
-    **dict.fromkeys(("If", "Loop", "Scan"), _NO_BRANCHES),
+    "Scan": _NO_BRANCHES,
+    "DynamicQuantizeLinear": (
+        "its scale depends on what is encrypted: quantize with static ranges, as "
+        "onnxruntime's quantize_static does"
+    ),
 }
 
 

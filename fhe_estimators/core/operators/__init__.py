@@ -10,23 +10,31 @@ from typing import Any
 from fhe_estimators.core.operators import (  # noqa: F401  (importing registers)
     clear,
     comparison,
+    contraction,
     convolution,
     elementwise,
+    integer_arithmetic,
     layout,
     linear,
     normalization,
+    norms,
     pooling,
     quantized,
+    recurrent,
     reduction,
+    resize,
     scatter,
+    selection,
     slicing,
     table,
+    transposed,
     univariate,
 )
 from fhe_estimators.core.operators._base import (
     Operand,
     QuantizedOp,
     as_array,
+    is_newest,
     kinds_of,
     lookup,
     operators_of,
@@ -34,6 +42,7 @@ from fhe_estimators.core.operators._base import (
     scratch,
     supported,
 )
+from fhe_estimators.core.operators._body import Writer
 
 #: The float meaning of every operator.
 ONNX_OPS_TO_NUMPY_IMPL: Mapping[str, Callable[..., Any]] = MappingProxyType(
@@ -49,7 +58,9 @@ __all__ = [
     "ONNX_OPS_TO_QUANTIZED_IMPL",
     "Operand",
     "QuantizedOp",
+    "Writer",
     "as_array",
+    "is_newest",
     "kinds_of",
     "lookup",
     "operators_of",

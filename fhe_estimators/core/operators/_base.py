@@ -87,6 +87,12 @@ class QuantizedOp:
     bootstraps: ClassVar[bool] = False
     #: Attributes that are known but not served, each with the reason.
     refuses: ClassVar[Mapping[str, str]] = {}
+    #: True if written out it holds products with weights; see `body`.
+    holds_products: ClassVar[bool] = False
+    #: A static or class method. Given a `Writer`, it writes the node in other operators and
+    #: returns the name of the result, or the names: of an older version in the newest, of a
+    #: composed operator in its parts. None, here or returned: the node stays what it is.
+    body: ClassVar[Any] = None
     f: ClassVar[Callable[..., Any]]
 
     def __init__(self, node: Node) -> None:
@@ -282,6 +288,11 @@ def lookup(op_type: str, opset: int) -> type[QuantizedOp]:
         )
         raise UnsupportedOperatorError(f"Operator {op_type} is not supported: {why}.")
     return versions[-1]
+
+
+def is_newest(kind: type[QuantizedOp]) -> bool:
+    """Tell whether there is no newer version of an operator."""
+    return _REGISTRY[kind.op_type][-1] is kind
 
 
 def kinds_of(graph: Graph) -> Callable[[Node], type[QuantizedOp]]:

@@ -25,7 +25,7 @@ class Comparison(Elementwise):
         return arithmetic.in_steps(difference).then(lambda real: self(real, np.zeros(1)))
 
 
-@register("Equal", since=13)
+@register("Equal", since=7)
 class Equal(Comparison):
     """``a == b``."""
 
@@ -34,7 +34,7 @@ class Equal(Comparison):
         return np.equal(a, b)
 
 
-@register("Greater", since=13)
+@register("Greater", since=7)
 class Greater(Comparison):
     """``a > b``."""
 
@@ -56,7 +56,7 @@ class GreaterOrEqual(Comparison):
         return np.greater_equal(a, b)
 
 
-@register("Less", since=13)
+@register("Less", since=7)
 class Less(Comparison):
     """``a < b``."""
 

@@ -63,7 +63,7 @@ def _magnitude(array):
     return max(abs(float(array.min(initial=0))), abs(float(array.max(initial=0))))
 
 
-@register("Conv", since=11)
+@register("Conv", since=1)
 class Conv(Linear):
     """``sum w[m, c, j] * x[n, c, window + j] + b[m]`` over channels `c` and places `j`.
 

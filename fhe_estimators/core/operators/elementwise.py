@@ -161,7 +161,7 @@ class Affine(Elementwise):
         return any(name in clear for name in node.inputs)
 
 
-@register("Add", since=13)
+@register("Add", since=7)
 class Add(Affine):
     """``a + b``."""
 
@@ -183,7 +183,7 @@ class Add(Affine):
         return arithmetic.add(builder, a, b, self.node.outputs[0])
 
 
-@register("Sub", since=13)
+@register("Sub", since=7)
 class Sub(Affine):
     """``a - b``."""
 
@@ -209,7 +209,7 @@ class Sub(Affine):
         return arithmetic.subtract(builder, a, b, self.node.outputs[0])
 
 
-@register("Mul", since=13)
+@register("Mul", since=7)
 class Mul(Affine):
     """``a * b``."""
 
@@ -247,7 +247,7 @@ class Mul(Affine):
         return arithmetic.multiply(builder, a, b, self.node.outputs[0])
 
 
-@register("Div", since=13)
+@register("Div", since=7)
 class Div(Affine):
     """``a / b``; towards zero for integers."""
 
@@ -270,7 +270,7 @@ class Div(Affine):
         return affine[1].scaled(1 / np.asarray(affine[2], float), np.zeros(1))
 
 
-@register("Neg", since=13)
+@register("Neg", since=6)
 class Neg(Elementwise):
     """``-x``."""
 
@@ -287,7 +287,7 @@ class Neg(Elementwise):
         return x.scaled(-np.ones(1), np.zeros(1)) if x.function is None else None
 
 
-@register("Pow", since=13)
+@register("Pow", since=7)
 class Pow(Elementwise):
     """``a ** b``, in the type of ``a``."""
 
@@ -296,7 +296,7 @@ class Pow(Elementwise):
         return np.power(a, b).astype(np.asarray(a).dtype)
 
 
-@register("PRelu", since=9)
+@register("PRelu", since=7)
 class PRelu(Elementwise):
     """``x`` where positive, else ``slope * x``."""
 
@@ -305,7 +305,7 @@ class PRelu(Elementwise):
         return np.where(x < 0, slope * x, x)
 
 
-@register("Mod", since=13)
+@register("Mod", since=10)
 class Mod(Elementwise):
     """The remainder of ``a / b``: with the sign of ``b``, or of ``a`` if `fmod`."""
 
@@ -337,7 +337,7 @@ class Several(Elementwise):
         return self.fused([x, *clear]) if clear else x
 
 
-@register("Max", since=13)
+@register("Max", since=6)
 class Max(Several):
     """The largest of the tensors."""
 
@@ -352,7 +352,7 @@ class Max(Several):
         return arithmetic.largest_of(builder, a, b, result)
 
 
-@register("Min", since=13)
+@register("Min", since=6)
 class Min(Several):
     """The smallest of the tensors."""
 
@@ -367,7 +367,7 @@ class Min(Several):
         return arithmetic.smallest_of(builder, a, b, result)
 
 
-@register("Sum", since=13)
+@register("Sum", since=6)
 class Sum(Several):
     """The sum of the tensors."""
 
@@ -386,7 +386,7 @@ class Sum(Several):
         return x.scaled(np.ones(1), functools.reduce(np.add, clear, np.zeros(1)))
 
 
-@register("Mean", since=13)
+@register("Mean", since=6)
 class Mean(Sum):
     """The mean of the tensors."""
 

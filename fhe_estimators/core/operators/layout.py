@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -12,8 +13,16 @@ from fhe_estimators.core.integers.builder import IntegerBuilder
 from fhe_estimators.core.integers.layout import rearrange
 from fhe_estimators.core.integers.tensors import ClearIntegers, Encrypted
 from fhe_estimators.core.operators._base import Operand, QuantizedOp, as_array, register
+from fhe_estimators.core.operators._body import Writer
 from fhe_estimators.core.operators._rows import moves_within_rows
 from fhe_estimators.exceptions import UnsupportedOperatorError
+
+
+def axes_as_input(write: Writer) -> Sequence[str]:
+    """Write a node with its attribute `axes` as its second input."""
+    axes = write.attribute("axes")
+    inputs = [] if axes is None else [write.integers(*axes)]
+    return write.same(write.input(0), *inputs, without=("axes",))
 
 
 class Layout(QuantizedOp):
@@ -89,7 +98,7 @@ class Unchanged(QuantizedOp):
         return x
 
 
-@register("Identity", since=13)
+@register("Identity", since=1)
 class Identity(Unchanged):
     """``x``."""
 
@@ -98,7 +107,7 @@ class Identity(Unchanged):
         return x
 
 
-@register("Dropout", since=13)
+@register("Dropout", since=12)
 class Dropout(Unchanged):
     """``x``: nothing is dropped at inference."""
 
@@ -109,6 +118,25 @@ class Dropout(Unchanged):
                 "Dropout is not supported in training mode: export the model for inference."
             )
         return x
+
+    def __call__(self, *arrays: Any) -> Any:
+        """Return the operand, and that all of it is kept if the node has two results."""
+        x = super().__call__(*arrays)
+        return x if len(self.node.outputs) < 2 else (x, np.ones(x.shape, bool))
+
+
+@register("Dropout", since=7)
+class Dropout7(Dropout):
+    """The same; the ratio is an input since opset 12."""
+
+    @staticmethod
+    def f(x, *, ratio=0.5):
+        return x
+
+    @staticmethod
+    def body(write: Writer) -> Sequence[str]:
+        """Forget the ratio."""
+        return write.same(write.input(0), without=("ratio",))
 
 
 #: ONNX element types that arrays are cast to (TensorProto.DataType).
@@ -129,7 +157,7 @@ _TYPES = {
 _FLOATS = (1, 10, 11)
 
 
-@register("Cast", since=13)
+@register("Cast", since=1)
 class Cast(QuantizedOp):
     """The same numbers in another type; a cast to an integer type truncates."""
 
@@ -139,7 +167,8 @@ class Cast(QuantizedOp):
     pointwise = True
 
     @staticmethod
-    def f(x, *, to):
+    def f(x, *, to, saturate=1):
+        # What is out of range is saturated for types that numpy lacks only.
         if to not in _TYPES:
             raise UnsupportedOperatorError(
                 f"A cast to the element type {to} is not supported; supported: "
@@ -166,7 +195,7 @@ class Cast(QuantizedOp):
         return x if x.function is None else x.then(lambda real: np.asarray(real, float))
 
 
-@register("Flatten", since=13)
+@register("Flatten", since=1)
 class Flatten(Layout):
     """A matrix: the axes before `axis` become rows, the others columns."""
 
@@ -183,7 +212,7 @@ class Flatten(Layout):
         return x.reshape(math.prod(x.shape[:axis]), math.prod(x.shape[axis:]))
 
 
-@register("Reshape", since=13)
+@register("Reshape", since=5)
 class Reshape(Layout):
     """The same elements in another shape; 0 keeps a size, -1 stands for the rest."""
 
@@ -221,7 +250,18 @@ class Squeeze(Layout):
         return super().move(x, [np.array(axes, np.int64)], builder)
 
 
-@register("Transpose", since=13)
+@register("Squeeze", since=1)
+class Squeeze1(Squeeze):
+    """The same; the axes are an input since opset 13."""
+
+    @staticmethod
+    def f(x, *, axes=None):
+        return Squeeze.f(x, axes)
+
+    body = staticmethod(axes_as_input)
+
+
+@register("Transpose", since=1)
 class Transpose(Layout):
     """The axes in another order."""
 
@@ -242,3 +282,68 @@ class Unsqueeze(Layout):
         new = {int(axis) % rank for axis in axes}
         sizes = iter(x.shape)
         return x.reshape(tuple(1 if axis in new else next(sizes) for axis in range(rank)))
+
+
+@register("Unsqueeze", since=1)
+class Unsqueeze1(Unsqueeze):
+    """The same; the axes are an input since opset 13."""
+
+    @staticmethod
+    def f(x, *, axes):
+        return Unsqueeze.f(x, axes)
+
+    body = staticmethod(axes_as_input)
+
+
+@register("CastLike", since=15)
+class CastLike(Cast):
+    """The same numbers in the type of another tensor."""
+
+    @staticmethod
+    def f(x, target, *, saturate=1):
+        return np.asarray(x).astype(np.asarray(target).dtype)
+
+    @classmethod
+    def reads_indices(cls, node: Node) -> bool:
+        """Tell that the type is not known here."""
+        return False
+
+    def quantize(self, operands: Sequence[Operand], builder: IntegerBuilder) -> Encrypted:
+        """Extend the function of the operand if the type is one of integers."""
+        x, target = operands
+        assert isinstance(x, Encrypted)
+        if isinstance(target, Encrypted) or np.asarray(target).dtype.kind == "f":
+            return x if x.function is None else x.then(lambda real: np.asarray(real, float))
+        return x.then(lambda real: self(real, target))
+
+
+@register("DepthToSpace", since=1)
+class DepthToSpace(Layout):
+    """Blocks of channels become blocks of a larger image."""
+
+    @staticmethod
+    def f(x, *, blocksize, mode="DCR"):
+        size = int(blocksize)
+        n_rows, n_channels, height, width = x.shape
+        n_left = n_channels // size**2
+        if mode == "DCR":
+            parts = x.reshape((n_rows, size, size, n_left, height, width))
+            parts = np.transpose(parts, (0, 3, 4, 1, 5, 2))
+        else:
+            parts = x.reshape((n_rows, n_left, size, size, height, width))
+            parts = np.transpose(parts, (0, 1, 4, 2, 5, 3))
+        return parts.reshape((n_rows, n_left, height * size, width * size))
+
+
+@register("SpaceToDepth", since=1)
+class SpaceToDepth(Layout):
+    """Blocks of an image become blocks of channels of a smaller one."""
+
+    @staticmethod
+    def f(x, *, blocksize):
+        size = int(blocksize)
+        n_rows, n_channels, height, width = x.shape
+        height, width = height // size, width // size
+        parts = x.reshape((n_rows, n_channels, height, size, width, size))
+        parts = np.transpose(parts, (0, 3, 5, 1, 2, 4))
+        return parts.reshape((n_rows, n_channels * size**2, height, width))

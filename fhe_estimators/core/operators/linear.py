@@ -13,6 +13,7 @@ from fhe_estimators.core.integers.layout import expand, rearrange, sum_over
 from fhe_estimators.core.integers.tensors import ClearIntegers, Encrypted, same_but_along
 from fhe_estimators.core.integers.weights import integer_weights
 from fhe_estimators.core.operators._base import Operand, QuantizedOp, as_array, register
+from fhe_estimators.core.operators._body import Writer
 
 
 class Linear(QuantizedOp):
@@ -151,9 +152,11 @@ def _turned(array: np.ndarray) -> np.ndarray:
     return np.swapaxes(array, -1, -2)
 
 
-@register("Gemm", since=13)
+@register("Gemm", since=7)
 class Gemm(Linear):
     """``alpha * A' @ B' + beta * C``; a prime is a transposition that was asked for."""
+
+    holds_products = True
 
     @staticmethod
     def f(a, b, c=None, *, alpha=1.0, beta=1.0, transA=0, transB=0):
@@ -171,14 +174,26 @@ class Gemm(Linear):
         alpha, beta = self.attributes.get("alpha", 1.0), self.attributes.get("beta", 1.0)
         turned = self.attributes.get("transB")
         weights = laid_out(b, lambda array: alpha * (array.T if turned else array))
-        if isinstance(c, Encrypted):
-            raise self.unsupported("C must be clear")
+        assert not isinstance(c, Encrypted)  # written out
         bias = beta * (np.zeros(1) if c is None else as_array(c))
         a = builder.materialize(a, self.node.inputs[0], units_along=(-1,))
         return self.product(a, weights, bias, builder)
 
+    @staticmethod
+    def body(write: Writer) -> str | None:
+        """Add an encrypted ``C`` to the product."""
+        c = write.input(2)
+        if not c or write.is_clear(2):
+            return None
+        options = {**write.node.attributes}
+        beta = options.pop("beta", 1.0)
+        product = write("Gemm", write.input(0), write.input(1), **options)
+        if beta != 1.0:
+            c = write("Mul", c, write.constant(beta, np.float32))
+        return write("Add", product, c)
 
-@register("MatMul", since=13)
+
+@register("MatMul", since=1)
 class MatMul(Linear):
     """``a @ b``."""
 

@@ -10,7 +10,9 @@ from fhe_estimators.core.graph import Node
 from fhe_estimators.core.integers.builder import IntegerBuilder
 from fhe_estimators.core.integers.tensors import Encrypted
 from fhe_estimators.core.operators._base import Operand, register
+from fhe_estimators.core.operators._body import Writer
 from fhe_estimators.core.operators.clear import ClearOnly
+from fhe_estimators.core.operators.norms import normalized
 from fhe_estimators.core.operators.univariate import Univariate
 from fhe_estimators.exceptions import UnsupportedOperatorError
 
@@ -22,8 +24,16 @@ class BatchNormalization(Univariate):
     by_channel = True
     free = True
 
+    def __init__(self, node: Node) -> None:
+        super().__init__(node)
+        if node.attributes.get("training_mode"):
+            raise UnsupportedOperatorError(
+                f"Node {node} is not supported in training mode: export the model for "
+                "inference."
+            )
+
     @staticmethod
-    def f(x, scale, shift, mean, variance, *, epsilon=1e-5, momentum=0.9):
+    def f(x, scale, shift, mean, variance, *, epsilon=1e-5, momentum=0.9, training_mode=0):
         def channels(array):
             return np.reshape(array, (-1, *[1] * (x.ndim - 2)))
 
@@ -44,25 +54,25 @@ class BatchNormalization(Univariate):
         return x.scaled(factor, shift)
 
 
-@register("BatchNormalization", since=14)
-class BatchNormalization14(BatchNormalization):
-    """The same, at inference only."""
+@register("BatchNormalization", since=7)
+class BatchNormalization7(BatchNormalization):
+    """The same; statistics of single elements of a channel are gone since opset 9."""
 
     def __init__(self, node: Node) -> None:
         super().__init__(node)
-        if node.attributes.get("training_mode"):
+        if not node.attributes.get("spatial", 1):
             raise UnsupportedOperatorError(
-                f"Node {node} is not supported in training mode: export the model for "
-                "inference."
+                f"Node {node}: statistics of single elements (spatial=0) are not supported."
             )
 
     @staticmethod
-    def f(x, scale, shift, mean, variance, *, epsilon=1e-5, momentum=0.9, training_mode=0):
-        if training_mode:
-            raise UnsupportedOperatorError(
-                "BatchNormalization is not supported in training mode."
-            )
+    def f(x, scale, shift, mean, variance, *, epsilon=1e-5, momentum=0.9, spatial=1):
         return BatchNormalization.f(x, scale, shift, mean, variance, epsilon=epsilon)
+
+    @staticmethod
+    def body(write: Writer) -> Sequence[str]:
+        """Forget the attribute."""
+        return write.same(*write.node.inputs, without=("spatial",))
 
 
 @register("LayerNormalization", since=17)
@@ -85,3 +95,15 @@ class LayerNormalization(ClearOnly):
     def __call__(self, *arrays):
         """Return as many results as the node has."""
         return super().__call__(*arrays)[: len(self.node.outputs)]
+
+    @staticmethod
+    def body(write: Writer) -> str:
+        """Normalize along the axes; scale and shift are constants."""
+        if any(write.node.outputs[1:]):
+            raise write.unsupported("its second and third result have no encrypted form")
+        rank = len(write.shape(0))
+        first = write.attribute("axis", -1) % rank
+        axes = write.integers(*range(first, rank))
+        x = normalized(write, write.input(0), axes, write.attribute("epsilon", 1e-5))
+        x = write("Mul", x, write.input(1))
+        return write("Add", x, write.input(2)) if write.input(2) else x

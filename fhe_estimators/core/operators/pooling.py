@@ -50,7 +50,7 @@ class Pool(QuantizedOp):
         return x
 
 
-@register("AveragePool", since=11)
+@register("AveragePool", since=7)
 class AveragePool(Pool):
     """The mean of each window.
 
@@ -69,6 +69,7 @@ class AveragePool(Pool):
         auto_pad="NOTSET",
         ceil_mode=0,
         count_include_pad=0,
+        dilations=None,
         pads=None,
         strides=None,
     ):
@@ -77,6 +78,7 @@ class AveragePool(Pool):
             kernel_shape,
             auto_pad=auto_pad,
             ceil_mode=ceil_mode,
+            dilations=dilations,
             pads=pads,
             strides=strides,
         )
@@ -97,7 +99,7 @@ class AveragePool(Pool):
         return sums.scaled(1 / counts, np.zeros(1))
 
 
-@register("MaxPool", since=12)
+@register("MaxPool", since=1)
 class MaxPool(Pool):
     """The largest element of each window.
 

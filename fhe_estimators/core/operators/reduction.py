@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from fhe_estimators.core.integers.builder import IntegerBuilder
 from fhe_estimators.core.integers.layout import rearrange, sum_over, take_slice
 from fhe_estimators.core.integers.tensors import Encrypted
 from fhe_estimators.core.operators._base import Operand, QuantizedOp, as_array, register
+from fhe_estimators.core.operators.layout import axes_as_input
 
 #: Axes, and whether they stay with size one.
 Axes = tuple[tuple[int, ...], bool]
@@ -57,6 +59,29 @@ class Reduction(QuantizedOp):
     ) -> Encrypted:
         """Return the reduced tensor, given one with the same scale along `axes`."""
         raise NotImplementedError
+
+
+_Class = TypeVar("_Class", bound=type[QuantizedOp])
+
+
+def also_before_18(newest: _Class) -> _Class:
+    """Register an older version of a reduction, too, whose axes are an attribute.
+
+    They are an input since opset 18; those of ReduceSum since opset 13.
+    """
+
+    @register(newest.op_type, since=1)
+    class Older(newest):  # type: ignore[misc, valid-type] # of any reduction
+        __doc__ = newest.__doc__
+
+        @staticmethod
+        def f(x, *, axes=None, keepdims=1):
+            return newest.f(x, axes, keepdims=keepdims)
+
+        body = staticmethod(axes_as_input)
+
+    Older.__name__ = f"{newest.__name__}1"
+    return newest
 
 
 class Extreme(Reduction):
@@ -118,30 +143,23 @@ def largest(dtype):
     return np.iinfo(dtype).max if dtype.kind in "iu" else np.inf
 
 
-@register("ReduceMax", since=13)
+@also_before_18
+@register("ReduceMax", since=18)
 class ReduceMax(Extreme):
     """The largest element along axes."""
-
-    @staticmethod
-    def f(x, *, axes=None, keepdims=1):
-        return reduced(np.max, x, axes, keepdims, initial=smallest(x.dtype))
-
-    def pair(self, builder, a, b, result):
-        """Return the larger of two elements."""
-        return arithmetic.largest_of(builder, a, b, result)
-
-
-@register("ReduceMax", since=18)
-class ReduceMax18(ReduceMax):
-    """The largest element along axes, which are an input since opset 18."""
 
     @staticmethod
     def f(x, axes=None, *, keepdims=1, noop_with_empty_axes=0):
         first = smallest(x.dtype)
         return reduced(np.max, x, axes, keepdims, noop_with_empty_axes, initial=first)
 
+    def pair(self, builder, a, b, result):
+        """Return the larger of two elements."""
+        return arithmetic.largest_of(builder, a, b, result)
 
-@register("ReduceMean", since=13)
+
+@also_before_18
+@register("ReduceMean", since=18)
 class ReduceMean(Reduction):
     """The mean along axes."""
 
@@ -149,8 +167,8 @@ class ReduceMean(Reduction):
     sums = True
 
     @staticmethod
-    def f(x, *, axes=None, keepdims=1):
-        return reduced(np.mean, x, axes, keepdims)
+    def f(x, axes=None, *, keepdims=1, noop_with_empty_axes=0):
+        return reduced(np.mean, x, axes, keepdims, noop_with_empty_axes)
 
     def reduce(self, x, axes, keepdims, builder):
         """Add integers; their number goes into the scale."""
@@ -159,38 +177,22 @@ class ReduceMean(Reduction):
         return sums.scaled(np.full(1, 1 / count), np.zeros(1))
 
 
-@register("ReduceMean", since=18)
-class ReduceMean18(ReduceMean):
-    """The mean along axes, which are an input since opset 18."""
-
-    @staticmethod
-    def f(x, axes=None, *, keepdims=1, noop_with_empty_axes=0):
-        return reduced(np.mean, x, axes, keepdims, noop_with_empty_axes)
-
-
-@register("ReduceMin", since=13)
+@also_before_18
+@register("ReduceMin", since=18)
 class ReduceMin(Extreme):
     """The smallest element along axes."""
-
-    @staticmethod
-    def f(x, *, axes=None, keepdims=1):
-        return reduced(np.min, x, axes, keepdims, initial=largest(x.dtype))
-
-    def pair(self, builder, a, b, result):
-        """Return the smaller of two elements."""
-        return arithmetic.smallest_of(builder, a, b, result)
-
-
-@register("ReduceMin", since=18)
-class ReduceMin18(ReduceMin):
-    """The smallest element along axes, which are an input since opset 18."""
 
     @staticmethod
     def f(x, axes=None, *, keepdims=1, noop_with_empty_axes=0):
         first = largest(x.dtype)
         return reduced(np.min, x, axes, keepdims, noop_with_empty_axes, initial=first)
 
+    def pair(self, builder, a, b, result):
+        """Return the smaller of two elements."""
+        return arithmetic.smallest_of(builder, a, b, result)
 
+
+@also_before_18
 @register("ReduceSum", since=13)
 class ReduceSum(Reduction):
     """The sum along axes."""

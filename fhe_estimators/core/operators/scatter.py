@@ -49,36 +49,24 @@ def _places_along(axis, indices):
     return tuple(places)
 
 
-@register("ScatterElements", since=13)
+@register("ScatterElements", since=11)
 class ScatterElements(Scatter):
-    """``data[i, indices[i, j], ...] = updates[i, j, ...]``, with indices along `axis`."""
+    """``data[i, indices[i, j], ...] = updates[i, j, ...]``, with indices along `axis`.
 
-    @staticmethod
-    def f(data, indices, updates, *, axis=0):
-        return _assigned(data, _places_along(axis, indices), updates)
-
-
-@register("ScatterElements", since=16)
-class ScatterElements16(Scatter):
-    """The same; what is there may be combined with the updates since opset 16."""
+    What is there may be combined with the updates.
+    """
 
     @staticmethod
     def f(data, indices, updates, *, axis=0, reduction="none"):
         return _assigned(data, _places_along(axis, indices), updates, reduction)
 
 
-@register("ScatterND", since=13)
+@register("ScatterND", since=11)
 class ScatterND(Scatter):
-    """``data[indices[i]] = updates[i]``; ``indices[i]`` is a place along the first axes."""
+    """``data[indices[i]] = updates[i]``; ``indices[i]`` is a place along the first axes.
 
-    @staticmethod
-    def f(data, indices, updates):
-        return _assigned(data, tuple(np.moveaxis(indices, -1, 0)), updates)
-
-
-@register("ScatterND", since=16)
-class ScatterND16(Scatter):
-    """The same; what is there may be combined with the updates since opset 16."""
+    What is there may be combined with the updates.
+    """
 
     @staticmethod
     def f(data, indices, updates, *, reduction="none"):

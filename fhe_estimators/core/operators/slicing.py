@@ -11,11 +11,12 @@ from fhe_estimators.core.integers.builder import IntegerBuilder
 from fhe_estimators.core.integers.layout import pad_with, rearrange, take_slice
 from fhe_estimators.core.integers.tensors import Encrypted
 from fhe_estimators.core.operators._base import Operand, QuantizedOp, as_array, register
+from fhe_estimators.core.operators._body import Writer
 from fhe_estimators.core.operators.layout import Layout
 from fhe_estimators.exceptions import GraphError, UnsupportedOperatorError
 
 
-@register("Concat", since=13)
+@register("Concat", since=4)
 class Concat(QuantizedOp):
     """Tensors one behind the other."""
 
@@ -83,7 +84,7 @@ class Concat(QuantizedOp):
         return replace(wide, offset=offset)
 
 
-@register("Expand", since=13)
+@register("Expand", since=8)
 class Expand(Layout):
     """The tensor, repeated along axes of size one; the shape may also be smaller."""
 
@@ -93,7 +94,7 @@ class Expand(Layout):
         return np.broadcast_to(x, np.broadcast_shapes(x.shape, sizes))
 
 
-@register("Gather", since=13)
+@register("Gather", since=1)
 class Gather(Layout):
     """Slices of a tensor by index."""
 
@@ -154,7 +155,7 @@ def _widths(rank, pads, axes=None):
 
 
 def _pad(x, pads, constant, mode, axes=None):
-    widths = _widths(x.ndim, pads, axes)
+    widths = _widths(x.ndim, np.asarray(pads), axes)
     # A negative width removes elements.
     kept = tuple(
         slice(max(-begin, 0), size - max(-end, 0))
@@ -167,9 +168,9 @@ def _pad(x, pads, constant, mode, axes=None):
     return np.pad(x[kept], np.maximum(widths, 0), mode=mode, **options)
 
 
-@register("Pad", since=13)
+@register("Pad", since=11)
 class Pad(QuantizedOp):
-    """The tensor with a margin: a constant, its reflection or its edge."""
+    """The tensor with a margin: a constant, its reflection, its edge, or its other end."""
 
     additive = True
     free = True
@@ -177,8 +178,8 @@ class Pad(QuantizedOp):
     keeps_elements = True
 
     @staticmethod
-    def f(x, pads, constant_value=None, *, mode="constant"):
-        return _pad(x, pads, constant_value, mode)
+    def f(x, pads, constant_value=None, axes=None, *, mode="constant"):
+        return _pad(x, pads, constant_value, mode, axes)
 
     def quantize(self, operands: Sequence[Operand], builder: IntegerBuilder) -> Encrypted:
         """Pad integers with zeros, whose offset is the constant."""
@@ -186,13 +187,18 @@ class Pad(QuantizedOp):
         if not isinstance(x, Encrypted) or not _all_clear(parameters):
             raise self.unsupported("its parameters are encrypted")
         mode = self.attributes.get("mode", "constant")
-        if mode != "constant":
-            raise self.unsupported(f"the mode {mode!r}; served is 'constant'")
         pads, constant, axes = (*map(as_array, parameters), None, None)[:3]
         widths = _widths(len(x.shape), pads, axes)
         if np.any(widths[0]):
             raise self.unsupported("it pads the first axis, which holds rows")
         x, result = builder.materialize(x, self.node.inputs[0]), self.node.outputs[0]
+        if mode != "constant":
+            # Where the elements of the margin come from, along each axis.
+            for axis, width in enumerate(widths):
+                if np.any(width):
+                    places = _pad(np.arange(x.shape[axis]), width, None, mode)
+                    x = rearrange(builder, x, "Gather", [places], result, axis=axis)
+            return x
         for axis, (begin, end) in enumerate(np.maximum(-widths, 0).tolist()):
             if begin or end:
                 part = slice(begin, x.shape[axis] - end)
@@ -202,13 +208,20 @@ class Pad(QuantizedOp):
         return pad_with(builder, x, margin, number, result)
 
 
-@register("Pad", since=18)
-class Pad18(Pad):
-    """The tensor with a margin along axes, which may be given since opset 18."""
+@register("Pad", since=2)
+class Pad2(Pad):
+    """The same; all but the mode is an input since opset 11."""
 
     @staticmethod
-    def f(x, pads, constant_value=None, axes=None, *, mode="constant"):
-        return _pad(x, pads, constant_value, mode, axes)
+    def f(x, *, pads, value=0.0, mode="constant"):
+        return _pad(x, pads, value, mode)
+
+    @staticmethod
+    def body(write: Writer) -> Sequence[str]:
+        """Make pads and value constants."""
+        pads = write.integers(*write.attribute("pads"))
+        value = write.constant(write.attribute("value", 0.0), np.float32)
+        return write.same(write.input(0), pads, value, without=("pads", "value"))
 
 
 def _index(rank, starts, ends, axes=None, steps=None):
@@ -221,7 +234,7 @@ def _index(rank, starts, ends, axes=None, steps=None):
     return tuple(index)
 
 
-@register("Slice", since=13)
+@register("Slice", since=10)
 class Slice(Layout):
     """``x[start:end:step]`` along axes."""
 
@@ -238,6 +251,23 @@ class Slice(Layout):
         rows = range(2**31 - 1)
         keeps_all = rows[_index(len(shape), *parameters)[0]] == rows
         return keeps_all and super().keeps_rows(shape, parameters)
+
+
+@register("Slice", since=1)
+class Slice1(Slice):
+    """The same; starts, ends and axes are inputs since opset 10."""
+
+    @staticmethod
+    def f(x, *, starts, ends, axes=None):
+        return Slice.f(x, starts, ends, axes)
+
+    @staticmethod
+    def body(write: Writer) -> Sequence[str]:
+        """Make the attributes constants."""
+        given = ("starts", "ends", "axes")
+        numbers = [write.attribute(name) for name in given]
+        inputs = [write.integers(*each) for each in numbers if each is not None]
+        return write.same(write.input(0), *inputs, without=given)
 
 
 def _split(x, sizes, axis):
@@ -264,14 +294,16 @@ class Split(QuantizedOp):
     keeps_elements = True
 
     @staticmethod
-    def f(x, split=None, *, axis=0):
+    def f(x, split=None, *, axis=0, num_outputs=None):
         if split is None:
-            raise TypeError("the sizes of the parts, or their number, must be known")
+            if num_outputs is None:
+                raise TypeError("the sizes of the parts, or their number, must be known")
+            split = equal_sizes(x.shape[axis], num_outputs)
         return _split(x, split, axis)
 
     def __call__(self, x, split=None):
         """Return the parts: as many equal ones as the node has results, by default."""
-        if split is None:
+        if split is None and "num_outputs" not in self.attributes:
             size = x.shape[self.attributes.get("axis", 0)]
             n_parts = len(self.node.outputs)
             if size % n_parts:
@@ -300,22 +332,30 @@ class Split(QuantizedOp):
         )
 
 
-@register("Split", since=18)
-class Split18(Split):
-    """The parts of a tensor; without sizes the last may be smaller since opset 18."""
+@register("Split", since=2)
+class Split2(Split):
+    """The same; the sizes are an input since opset 13."""
 
     @staticmethod
-    def f(x, split=None, *, axis=0, num_outputs=None):
-        if split is None:
-            split = equal_sizes(x.shape[axis], num_outputs)
-        return _split(x, split, axis)
+    def f(x, *, split=None, axis=0):
+        return Split.f(x, split, axis=axis)
 
-    def __call__(self, x, split=None):
-        """Return the parts."""
-        return QuantizedOp.__call__(self, x, split)
+    def __call__(self, x):
+        """Return the parts: as many equal ones as the node has results, by default."""
+        sizes = self.attributes.get("split")
+        axis = self.attributes.get("axis", 0)
+        n_parts = None if sizes else len(self.node.outputs)
+        return Split.f(x, sizes, axis=axis, num_outputs=n_parts)
+
+    @staticmethod
+    def body(write: Writer) -> Sequence[str]:
+        """Make the sizes a constant."""
+        sizes = write.attribute("split")
+        inputs = [] if sizes is None else [write.integers(*sizes)]
+        return write.same(write.input(0), *inputs, without=("split",))
 
 
-@register("Tile", since=13)
+@register("Tile", since=6)
 class Tile(Layout):
     """The tensor, repeated along each axis."""
 

@@ -12,6 +12,10 @@ from fhe_estimators.core.integers.builder import IntegerBuilder
 from fhe_estimators.core.integers.layout import expand, rearrange
 from fhe_estimators.core.integers.tensors import Encrypted
 from fhe_estimators.core.operators._base import Operand, QuantizedOp, register
+from fhe_estimators.core.operators._body import Writer
+
+#: The largest number of single precision.
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 class Univariate(QuantizedOp):
@@ -31,7 +35,7 @@ class Univariate(QuantizedOp):
         return x.then(lambda real: self(real, *parameters))
 
 
-@register("Abs", since=13)
+@register("Abs", since=6)
 class Abs(Univariate):
     """``|x|``."""
 
@@ -94,7 +98,7 @@ class Atanh(Univariate):
         return np.arctanh(x)
 
 
-@register("Ceil", since=13)
+@register("Ceil", since=6)
 class Ceil(Univariate):
     """Smallest integer that is not below ``x``."""
 
@@ -112,7 +116,7 @@ class Celu(Univariate):
         return np.maximum(x, 0) + np.minimum(0, alpha * np.expm1(np.minimum(x, 0) / alpha))
 
 
-@register("Clip", since=12)
+@register("Clip", since=11)
 class Clip(Univariate):
     """``min(max(x, minimum), maximum)``."""
 
@@ -126,6 +130,22 @@ class Clip(Univariate):
         if maximum is not None:
             x = np.minimum(x, maximum)
         return x
+
+
+@register("Clip", since=6)
+class Clip6(Clip):
+    """The same; minimum and maximum are inputs since opset 11."""
+
+    @staticmethod
+    def f(x, *, min=-_LARGEST, max=_LARGEST):
+        return Clip.f(x, np.float32(min), np.float32(max))
+
+    @staticmethod
+    def body(write: Writer) -> Sequence[str]:
+        """Make the ends constants."""
+        low = write.constant(write.attribute("min", -_LARGEST), np.float32)
+        high = write.constant(write.attribute("max", _LARGEST), np.float32)
+        return write.same(write.input(0), low, high, without=("min", "max"))
 
 
 @register("Cos", since=7)
@@ -155,7 +175,7 @@ class Elu(Univariate):
         return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
 
 
-@register("Erf", since=13)
+@register("Erf", since=9)
 class Erf(Univariate):
     """The error function."""
 
@@ -164,7 +184,7 @@ class Erf(Univariate):
         return special.erf(x)
 
 
-@register("Exp", since=13)
+@register("Exp", since=6)
 class Exp(Univariate):
     """``e**x``."""
 
@@ -173,7 +193,7 @@ class Exp(Univariate):
         return np.exp(x)
 
 
-@register("Floor", since=13)
+@register("Floor", since=6)
 class Floor(Univariate):
     """Largest integer that is not above ``x``."""
 
@@ -209,7 +229,7 @@ class LeakyRelu(Univariate):
         return np.where(x >= 0, x, alpha * x)
 
 
-@register("Log", since=13)
+@register("Log", since=6)
 class Log(Univariate):
     """The natural logarithm."""
 
@@ -218,7 +238,7 @@ class Log(Univariate):
         return np.log(x)
 
 
-@register("OneHot", since=11)
+@register("OneHot", since=9)
 class OneHot(Univariate):
     """A new axis of size `depth`: the second of two values at the index, else the first.
 
@@ -251,7 +271,7 @@ class OneHot(Univariate):
         return wide.then(lambda real: self(x.apply(np.take(real, 0, axis)), *parameters))
 
 
-@register("Reciprocal", since=13)
+@register("Reciprocal", since=6)
 class Reciprocal(Univariate):
     """``1 / x``."""
 
@@ -260,7 +280,7 @@ class Reciprocal(Univariate):
         return np.reciprocal(x)
 
 
-@register("Relu", since=13)
+@register("Relu", since=6)
 class Relu(Univariate):
     """``max(x, 0)``."""
 
@@ -287,7 +307,7 @@ class Selu(Univariate):
         return gamma * np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
 
 
-@register("Sigmoid", since=13)
+@register("Sigmoid", since=6)
 class Sigmoid(Univariate):
     """``1 / (1 + exp(-x))``."""
 
@@ -296,7 +316,7 @@ class Sigmoid(Univariate):
         return special.expit(x)
 
 
-@register("Sign", since=13)
+@register("Sign", since=9)
 class Sign(Univariate):
     """-1, 0 or 1."""
 
@@ -341,7 +361,7 @@ class Softsign(Univariate):
         return x / (1 + np.abs(x))
 
 
-@register("Sqrt", since=13)
+@register("Sqrt", since=6)
 class Sqrt(Univariate):
     """The square root."""
 
@@ -359,7 +379,7 @@ class Tan(Univariate):
         return np.tan(x)
 
 
-@register("Tanh", since=13)
+@register("Tanh", since=6)
 class Tanh(Univariate):
     """The hyperbolic tangent."""
 
@@ -375,3 +395,55 @@ class ThresholdedRelu(Univariate):
     @staticmethod
     def f(x, *, alpha=1.0):
         return np.where(x > alpha, x, 0)
+
+
+@register("Gelu", since=20)
+class Gelu(Univariate):
+    """``x`` times the probability that a normal variable is below it."""
+
+    @staticmethod
+    def f(x, *, approximate="none"):
+        if approximate == "tanh":
+            inner = np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)
+            return (0.5 * x * (1 + np.tanh(inner))).astype(x.dtype)
+        return x * special.ndtr(x)
+
+
+@register("Mish", since=18)
+class Mish(Univariate):
+    """``x * tanh(log(1 + exp(x)))``."""
+
+    @staticmethod
+    def f(x):
+        return x * np.tanh(np.logaddexp(0, x))
+
+
+@register("Shrink", since=9)
+class Shrink(Univariate):
+    """``x`` moved by `bias` towards zero, and 0 from ``-lambd`` to ``lambd``."""
+
+    @staticmethod
+    def f(x, *, bias=0.0, lambd=0.5):
+        beyond = np.where(x > lambd, x - bias, 0)
+        return np.where(x < -lambd, x + bias, beyond).astype(x.dtype)
+
+
+@register("IsNaN", since=9)
+class IsNaN(Univariate):
+    """Whether ``x`` is no number."""
+
+    @staticmethod
+    def f(x):
+        return np.isnan(x)
+
+
+@register("IsInf", since=10)
+class IsInf(Univariate):
+    """Whether ``x`` is infinite."""
+
+    takes_infinity = True
+
+    @staticmethod
+    def f(x, *, detect_negative=1, detect_positive=1):
+        negative = np.isneginf(x) & bool(detect_negative)
+        return negative | (np.isposinf(x) & bool(detect_positive))

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from fhe_estimators.core.graph import Graph, Node, bits_of_range, known_without
 from fhe_estimators.core.operators import kinds_of, operators_of
+from fhe_estimators.core.operators.integer_arithmetic import QuantizeDequantize
 from fhe_estimators.core.operators.quantized import OntoGrid, Quant
 from fhe_estimators.core.quantization._uniform import UniformQuantizer
 from fhe_estimators.core.validation import check_finite
@@ -135,6 +136,8 @@ class TrainedQuantizer(UniformQuantizer):
 
     def simple(self) -> UniformQuantizer | None:
         """Return an equal `UniformQuantizer`, which needs no operator, if there is one."""
+        if isinstance(self._operator, QuantizeDequantize):
+            return self._uniform()
         node = self._operator.node
         signed, narrow = (bool(node.attributes.get(k, d)) for k, d in _DEFAULTS)
         mode = node.attributes.get("rounding_mode", "ROUND").upper()
@@ -152,6 +155,25 @@ class TrainedQuantizer(UniformQuantizer):
             scale=np.asarray(scale, float),
             zero_point=np.asarray(zero_point, float).astype(np.int64),
         )
+
+    def _uniform(self) -> UniformQuantizer | None:
+        """Return an equal quantizer if its integers are all of a number of bits."""
+        scale, zero_point, *ends = (np.asarray(array) for array in self._parameters)
+        low, high = (int(end.item()) for end in ends)
+        bits = (high - low).bit_length()
+        if scale.size > 1 or (low, high) not in _whole_ranges(bits):
+            return None
+        return UniformQuantizer(
+            bits,
+            signed=low < 0,
+            scale=scale.astype(float),
+            zero_point=zero_point.astype(int),
+        )
+
+
+def _whole_ranges(bits: int) -> tuple[tuple[int, int], ...]:
+    half = 1 << (bits - 1)
+    return (0, 2 * half - 1), (-half, half - 1)
 
 
 def _read_by(graph: Graph, name: str, node: Node) -> TrainedQuantizer | None:

@@ -7,14 +7,32 @@ from dataclasses import replace
 import numpy as np
 
 from fhe_estimators.core.graph import Graph, as_tuple, needed_for
-from fhe_estimators.core.operators import operators_of
+from fhe_estimators.core.operators import kinds_of, operators_of
+from fhe_estimators.core.rewrite._bodies import modernize, write_products
+from fhe_estimators.core.rewrite._grids import on_grids
+from fhe_estimators.core.rewrite._layouts import rows_first
 from fhe_estimators.core.rewrite._shapes import fold_shapes
 from fhe_estimators.core.rewrite._stable import stabilize
 
 
 def clean(graph: Graph) -> Graph:
-    """Fold constants and shapes, keep only what the outputs need, and that finite."""
-    return tidy(stabilize(fold_shapes(_fold(graph))))
+    """Write a graph in the newest operators, with as few nodes as its outputs need.
+
+    Constants and shapes are folded, and what overflows on the way is written otherwise.
+    """
+    graph = _fold(graph)
+    modern = modernize(graph)
+    changed = modern.nodes is not graph.nodes
+    kind_of = kinds_of(modern)
+    asks = any(kind_of(node).holds_products and node.op != "Gemm" for node in modern)
+    modern = fold_shapes(_fold(modern), all_sizes=changed or asks)
+    written = write_products(modern)
+    if written.nodes is not modern.nodes:
+        written = _fold(written)
+    written = on_grids(written)
+    if written.nodes is not modern.nodes:
+        written = fold_shapes(_fold(written), all_sizes=True)
+    return tidy(stabilize(rows_first(written)))
 
 
 def tidy(graph: Graph) -> Graph:

@@ -16,7 +16,7 @@ from fhe_estimators.exceptions import GraphError
 Arrays = dict[str, np.ndarray]
 
 
-def fold_shapes(graph: Graph) -> Graph:
+def fold_shapes(graph: Graph, *, all_sizes: bool = False) -> Graph:
     """Make a graph independent of the number of rows.
 
     Exporters write ``x.reshape(len(x), -1)`` as operators that take the shape of ``x``
@@ -31,6 +31,8 @@ def fold_shapes(graph: Graph) -> Graph:
     graph : Graph
         The first size of an input is None, or the number of rows that the graph was written
         for.
+    all_sizes : bool, default=False
+        Whether sizes are computed even if no node asks for them.
 
     Returns
     -------
@@ -47,7 +49,8 @@ def fold_shapes(graph: Graph) -> Graph:
         return graph
     written = _n_rows_written(graph)
     kind_of = kinds_of(graph)
-    if written is None and not any(_asks(node, kind_of(node)) for node in graph):
+    asks = all_sizes or any(_asks(node, kind_of(node)) for node in graph)
+    if written is None and not asks:
         return graph
     settled = _Settled(graph, written)
     for node in graph:

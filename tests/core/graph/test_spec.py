@@ -56,10 +56,10 @@ ILLEGAL = [
         id="output",
     ),
     pytest.param(
-        float_graph(Node("Hardmax", ("x",), ("y",), {}, "last")),
+        float_graph(Node("Det", ("x",), ("y",), {}, "last")),
         FLOAT,
         UnsupportedOperatorError,
-        r"node Hardmax 'last' \(x\) -> y uses Hardmax; supported at this stage: Abs, ",
+        r"node Det 'last' \(x\) -> y uses Det; supported at this stage: Abs, ",
         id="operator",
     ),
     pytest.param(

@@ -27,6 +27,28 @@ def f32(numbers):
     return np.array(numbers, np.float32)
 
 
+def u8(numbers):
+    return np.array(numbers, np.uint8)
+
+
+def i8(numbers):
+    return np.array(numbers, np.int8)
+
+
+#: Integers of quantized files.
+BYTES = u8([[1, 250, 3, 9], [77, 0, 31, 200], [5, 6, 7, 128]])
+SIGNED = i8([[3, -128, 7], [127, 0, -9], [1, -1, 2], [-30, 60, -90]])
+#: Two steps of two rows of three features; weights of recurrent layers by number of gates.
+SEQUENCE = np.sin(np.arange(12, dtype=np.float32)).reshape(2, 2, 3)
+GATES = {
+    n: (
+        np.cos(np.arange(6 * n, dtype=np.float32)).reshape(1, 2 * n, 3),
+        np.sin(np.arange(4 * n, dtype=np.float32)).reshape(1, 2 * n, 2),
+        np.sin(np.arange(4 * n, dtype=np.float32)).reshape(1, 4 * n) / 2,
+    )
+    for n in (1, 3, 4)
+}
+
 CASES = {
     "Abs": ({}, (X,)),
     "Acos": ({}, (UNIT,)),
@@ -44,6 +66,7 @@ CASES = {
         (IMAGE, *f32([[2, -1], [0, 3], [1, 2], [4, 9]])),
     ),
     "Cast": ({"to": 7}, (X,)),
+    "CastLike": ({}, (X, i64(1))),
     "Ceil": ({}, (X,)),
     "Celu": ({"alpha": 1.5}, (X,)),
     "Clip": ({}, (X, f32(-1), f32(1.5))),
@@ -69,6 +92,7 @@ CASES = {
     "Greater": ({}, (X, ROW)),
     "GreaterOrEqual": ({}, (X, ROW)),
     "HardSigmoid": ({"alpha": 0.3, "beta": 0.4}, (X,)),
+    "Hardmax": ({}, (X,)),
     "HardSwish": ({}, (2 * X,)),
     "Identity": ({}, (X,)),
     "LayerNormalization": ({}, (X, ROW[0], ROW[0])),
@@ -127,78 +151,56 @@ CASES = {
     "Unsqueeze": ({}, (X, i64(1, -1))),
     "Where": ({}, (TRUE_FALSE, X, ROW)),
     "Xor": ({}, (TRUE_FALSE, FALSE_TRUE)),
+    "ArgMin": ({"axis": 1}, (X,)),
+    "Compress": ({"axis": 1}, (X, np.array([True, False, True]))),
+    "ConvTranspose": (
+        {"strides": [2, 1], "pads": [1, 0, 0, 1]},
+        (IMAGE, KERNEL.swapaxes(0, 1)),
+    ),
+    "CumSum": ({}, (X, i64(1))),
+    "DepthToSpace": ({"blocksize": 2}, (CUBE.reshape(1, 4, 2, 3),)),
+    "Einsum": ({"equation": "nij,jk->nik"}, (CUBE, MATRIX)),
+    "EyeLike": ({"k": 1}, (X,)),
+    "GRU": ({"hidden_size": 2}, (SEQUENCE, *GATES[3])),
+    "GatherElements": ({"axis": 1}, (X, i64([2, 0], [-1, 1]))),
+    "GatherND": ({"batch_dims": 1}, (CUBE, i64([1, 2], [0, 3]))),
+    "Gelu": ({}, (X,)),
+    "GroupNormalization": ({"num_groups": 2}, (CUBE.reshape(2, 4, 3), ROW[0], ROW[0])),
+    "InstanceNormalization": ({}, (IMAGE, *f32([[2, -1], [0, 3]]))),
+    "IsInf": ({}, (f32([1, np.inf, -np.inf]),)),
+    "IsNaN": ({}, (f32([1, np.nan]),)),
+    "LSTM": ({"hidden_size": 2}, (SEQUENCE, *GATES[4])),
+    "LpNormalization": ({}, (X,)),
+    "MeanVarianceNormalization": ({}, (IMAGE,)),
+    "Mish": ({}, (X,)),
+    "NonZero": ({}, (np.rint(X / 2),)),
+    "RNN": ({"hidden_size": 2}, (SEQUENCE, *GATES[1])),
+    "ReduceL1": ({"keepdims": 0}, (X, i64(1))),
+    "ReduceL2": ({"keepdims": 0}, (X, i64(1))),
+    "ReduceLogSum": ({"keepdims": 0}, (POSITIVE, i64(1))),
+    "ReduceLogSumExp": ({"keepdims": 0}, (X, i64(1))),
+    "ReduceSumSquare": ({"keepdims": 0}, (X, i64(1))),
+    "Resize": ({}, (IMAGE, None, f32([1, 1, 2, 1.5]))),
+    "ReverseSequence": ({"time_axis": 1, "batch_axis": 0}, (X, i64(2, 4))),
+    "Shrink": ({"bias": 0.5, "lambd": 1.0}, (X,)),
+    "SpaceToDepth": ({"blocksize": 2}, (CUBE.reshape(1, 1, 4, 6),)),
+    "TopK": ({}, (X, i64(2))),
+    "Trilu": ({}, (CUBE,)),
+    "Upsample": ({}, (IMAGE, f32([1, 1, 2, 1.5]))),
+    "ConvInteger": ({}, (BYTES.reshape(1, 2, 3, 2), SIGNED.reshape(3, 2, 2, 1), u8(3))),
+    "DequantizeLinear": ({}, (BYTES, f32(0.5), u8(3))),
+    "MatMulInteger": ({}, (BYTES, SIGNED, u8(3))),
+    "QLinearConv": (
+        {},
+        (
+            *(BYTES.reshape(1, 2, 3, 2), f32(0.5), u8(3)),
+            *(SIGNED.reshape(3, 2, 2, 1), f32([0.25, 0.5, 2]), i8([0, 0, 0])),
+            *(f32(4), u8(7)),
+        ),
+    ),
+    "QLinearMatMul": (
+        {},
+        (BYTES, f32(0.5), u8(3), SIGNED, f32(0.25), i8(-1), f32(4), u8(7)),
+    ),
+    "QuantizeLinear": ({}, (X, f32(0.3), u8(3))),
 }
-
-#: Other settings of the same operators: (operator, opset, attributes, inputs).
-VARIANTS = [
-    ("AveragePool", 13, {"kernel_shape": [2], "auto_pad": "VALID"}, (CUBE,)),
-    (
-        "AveragePool",
-        13,
-        {"kernel_shape": [3], "strides": [2], "pads": [1, 0], "count_include_pad": 1},
-        (CUBE,),
-    ),
-    ("AveragePool", 13, {"kernel_shape": [2], "auto_pad": "SAME_LOWER"}, (CUBE,)),
-    ("BatchNormalization", 14, {}, (X, ROW[0], ROW[0], ROW[0], POSITIVE[0])),
-    ("Concat", 13, {"axis": 0}, (CUBE, CUBE, CUBE[:1])),
-    ("ConstantOfShape", 13, {}, (i64(),)),
-    ("Conv", 13, {"auto_pad": "SAME_UPPER"}, (CUBE, CUBE)),
-    ("Conv", 13, {"group": 3}, (CUBE, CUBE.reshape(6, 1, 4))),
-    ("Conv", 13, {"group": 2, "pads": [0, 1, 2, 0]}, (IMAGE, KERNEL[:2, :1])),
-    (
-        "Conv",
-        13,
-        {"strides": [1, 2, 1], "dilations": [2, 1, 1], "pads": [1, 0, 2, 0, 1, 1]},
-        (IMAGE.reshape(2, 1, 2, 5, 4), KERNEL.reshape(3, 1, 2, 3, 2)),
-    ),
-    ("Expand", 13, {}, (CUBE[:1], i64(2, 2, 1, 1))),
-    ("LayerNormalization", 17, {"axis": 1, "epsilon": 0.1}, (CUBE, CUBE[0])),
-    ("MaxPool", 13, {"kernel_shape": [3, 2], "pads": [1, 0, 0, 1]}, (IMAGE - 40,)),
-    ("Mod", 13, {}, (i64(-7, 7, 5), i64(2, -2, 5))),
-    ("OneHot", 13, {"axis": 0}, (f32([[0, 1], [2, 1]]), f32(3), f32([0, 1]))),
-    ("Pad", 13, {"mode": "reflect"}, (CUBE, i64(0, 2, 1, 1, 0, 3))),
-    ("Pad", 13, {"mode": "edge"}, (CUBE, i64(0, 2, 1, 1, 0, 3))),
-    ("Pad", 18, {}, (X, i64(2, 1), None, i64(-1))),
-    ("ReduceMean", 13, {"axes": [-1]}, (CUBE,)),
-    ("ReduceMean", 18, {"noop_with_empty_axes": 1}, (X,)),
-    ("ReduceMin", 13, {"axes": [0], "keepdims": 1}, (X,)),
-    ("ReduceMin", 18, {}, (X,)),
-    ("Shape", 13, {}, (CUBE,)),
-    ("Shape", 15, {"end": -1}, (CUBE,)),
-    ("Slice", 13, {}, (X, i64(0, 1), i64(1, 1000))),
-    ("Split", 13, {}, (X, i64(1, 1))),
-    ("ArgMax", 13, {"axis": 0, "keepdims": 0}, (X,)),
-    ("ArgMax", 13, {"axis": 1, "select_last_index": 1}, (np.sign(X),)),
-    ("Cast", 13, {"to": 9}, (X,)),
-    ("Cast", 13, {"to": 11}, (X,)),
-    ("Clip", 13, {}, (X, None, f32(1))),
-    ("Clip", 13, {}, (X, f32(2), f32(-2))),
-    ("Constant", 13, {"value_int": 3}, ()),
-    ("Constant", 13, {"value": X}, ()),
-    ("Div", 14, {}, (i64(-7, 7, 5), i64(2, -2, 5))),
-    ("Elu", 13, {}, (X,)),
-    ("Flatten", 13, {"axis": 2}, (CUBE,)),
-    ("Flatten", 13, {"axis": -1}, (CUBE,)),
-    ("Flatten", 13, {"axis": 0}, (CUBE,)),
-    ("Gather", 13, {}, (X, np.array([[1], [-1]], np.int64))),
-    ("Gemm", 13, {"transA": 1, "transB": 1}, (X.T.copy(), MATRIX.T.copy())),
-    ("LogSoftmax", 13, {"axis": 0}, (X,)),
-    ("MatMul", 13, {}, (CUBE, CUBE[:, :1].transpose(0, 2, 1))),
-    ("Pow", 15, {}, (i64(-2, 3, 2), f32(2))),
-    ("ReduceMax", 13, {"axes": [0], "keepdims": 1}, (X,)),
-    ("ReduceMax", 18, {}, (X,)),
-    ("ReduceMax", 18, {"noop_with_empty_axes": 1}, (X,)),
-    ("ReduceSum", 13, {"keepdims": 0}, (X,)),
-    ("ReduceSum", 13, {"noop_with_empty_axes": 1}, (X, i64())),
-    ("Reshape", 14, {}, (CUBE, i64(4, 0, 2))),
-    ("Reshape", 14, {}, (CUBE, i64(-1))),
-    ("Reshape", 14, {"allowzero": 1}, (CUBE[:, :0], i64(2, 0, 9))),
-    ("Round", 13, {}, (f32([-2.5, -0.5, 0.5, 1.5]),)),
-    ("Selu", 13, {}, (X,)),
-    ("Softmax", 13, {"axis": 1}, (CUBE,)),
-    ("Squeeze", 13, {}, (CUBE[:1, :, :1],)),
-    ("Squeeze", 13, {}, (CUBE[:1, :, :1], i64(-1))),
-    ("ThresholdedRelu", 13, {}, (X,)),
-    ("Transpose", 13, {}, (CUBE,)),
-    ("Where", 16, {}, (FALSE_TRUE, i64(1, 2, 3, 4), i64(9))),
-]

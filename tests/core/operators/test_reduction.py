@@ -30,16 +30,8 @@ REDUCTIONS = ["Mean", "Sum", "Max", "Min"]
 )
 @examples
 def test_reduction(kind, n_bits, seed, axes, keepdims):
-    names, attributes = ["x"], {"keepdims": keepdims}
-    constants = {}
-    if kind == "Sum":
-        constants["axes"] = np.array(sorted(axes))
-        names.append("axes")
-    else:
-        attributes["axes"] = sorted(axes)
-    graph = float_graph(
-        [Node(f"Reduce{kind}", tuple(names), ("y",), attributes)], constants, (3, 2, 5)
-    )
+    node = Node(f"Reduce{kind}", ("x", "axes"), ("y",), {"keepdims": keepdims})
+    graph = float_graph([node], {"axes": np.array(sorted(axes))}, (3, 2, 5))
     module = whole(graph, images(seed, 3, 2, 5), n_bits)
     result, expected = compared(module, graph, images(seed + 1, 3, 2, 5))
     np.testing.assert_allclose(result, expected, atol=1e-9)

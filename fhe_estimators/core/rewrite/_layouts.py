@@ -1,0 +1,102 @@
+"""Rows that lie along another axis for a while: moved within rows at once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from fhe_estimators.core.graph import Graph, Node
+from fhe_estimators.core.operators import operators_of
+from fhe_estimators.core.operators.layout import Layout
+
+#: Two numbers of rows: what holds for both holds for any.
+_WORLDS = (2, 3)
+
+
+class _Moved(NamedTuple):
+    """Where the elements of a tensor come from: from one whose first axis has rows."""
+
+    source: str
+    #: Numbers of elements of the source, for each number of rows.
+    numbers: tuple[np.ndarray, ...]
+
+
+def rows_first(graph: Graph) -> Graph:
+    """Replace layout operators that move rows to another axis, and back.
+
+    Recurrent layers are exported with steps first and rows second. What is put back behind
+    several layout operators is taken from the tensor in front of them at once::
+
+        Reshape(Gather(Reshape(x), places, axis=1))
+
+    Parameters
+    ----------
+    graph : Graph
+        With known sizes, see `fold_shapes`.
+    """
+    operator_of = operators_of(graph)
+    moved: dict[str, _Moved] = {}
+    nodes: list[Node] = []
+    constants = dict(graph.constants)
+    for node in graph:
+        nodes.append(node)
+        operator = operator_of(node)
+        x, *parameters = (*node.inputs, "")[: max(1, len(node.inputs))]
+        known = all(not name or name in constants for name in parameters)
+        if not isinstance(operator, Layout) or not known:
+            continue
+        begun = moved.get(x) or _begun(graph, x)
+        if begun is None:
+            continue
+        clear = [constants.get(name) for name in parameters]
+        try:
+            numbers = tuple(np.asarray(operator(each, *clear)) for each in begun.numbers)
+        except ValueError:
+            # There is no such shape for so many rows.
+            continue
+        places = _places(begun, numbers)
+        (result,) = node.outputs
+        if places is None:
+            moved[result] = _Moved(begun.source, numbers)
+        elif x in moved:
+            nodes.pop()
+            flat, rows, where = (f"{result}.{n}" for n in ("flat", "rows", "places"))
+            constants[flat] = np.array([0, -1], np.int64)
+            constants[rows] = np.array([0, *numbers[0].shape[1:]], np.int64)
+            constants[where] = places
+            nodes += (
+                Node("Reshape", (begun.source, flat), (f"{result}.source",)),
+                Node(
+                    "Gather", (f"{result}.source", where), (f"{result}.taken",), {"axis": 1}
+                ),
+                Node("Reshape", (f"{result}.taken", rows), (result,), {}, node.name),
+            )
+    return replace(graph, nodes=tuple(nodes), constants=constants) if moved else graph
+
+
+def _begun(graph: Graph, name: str) -> _Moved | None:
+    """Return a tensor whose first axis has rows as one of which nothing was moved yet."""
+    shape = graph.value(name).shape
+    if not shape or shape[0] is not None or None in shape[1:]:
+        return None
+    sizes = [int(size or 0) for size in shape[1:]]
+    numbers = (np.arange(n * int(np.prod(sizes))).reshape(n, *sizes) for n in _WORLDS)
+    return _Moved(name, tuple(numbers))
+
+
+def _places(moved: _Moved, numbers: tuple[np.ndarray, ...]) -> np.ndarray | None:
+    """Return where elements come from in a row; None if rows are not first, or mixed."""
+    found = None
+    for n_rows, array in zip(_WORLDS, numbers, strict=True):
+        size = moved.numbers[0].size // _WORLDS[0]
+        if array.shape[:1] != (n_rows,) or not array.size:
+            return None
+        row, place = np.divmod(array.reshape(n_rows, -1), size)
+        if (row != np.arange(n_rows)[:, None]).any() or (place != place[0]).any():
+            return None
+        if found is not None and not np.array_equal(found, place[0]):
+            return None
+        found = place[0]
+    return found
