@@ -54,7 +54,7 @@ def pages():
 def tier(text):
     """Return the tier of a page's blocks: do they encrypt, compile, or neither?"""
     code = "\n".join(programs(text))
-    if re.search(r'"execute"|keygen\(|\.encrypt\(', code):
+    if re.search(r'"execute"|n_encrypted|keygen\(|\.encrypt\(', code):
         return "fhe"
     compiled = r'"simulate"|cost\(|compile\w*\(|save_deployment\(|stages\('
     return "simulate" if re.search(compiled, code) else "clear"

@@ -8,9 +8,9 @@ which of them no other one beats in both: the Pareto front.
 """
 
 # %%
-# Candidates of several families, each with a grid, on a data set of scikit-learn.
+# Candidates of several families, each with a grid, on data that no line divides.
 import matplotlib.pyplot as plt
-from sklearn.datasets import load_breast_cancer
+from sklearn.datasets import make_classification
 
 from fhe_estimators import (
     DecisionTreeClassifier,
@@ -18,11 +18,13 @@ from fhe_estimators import (
     LogisticRegression,
     RandomForestClassifier,
 )
-from fhe_estimators.model_selection import ParetoSearchCV
+from fhe_estimators.model_selection import ParetoDisplay, ParetoSearchCV
 
-X, y = load_breast_cancer(return_X_y=True)
+X, y = make_classification(
+    1500, 10, n_informative=6, n_clusters_per_class=3, class_sep=0.8, random_state=0
+)
 candidates = [
-    (LogisticRegression(solver="newton-cholesky"), {"n_bits": [2, 8]}),
+    (LogisticRegression(), {"n_bits": [2, 8]}),
     (DecisionTreeClassifier(random_state=0), {"max_depth": [2, 5]}),
     (
         GradientBoostingClassifier(random_state=0),
@@ -34,15 +36,8 @@ search = ParetoSearchCV(candidates, cv=3).fit(X, y)
 
 # %%
 # Models without tables take no time for look-ups: they stand at the left.
-results = search.cv_results_
-seconds, accuracy = results["mean_test_seconds"], results["mean_test_score"]
-fig, ax = plt.subplots(figsize=(7, 4), layout="constrained")
-names = [type(model).__name__ for model in results["param_model"]]
-for name in dict.fromkeys(names):
-    places = [place for place, found in enumerate(names) if found == name]
-    ax.scatter(seconds[places], accuracy[places], label=name)
-front = search.pareto_front_
-ax.step(seconds[front], accuracy[front], where="post", color="gray", label="Pareto front")
-ax.set(xlabel="estimated seconds of a row", ylabel="accuracy, 3 folds")
-ax.legend()
+display = ParetoDisplay.from_cv_results(search.cv_results_)
+for place in search.pareto_front_:
+    found = search.cv_results_["params"][place].values()
+    print(f"{display.seconds[place]:.3f} s", f"{display.score[place]:.3f}", *found)
 plt.show()

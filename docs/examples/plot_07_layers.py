@@ -14,6 +14,7 @@ import torch
 from sklearn.datasets import load_digits
 from torch import nn
 
+from fhe_estimators.inspection import BitWidthDisplay, CostDisplay
 from fhe_estimators.torch import compile_torch_model
 
 images, labels = load_digits(return_X_y=True)
@@ -43,12 +44,9 @@ labels_of_floats = net(inputs).argmax(dim=1).numpy()
 print("the same labels:", np.mean(labels_of_integers == labels_of_floats).round(3))
 
 # %%
-# What is between the bars is rounded away in front of the tables.
-with_tables = [layer for layer in module.layers if layer.tables]
-names = [f"{layer.name}\n{layer.tables} tables" for layer in with_tables]
-fig, ax = plt.subplots(figsize=(7, 3), layout="constrained")
-ax.bar(names, [layer.input_bits for layer in with_tables], color="lightgray", label="sum")
-ax.bar(names, [layer.kept_bits for layer in with_tables], label="read by the table")
-ax.set(ylabel="bits")
-ax.legend()
+# What lies between operands and kept bits is rounded away in front of the tables. Below,
+# what each layer costs.
+fig, axes = plt.subplots(2, 1, figsize=(7, 6), layout="constrained")
+BitWidthDisplay.from_estimator(module, ax=axes[0])
+CostDisplay.from_estimator(module, ax=axes[1])
 plt.show()
