@@ -121,7 +121,8 @@ def test_site_builds(tmp_path):
     """From a copy, without a warning, and without running the examples."""
     generated = shutil.ignore_patterns("_build", "api", "gallery")
     shutil.copytree(DOCS, tmp_path / "docs", ignore=generated)
-    shutil.copy(ROOT / "CONTRIBUTING.md", tmp_path)
+    for included in ("CONTRIBUTING.md", "README.md"):
+        shutil.copy(ROOT / included, tmp_path)
     (tmp_path / "benchmarks").mkdir()
     for picture in (ROOT / "benchmarks").glob("*.png"):
         shutil.copy(picture, tmp_path / "benchmarks")
