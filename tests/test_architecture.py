@@ -109,6 +109,7 @@ OF_THE_WHOLE = {
     "test_contributing": "a page for who changes the package",
     "test_deploy": "images and manifests of a server",
     "test_editors": "what editors see of the names of the package",
+    "test_guide": "pages of documentation",
     "test_mirror": "what `make mirror` writes",
     "test_docs": "docstrings of everything public",
     "test_notebooks": "notebooks",

@@ -208,7 +208,7 @@ class BoosterMixin(TreeMixin):
             refuse("ntree_end", ntree_end, [0])
 
         def exact(data: Any) -> np.ndarray:
-            found = super(BoosterMixin, self)._predict(
+            found = super(BoosterMixin, self)._predict(  # type: ignore[misc]
                 data, "RawFormulaVal", 0, 0, *others, **options
             )
             return found.reshape(len(found), -1) - self._base
