@@ -19,6 +19,7 @@ MODULE_OF = {
     "trees": "trees",
     "stumps": "trees",
     "tree_accuracy": "accuracy",
+    "binning": "binning",
     "tree_growth": "growth",
     "tree_exactness": "trees",
     "networks": "networks",

@@ -10,13 +10,14 @@ import numpy as np
 from sklearn.base import is_classifier
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.tree import DecisionTreeClassifier
+from sklearn.utils._missing import is_scalar_nan
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import _check_categorical_features
 
-from fhe_estimators._columns import NoCategoriesMixin, categories_refused, names_of
 from fhe_estimators._config import is_fitting
 from fhe_estimators._fit import refuse
 from fhe_estimators._readings import Labels, Reading
+from fhe_estimators._tables import Categories, Table, categorical_columns, check_is_table
 from fhe_estimators._tree_based import TREE_CONSTRAINTS, SklearnTreesMixin, TreeMixin
 from fhe_estimators.base import FHEClassifierMixin
 
@@ -105,9 +106,11 @@ class HistGradientBoostingMixin(BoostingMixin):
     """For scikit-learn's histogram-based gradient boosting."""
 
     _feature_dtype = np.float64
+    _compares_categories = True
 
     categorical_features: Any
     is_categorical_: np.ndarray | None
+    _preprocessor: Any
     n_trees_per_iteration_: int
     _baseline_prediction: np.ndarray
     _loss: Any
@@ -115,27 +118,61 @@ class HistGradientBoostingMixin(BoostingMixin):
 
     def _prepared_for_fit(self, X: Any, sample_weight: Any) -> Any:
         self._validate_params()  # type: ignore[attr-defined]
-        chosen = _check_categorical_features(X, self.categorical_features)
-        if chosen is not None:
-            raise categories_refused(self, names_of(X, chosen))
         return super()._prepared_for_fit(X, sample_weight)
+
+    def _coded_columns(self, X: Any) -> np.ndarray | None:
+        if categorical_columns(X) and self.categorical_features is not None:
+            check_is_table(X, type(self).__name__)
+        chosen: np.ndarray | None = _check_categorical_features(
+            X, self.categorical_features
+        )
+        return chosen
+
+    def _fitted_table(self) -> Table | None:
+        """Return how the parent encodes categories: they come first, as their numbers."""
+        if self.is_categorical_ is None:
+            return None
+        encoder = self._preprocessor.named_transformers_["encoder"]
+        columns = np.flatnonzero(self.is_categorical_).tolist()
+        numbers = np.flatnonzero(~self.is_categorical_).tolist()
+        categories = {
+            column: Categories(
+                [label for label in found.tolist() if not is_scalar_nan(label)]
+            )
+            for column, found in zip(columns, encoder.categories_, strict=True)
+        }
+        return Table(categories, [*columns, *numbers])
 
     def _preprocess_X(self, X: Any, *, reset: bool) -> Any:
         """Validate rows; put the validation rows of `fit` on its bins, too."""
         result = super()._preprocess_X(X, reset=reset)  # type: ignore[misc]
-        fits = is_fitting() and hasattr(self, "_representatives")
-        return self._snapped(result) if fits and not reset else result
+        if not is_fitting() or reset or not hasattr(self, "_representatives"):
+            return result
+        table = self._fitted_table() or Table({})
+        return table.as_features(self._snapped(table.as_columns(np.asarray(result))))
 
     def _nodes(self) -> list[np.ndarray]:
         return [tree.nodes for iteration in self._predictors for tree in iteration]
 
+    def _bitsets(self) -> list[np.ndarray]:
+        """Return the categories that go left at nodes of each tree, as bits of words."""
+        return [
+            tree.raw_left_cat_bitsets
+            for iteration in self._predictors
+            for tree in iteration
+        ]
+
     def _state(self) -> list[Any]:
-        return [*self._nodes(), self._baseline_prediction]
+        return [*self._nodes(), *self._bitsets(), self._baseline_prediction]
 
     def _comparisons(self) -> list[tuple[np.ndarray, np.ndarray]]:
         return [
             (
-                np.where(nodes["is_leaf"], -1, nodes["feature_idx"].astype(np.int64)),
+                np.where(
+                    (nodes["is_leaf"] | nodes["is_categorical"]).astype(bool),
+                    -1,
+                    nodes["feature_idx"].astype(np.int64),
+                ),
                 nodes["num_threshold"],
             )
             for nodes in self._nodes()
@@ -148,27 +185,35 @@ class HistGradientBoostingMixin(BoostingMixin):
     def _export(self) -> tuple[list[TreeArrays], np.ndarray, str]:
         from fhe_estimators.core.frontends.trees import TreeArrays
 
-        if self.is_categorical_ is not None:
-            raise categories_refused(self, np.flatnonzero(self.is_categorical_).tolist())
-        n_outputs = self.n_trees_per_iteration_
-        arrays = [
-            TreeArrays(
-                feature,
-                threshold,
-                np.where(feature < 0, -1, nodes["left"].astype(np.int64)),
-                np.where(feature < 0, -1, nodes["right"].astype(np.int64)),
-                _in_column(number % n_outputs, n_outputs, nodes["value"]),
+        n_outputs, takes_missing = self.n_trees_per_iteration_, bool(self._with_missing)
+        arrays = []
+        for number, (nodes, bitsets) in enumerate(
+            zip(self._nodes(), self._bitsets(), strict=True)
+        ):
+            is_leaf = nodes["is_leaf"].astype(bool)
+            of_categories = np.flatnonzero(nodes["is_categorical"] & ~is_leaf).tolist()
+            arrays.append(
+                TreeArrays(
+                    np.where(is_leaf, -1, nodes["feature_idx"].astype(np.int64)),
+                    nodes["num_threshold"],
+                    np.where(is_leaf, -1, nodes["left"].astype(np.int64)),
+                    np.where(is_leaf, -1, nodes["right"].astype(np.int64)),
+                    _in_column(number % n_outputs, n_outputs, nodes["value"]),
+                    nodes["missing_go_to_left"].astype(bool) if takes_missing else None,
+                    {
+                        node: places_of_bits(bitsets[nodes["bitset_idx"][node]])
+                        for node in of_categories
+                    },
+                )
             )
-            for number, (nodes, (feature, threshold)) in enumerate(
-                zip(self._nodes(), self._comparisons(), strict=True)
-            )
-        ]
         base = np.ravel(self._baseline_prediction)
         return arrays, base, _link(self._loss, is_classifier(self))
 
 
-class LibraryMixin(NoCategoriesMixin, TreeMixin):
+class LibraryMixin(TreeMixin):
     """For parents of other libraries, which would pass our parameters on to their trees."""
+
+    _compares_categories = True
 
     def set_params(self, **params: Any) -> Any:
         """Set parameters.
@@ -249,6 +294,13 @@ class VotingMixin(SklearnTreesMixin, FHEClassifierMixin):
         with self._mode(fhe):
             scores = self._scores(X, super().decision_function)
         return scores[:, 0] if self.n_classes_ == 2 and scores.ndim == 2 else scores
+
+
+def places_of_bits(words: np.ndarray) -> list[int]:
+    """Return the places of the bits that are set in words of 32 bits, from 0 on."""
+    little = np.asarray(words, np.uint32).astype("<u4").view(np.uint8)
+    found: list[int] = np.flatnonzero(np.unpackbits(little, bitorder="little")).tolist()
+    return found
 
 
 def _in_column(column: int, n_columns: int, values: np.ndarray) -> np.ndarray:

@@ -13,20 +13,19 @@ from sklearn.utils._set_output import _get_adapter_from_container
 from sklearn.utils.validation import _get_feature_names
 
 __all__ = [
-    "NoCategoriesMixin",
     "categories_refused",
     "explain_columns",
     "in_container_of",
+    "missing_refused",
     "names_of",
-    "refuse_categories",
     "with_underscores",
 ]
 
-#: How the names of types of categorical columns begin: of pandas, polars, and pyarrow.
-_CATEGORICAL = ("category", "Categorical", "Enum", "dictionary")
 #: How scikit-learn and Python say that there is a missing value, and text, among rows.
 _MISSING = re.compile(r"Input (X )?contains NaN|'NAType'")
 _TEXT = re.compile(r"could not convert string to float|arrays of bytes/strings")
+#: How our own error about missing values ends, which need not be explained.
+_SAID = "())."
 #: Columns that an error lists.
 _MOST_NAMES = 10
 
@@ -50,25 +49,6 @@ def with_underscores(X: Any) -> Any:
     return adapter.create_container(X, X, columns=columns, inplace=False)
 
 
-def refuse_categories(estimator: Any, X: Any) -> None:
-    """Raise if columns of a data frame are categorical, whatever their categories are.
-
-    Raises
-    ------
-    ValueError
-        With the names of the columns.
-    """
-    if not hasattr(X, "columns") or not hasattr(X, "dtypes"):
-        return
-    found = [
-        column
-        for column, dtype in zip(X.columns, X.dtypes, strict=True)
-        if str(dtype).startswith(_CATEGORICAL)
-    ]
-    if found:
-        raise categories_refused(estimator, found)
-
-
 def categories_refused(estimator: Any, columns: Sequence[Any]) -> ValueError:
     """Return the error that says that an estimator does not take categorical columns."""
     name = type(estimator).__name__
@@ -80,28 +60,22 @@ def categories_refused(estimator: Any, columns: Sequence[Any]) -> ValueError:
     )
 
 
+def missing_refused(estimator: Any, columns: Sequence[Any]) -> ValueError:
+    """Return the error that says that a model has no bins for missing values."""
+    name = type(estimator).__name__
+    return ValueError(
+        f"Input X contains NaN: {_listed(columns)} incomplete. {name} was fitted on rows "
+        "without missing values there, and has no bin for them: fit it on rows that have "
+        f"some, or fill them in, for example with make_pipeline(SimpleImputer(), {name}"
+        f"{_SAID}"
+    )
+
+
 def names_of(X: Any, chosen: np.ndarray) -> list[Any]:
     """Return names of the chosen columns, or their numbers if they have no names."""
     names = _get_feature_names(X)
     found: list[Any] = (np.arange(len(chosen)) if names is None else names)[chosen].tolist()
     return found
-
-
-class NoCategoriesMixin:
-    """For estimators whose library takes categorical columns as such; stands left."""
-
-    def _prepared_for_fit(self, X: Any, sample_weight: Any) -> Any:
-        refuse_categories(self, X)
-        return super()._prepared_for_fit(X, sample_weight)  # type: ignore[misc]
-
-    def _snapped_like(self, X: Any) -> Any:
-        refuse_categories(self, X)
-        return super()._snapped_like(X)  # type: ignore[misc]
-
-    def _validated(self, X: Any) -> np.ndarray:
-        refuse_categories(self, X)
-        array: np.ndarray = super()._validated(X)  # type: ignore[misc]
-        return array
 
 
 @contextmanager
@@ -118,9 +92,19 @@ def explain_columns(estimator: Any, X: Any) -> Iterator[None]:
 
 def _explanation(estimator: Any, X: Any, error: str) -> str | None:
     name = type(estimator).__name__
+    if error.endswith(_SAID):
+        return None
     if _MISSING.search(error):
         columns = [column for column, values in _columns(X) if _any_missing(values)]
         if columns:
+            if getattr(estimator, "_takes_missing", False):
+                if "NAType" in error:
+                    return (
+                        f"Input X contains NaN: {_listed(columns)} incomplete, and of "
+                        f"objects, for which {name} has no number: convert with "
+                        "X.astype(float), or to a nullable type of pandas."
+                    )
+                return str(missing_refused(estimator, columns))
             return (
                 f"Input X contains NaN: {_listed(columns)} incomplete. {name} encrypts "
                 "numbers, and has none for a missing value: fill them in, for example with "

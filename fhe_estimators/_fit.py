@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NoReturn, Protocol
 
@@ -59,6 +59,8 @@ class Lowerable(Protocol):
 
     def _check_fhe_parameters(self) -> None: ...
 
+    def _heed(self, arguments: Mapping[str, Any]) -> None: ...
+
     def _prepared_for_fit(self, X: Any, sample_weight: Any) -> Any: ...
 
     def _lower(
@@ -77,6 +79,7 @@ def lowered_after(fit: Callable[..., Any], *, incremental: bool) -> Callable[...
         refuse_sparse(X)
         # Bits are checked before time is spent on fitting.
         self._check_fhe_parameters()
+        self._heed(bound.arguments)
         with explain_columns(self, X), _few_threads(X):
             bound.arguments["X"] = self._prepared_for_fit(X, sample_weight)
             with fitting():

@@ -132,7 +132,8 @@ def within(low: np.ndarray, high: np.ndarray) -> np.ndarray:
 def arrays_of(tree: Any) -> tuple[np.ndarray, ...]:
     """Return what a tree of scikit-learn predicts from."""
     links = (tree.children_left, tree.children_right)
-    return tree.feature, tree.threshold, *links, tree.value
+    missing = tree.missing_go_to_left
+    return tree.feature, tree.threshold, *links, missing, tree.value
 
 
 #: Features, -1 for leaves, and thresholds of the nodes of a tree.

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from sklearn.base import is_classifier
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.utils import check_array
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import _check_sample_weight
 
-from fhe_estimators._columns import explain_columns, in_container_of
+from fhe_estimators._binned import BinnedMixin
 from fhe_estimators._readings import Labels, Reading
 from fhe_estimators._state import are_edges, arrays_of
 from fhe_estimators.base import (
@@ -54,7 +53,7 @@ _FAITHFUL = 2.0**-12
 _SATURATION = 8.0
 
 
-class TreeMixin(FHEMixin):
+class TreeMixin(BinnedMixin, FHEMixin):
     """The raw score is a sum over trees of the value of the leaf that a row ends in.
 
     The parent is fitted on rows whose values were replaced by those that represent the bins
@@ -66,12 +65,7 @@ class TreeMixin(FHEMixin):
     _fhe_constraints = TREE_CONSTRAINTS
     _feature_dtype: ClassVar[type] = np.float32
 
-    binning: str
     input_encoding: str
-    n_features_in_: int
-    _bin_edges: BinEdges | None
-    #: What stands for the values in each bin, while the parent is fitted: training values.
-    _representatives: list[np.ndarray]
     _base: np.ndarray
 
     def __sklearn_tags__(self) -> Tags:
@@ -80,50 +74,25 @@ class TreeMixin(FHEMixin):
         tags.fhe_tags.faithful_twin = True
         return tags
 
-    # Fitting -------------------------------------------------------------------------
-
-    def _prepared_for_fit(self, X: Any, sample_weight: Any) -> Any:
-        """Return `X` with each value replaced by the representative of its bin."""
-        array = counted = check_array(X, dtype=self._feature_dtype, estimator=self)
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, array)
-            counted = array[sample_weight > 0]
-        goes_on = getattr(self, "warm_start", False)
-        bin_edges = getattr(self, "_bin_edges", None) if goes_on else None
-        if bin_edges is None or bin_edges.n_features != array.shape[1]:
-            n_bits = self._bit_widths().op_inputs
-            bin_edges = BinEdges.of(array, n_bits, self.binning, sample_weight)
-        self._bin_edges = bin_edges
-        self._representatives = bin_edges.representatives(counted)
-        return in_container_of(X, self._snapped(array))
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = super().__getstate__()
-        # A fit that failed may have left them.
-        state.pop("_representatives", None)
-        return state
-
-    def _snapped(self, array: np.ndarray) -> np.ndarray:
-        assert self._bin_edges is not None
-        return self._bin_edges.snapped(array, self._representatives)
-
-    def _snapped_like(self, X: Any) -> Any:
-        """Return validation rows with values of bins, as `_prepared_for_fit` does."""
-        with explain_columns(self, X):
-            array = check_array(X, dtype=self._feature_dtype, estimator=self)
-        return in_container_of(X, self._snapped(array))
-
     def _lower(
         self, X: Any, sample_weight: Any = None, *, incremental: bool = False
     ) -> None:
         assert self._bin_edges is not None
+        self._table = table = self._fitted_table()
+        edges, values = list(self._bin_edges.edges), self._representatives
+        if table is not None:
+            for column, categories in table.categories.items():
+                edges[column] = categories.edges
+                values[column] = categories.representatives
+            edges, values = table.in_order(edges), table.in_order(values)
+            self._bin_edges = BinEdges(edges)
         self._set_thresholds(
             [
-                self._bin_edges.dividing(feature, threshold, self._representatives)
+                self._bin_edges.dividing(feature, threshold, values)
                 for feature, threshold in self._comparisons()
             ]
         )
-        del self._representatives
+        del self._representatives, self._coded
         self._quantize(self._validated(X), sample_weight)
 
     def _quantize(self, X: np.ndarray, sample_weight: Any = None) -> None:
@@ -138,6 +107,7 @@ class TreeMixin(FHEMixin):
         tolerances = {"tolerance": _FAITHFUL, "wide_tolerance": _FAITHFUL}
         trees = TreeOptions(
             self._bin_edges,
+            self._with_missing,
             bits.op_weights if isinstance(self.n_bits, Mapping) else None,
             encoding=self.input_encoding,
             saturation=_SATURATION if is_classifier(self) else None,
@@ -150,9 +120,24 @@ class TreeMixin(FHEMixin):
 
     def _lower_again(self) -> None:
         """Lower on the bins of `fit` if thresholds are their edges, else on own bins."""
-        comparisons = [(tree.feature, tree.threshold) for tree in self._export()[0]]
+        known = self._with_missing
+        self._table = self._fitted_table()
+        coded = self._labelled()
         bin_edges = getattr(self, "_bin_edges", None)
-        if bin_edges is None or not are_edges(comparisons, bin_edges.edges):
+        if (
+            bin_edges is None
+            or bin_edges.n_features != self.n_features_in_
+            or not are_edges(self._comparisons(), bin_edges.edges)
+            or any(
+                len(bin_edges.edges[feature]) != len(categories.edges)
+                for feature, categories in coded.items()
+            )
+        ):
+            self._own_missing = frozenset(
+                feature
+                for feature in known.union(coded, self._known_missing())
+                if feature < self.n_features_in_
+            )
             self._bin_edges = None
         self._quantize(np.empty((0, self.n_features_in_), self._feature_dtype))
 
@@ -238,14 +223,26 @@ class TreeMixin(FHEMixin):
                 "like those that the model was fitted on as X, or leave n_bits out to keep "
                 "the thresholds of the model."
             )
+        twin._bin_edges = None
+        if X is not None:
+            twin._note_columns(X)
+        twin._table = twin._fitted_table()
+        coded = twin._labelled()
+        # All may be missing, until it is known of the rows.
+        everything = range(twin.n_features_in_)
+        twin._own_missing = frozenset(everything if twin._takes_missing else ())
         rows = (
             np.empty((0, twin.n_features_in_), cls._feature_dtype)
             if X is None
             else twin._validated(X)
         )
-        twin._bin_edges = None
+        missing = np.flatnonzero(np.isnan(rows).any(axis=0)).tolist()
+        twin._own_missing = frozenset([*coded, *missing, *twin._known_missing()])
         if n_bits is not None:
-            twin._bin_edges = BinEdges.of(rows, twin._bit_widths().op_inputs, binning)
+            edges = list(BinEdges.of(rows, twin._bit_widths().op_inputs, binning).edges)
+            for feature, categories in coded.items():
+                edges[feature] = categories.edges
+            twin._bin_edges = BinEdges(edges)
             twin._set_thresholds(
                 [twin._bin_edges.moved(*comparisons) for comparisons in twin._comparisons()]
             )
@@ -287,7 +284,12 @@ class SklearnTreesMixin(TreeMixin):
 
         return [
             TreeArrays(
-                feature, tree.threshold, tree.children_left, tree.children_right, value
+                feature,
+                tree.threshold,
+                tree.children_left,
+                tree.children_right,
+                value,
+                tree.missing_go_to_left.astype(bool) if self._with_missing else None,
             )
             for tree, feature, value in zip(
                 self._trees(), self._features(), values, strict=True

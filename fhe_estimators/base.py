@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import fields
 from numbers import Integral
@@ -38,6 +38,7 @@ from fhe_estimators._fit import lowered_after, refuse_sparse
 from fhe_estimators._meta import refuse_other_mode_than_asked
 from fhe_estimators._readings import Beside, Reading
 from fhe_estimators._state import FollowingMixin
+from fhe_estimators._tables import TableRows
 from fhe_estimators._tags import FHETags, Tags
 from fhe_estimators.core.lowering import Calibration, Options, to_quantized_module
 from fhe_estimators.core.quantization import MAXIMUM_N_BITS, InputRange, resolve_n_bits
@@ -107,6 +108,8 @@ class FHEMixin(FollowingMixin):
     _takes_spaces: ClassVar[bool] = True
     #: What to do if rows lie beyond the range of those that the model was fitted on.
     _CLIPPING_CURE: ClassVar[str] = "Fit on rows that cover the range."
+    #: Whether features fall into bins: missing values and categories have some, too.
+    _has_bins: ClassVar[bool] = False
     #: The mirrored class, if it is one of this package.
     _mirrors: ClassVar[type | None] = None
 
@@ -143,7 +146,9 @@ class FHEMixin(FollowingMixin):
         names = [entry.name for entry in fields(inherited)]
         tags = Tags(**{name: getattr(inherited, name) for name in names})
         tags.input_tags.sparse = False
-        tags.input_tags.allow_nan = False
+        tags.input_tags.allow_nan &= self._has_bins
+        tags.input_tags.categorical &= self._has_bins
+        tags.input_tags.string &= self._has_bins
         tags.array_api_support = False
         return tags
 
@@ -153,6 +158,15 @@ class FHEMixin(FollowingMixin):
 
     def _term_of_rows(self) -> Beside | None:
         """Return a term of scores that the client computes (hook of the family)."""
+        return None
+
+    @property
+    def _all_finite(self) -> bool | str:
+        """Whether all numbers have to be finite, as `check_array` takes it."""
+        return True
+
+    def _table_rows(self) -> TableRows | None:
+        """Return how tables become features, if not column by column (hook)."""
         return None
 
     # Lowering ------------------------------------------------------------------------
@@ -171,6 +185,9 @@ class FHEMixin(FollowingMixin):
         given = {name: getattr(self, name) for name in constraints}
         validate_parameter_constraints(constraints, given, type(self).__name__)
         self._bit_widths()
+
+    def _heed(self, arguments: Mapping[str, Any]) -> None:
+        """Take note of the arguments of `fit`, by name (hook of the family)."""
 
     def _prepared_for_fit(self, X: Any, sample_weight: Any) -> Any:
         """Return the rows that the parent is fitted on (hook of the family)."""
@@ -326,7 +343,9 @@ class FHEMixin(FollowingMixin):
         dtype = self._feature_dtype
         # Numbers are finite if their sum is; the sum of the largest need not be a number.
         with explain_columns(self, X), np.errstate(over="ignore", invalid="ignore"):
-            array: np.ndarray = validate_data(self, X, reset=False, dtype=dtype)
+            array: np.ndarray = validate_data(
+                self, X, reset=False, dtype=dtype, ensure_all_finite=self._all_finite
+            )
         return array
 
     def compile(

@@ -11,7 +11,7 @@ PARAMETERS: dict[str, tuple[Any, ...]] = {
     "C": (1e-3, 1.0, 1e3),
     "alpha": (1e-6, 0.01, 1.0, 100.0),
     "average": (False, True),
-    "binning": ("quantile", "uniform"),
+    "binning": ("quantile", "uniform", "adaptive"),
     "bootstrap": (False, True),
     "ccp_alpha": (0.0, 0.01),
     "class_weight": (None, "balanced"),

@@ -40,6 +40,8 @@ FLOORS = {
     "quantization": 9,
     "_fit": 1,
     "_state": 1,
+    "_tables": 2,
+    "_binned": 8,
     "base": 10,
     "_linear": 11,
     "_tree_based": 11,

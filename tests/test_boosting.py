@@ -1,7 +1,6 @@
 """What boosted trees have beside the others: initial estimators, rows of validation."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.model_selection import train_test_split
@@ -30,24 +29,6 @@ def test_initial_estimator_is_refused(wine, kind):
     model = parent_of(cls)(init=init, n_estimators=2).fit(*wine)
     with pytest.raises(ValueError, match="'init' parameter"):
         cls.from_sklearn_model(model, wine[0])
-
-
-@pytest.mark.parametrize("kind", ["Classifier", "Regressor"])
-def test_categories_are_refused(wine, kind):
-    X, y = wine
-    cls = getattr(fe, f"HistGradientBoosting{kind}")
-    frame = pd.DataFrame({"a": X[:, 0], "b": pd.Categorical(np.array(list("xyz"))[y])})
-    for model, rows in (
-        (cls(), frame),
-        (cls(categorical_features=["b"]), frame),
-        (cls(categorical_features=[1]), np.stack([X[:, 0], y], axis=1)),
-    ):
-        with pytest.raises(ValueError, match=r"categorical.*OneHotEncoder"):
-            model.fit(rows, y)
-    model = parent_of(cls)(categorical_features=[1], max_iter=2)
-    model.fit(np.stack([X[:, 0], y], axis=1), y)
-    with pytest.raises(ValueError, match=r"categorical.*OneHotEncoder"):
-        cls.from_sklearn_model(model, np.stack([X[:, 0], y], axis=1))
 
 
 @pytest.mark.simulate

@@ -73,8 +73,7 @@ def squared_error(target, prediction):
         (XGBRegressor(objective="rank:pairwise"), "'objective'.*'reg:gamma'"),
         (XGBRegressor(booster="gblinear"), "'booster'.*'gbtree'"),
         (XGBRegressor(multi_strategy="multi_output_tree"), "'multi_strategy'"),
-        (XGBRegressor(enable_categorical=True), "'enable_categorical'"),
-        (XGBRegressor(missing=0.0), "'missing'.*nan"),
+        (XGBRegressor(missing=np.inf), "'missing'.*nan"),
         (XGBRegressor(binning="best"), "'binning'.*'quantile'"),
         (LGBMRegressor(objective=squared_error), "'objective'.*'gamma'"),
         (LGBMRegressor(objective="lambdarank"), "'objective'.*'gamma'"),
@@ -95,15 +94,6 @@ def test_refusals_of_fitted_models(fractions, wine):
     own = xgboost.XGBRegressor(booster="gblinear", n_estimators=2).fit(X, y)
     with pytest.raises(ValueError, match="'booster'"):
         XGBRegressor.from_sklearn_model(own, X)
-    own = xgboost.XGBRegressor(feature_types=["c"] + ["q"] * 9, enable_categorical=True)
-    sexes = np.c_[X[:, 1] - 1, X[:, :1], X[:, 2:]]
-    own.fit(sexes, sexes[:, 0])
-    with pytest.raises(ValueError, match="'enable_categorical'"):
-        XGBRegressor.from_sklearn_model(own, sexes)
-    own = lightgbm.LGBMRegressor(n_estimators=2, verbosity=-1)
-    own.fit(sexes, sexes[:, 0], categorical_feature=[0])
-    with pytest.raises(ValueError, match="'categorical_feature'"):
-        LGBMRegressor.from_sklearn_model(own, sexes)
     X, y = wine
     with pytest.raises(ValueError, match=r"'sigmoid'.*1\.0"):
         LGBMClassifier(objective="multiclassova", sigmoid=2.0, n_estimators=2).fit(X, y)

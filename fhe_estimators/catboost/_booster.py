@@ -14,12 +14,7 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import _check_feature_names
 
-from fhe_estimators._columns import (
-    NoCategoriesMixin,
-    categories_refused,
-    explain_columns,
-    in_container_of,
-)
+from fhe_estimators._columns import categories_refused, explain_columns, in_container_of
 from fhe_estimators._fit import refuse
 from fhe_estimators._readings import Labels, Reading
 from fhe_estimators._state import digest
@@ -75,7 +70,7 @@ _REGRESSORS = {
 _LINKS = {"RawFormulaVal": "identity", "Exponent": "exp"}
 
 
-class BoosterMixin(NoCategoriesMixin, TreeMixin):
+class BoosterMixin(TreeMixin):
     """For the estimators of CatBoost; stands left of `LibraryModel`.
 
     Bins are the library's own: it cuts each feature at borders, and what is compared with
@@ -86,6 +81,7 @@ class BoosterMixin(NoCategoriesMixin, TreeMixin):
         **TREE_CONSTRAINTS,
         "binning": [StrOptions({"quantile", "uniform"})],
     }
+    _compares_categories = True
     _losses: dict[str, str]
 
     _init_params: dict[str, Any]
@@ -101,7 +97,7 @@ class BoosterMixin(NoCategoriesMixin, TreeMixin):
     def __sklearn_tags__(self) -> Tags:
         """Return the parent's tags for tables of numbers."""
         tags = super().__sklearn_tags__()
-        tags.input_tags.categorical = False
+        tags.input_tags.categorical = tags.input_tags.allow_nan = False
         return tags
 
     def _check_fhe_parameters(self) -> None:
@@ -111,6 +107,7 @@ class BoosterMixin(NoCategoriesMixin, TreeMixin):
             refuse("loss_function", loss, sorted(self._losses))
 
     def _prepared_for_fit(self, X: Any, sample_weight: Any) -> Any:
+        self._refuse_categories(X, ())
         with explain_columns(self, X):
             array = check_array(
                 X, dtype=self._feature_dtype, ensure_min_samples=2, estimator=self

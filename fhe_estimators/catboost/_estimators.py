@@ -82,7 +82,8 @@ class CatBoostClassifier(
         dict ``{"op_inputs": ..., "op_weights": ...}`` also sets the bits of the values of
         leaves, which are chosen by their effect otherwise.
     binning : {'quantile', 'uniform'}, default='quantile'
-        Whether bins hold as many rows each or have the same width.
+        Whether bins hold about as many rows each, as CatBoost's own choice does, or have
+        the same width, unless `feature_border_type` is given.
     input_encoding : {'thermometer', 'integer'}, default='thermometer'
         What is encrypted: a bit for each edge between bins, or one integer a feature, which
         is smaller to send and slower to compute with.
@@ -261,7 +262,8 @@ class CatBoostRegressor(
         dict ``{"op_inputs": ..., "op_weights": ...}`` also sets the bits of the values of
         leaves, which are chosen by their effect otherwise.
     binning : {'quantile', 'uniform'}, default='quantile'
-        Whether bins hold as many rows each or have the same width.
+        Whether bins hold about as many rows each, as CatBoost's own choice does, or have
+        the same width, unless `feature_border_type` is given.
     input_encoding : {'thermometer', 'integer'}, default='thermometer'
         What is encrypted: a bit for each edge between bins, or one integer a feature, which
         is smaller to send and slower to compute with.

@@ -81,6 +81,7 @@ class Exported:
             None if names is None else [str(name) for name in names],
             np.dtype(model._feature_dtype).name,
             model._takes_spaces,
+            model._table_rows(),
         )
         readings, beside = model._readings(), model._term_of_rows()
         exported = cls(kind, module, circuit, readings, features, beside)

@@ -26,6 +26,7 @@ from fhe_estimators.core.trees.encoders import (
 )
 from fhe_estimators.deployment import _json
 from fhe_estimators.deployment._arrays import pack, unpack
+from fhe_estimators.deployment._feature_kinds import FEATURES, LabelArray
 from fhe_estimators.deployment._features import Features
 from fhe_estimators.deployment._graphs import FLOAT_GRAPH, NODE, VALUE
 from fhe_estimators.deployment._kinds import (
@@ -41,7 +42,6 @@ from fhe_estimators.deployment._kinds import (
     Record,
     Several,
     Text,
-    fail,
 )
 from fhe_estimators.deployment.errors import ConformanceError, FormatError
 
@@ -170,31 +170,6 @@ class Processing:
         return processing
 
 
-class _LabelArray:
-    """Labels: numbers, or texts, also as Python's own objects in an array."""
-
-    _array = Array("biufU", 1)
-
-    def write(self, value: Any, arrays: list[np.ndarray]) -> Any:
-        array = np.asarray(value)
-        is_object = array.dtype == object
-        if is_object:
-            kinds = {type(label) for label in array.tolist()}
-            if len(kinds) != 1 or not kinds <= {str, int, float, bool}:
-                raise TypeError(
-                    f"cannot store labels of the types {sorted(map(repr, kinds))}"
-                )
-            array = np.array(array.tolist())
-        return {"object": is_object, "array": self._array.write(array, arrays)}
-
-    def read(self, document: Any, arrays: Arrays, where: str) -> np.ndarray:
-        if type(document) is not dict or set(document) != {"object", "array"}:
-            fail(where, document, "labels")
-        is_object = Flag().read(document["object"], arrays, where)
-        array = self._array.read(document["array"], arrays, where)
-        return array.astype(object) if is_object else array
-
-
 def _uniform(single: Any, expected: Sequence[Any], **given: Any) -> UniformQuantizer:
     quantizer = UniformQuantizer(**given)
     quantizer._single, quantizer._expected = single, tuple(expected)
@@ -231,10 +206,11 @@ def _encoder(cls: type[BinEncoder]) -> tuple[type, Record]:
         return cls(BinEdges(edges), tuple(features))
 
     def take(encoder: BinEncoder) -> Mapping[str, Any]:
-        # Of features that are not sent nothing needs to be known.
+        # Of features that are not sent nothing needs to be known, but whether they may be
+        # missing.
         sent = set(encoder.features)
         edges = [
-            edges if place in sent else edges[:0]
+            edges if place in sent else edges[edges == np.inf]
             for place, edges in enumerate(encoder.bin_edges.edges)
         ]
         return {"edges": edges, "features": encoder.features}
@@ -309,21 +285,12 @@ _ENDS = Record(
     _parts_of_ends,
 )
 
-_FEATURES = Record(
-    Features,
-    {
-        "count": Integer(1),
-        "names": Optional(Several(Text())),
-        "dtype": Text(("float32", "float64")),
-        "spaces": Flag(),
-    },
-)
 _LABELS = Record(
     Labels,
     {
         "rule": Text(Labels.RULES),
         "threshold": Real(),
-        "labels": Optional(_LabelArray()),
+        "labels": Optional(LabelArray()),
     },
 )
 _BESIDE = Record(Beside, {"origin": Array("f", 1), "unit": Array("f", 1)})
@@ -345,7 +312,7 @@ _READING = Record(
 _PROCESSING = Record(
     Processing,
     {
-        "features": Optional(_FEATURES),
+        "features": Optional(FEATURES),
         "ends": _ENDS,
         "results": Several(VALUE, 16),
         "recombination": Optional(_RECOMBINATION),

@@ -68,8 +68,9 @@ class RandomForestClassifier(ForestClassifierMixin, ensemble.RandomForestClassif
         The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16. A
         dict ``{"op_inputs": ..., "op_weights": ...}`` also sets the bits of the values of
         leaves, which are chosen by their effect otherwise.
-    binning : {'quantile', 'uniform'}, default='quantile'
-        Whether bins hold as many rows each or have the same width.
+    binning : {'quantile', 'uniform', 'adaptive'}, default='quantile'
+        Whether bins hold as many rows each, have the same width, or adapt to the density of
+        values in between, which long tails need.
     input_encoding : {'thermometer', 'integer'}, default='thermometer'
         What is encrypted: a bit for each edge between bins, or one integer a feature, which
         is smaller to send and slower to compute with.
@@ -227,8 +228,9 @@ class RandomForestRegressor(ForestRegressorMixin, ensemble.RandomForestRegressor
         The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16. A
         dict ``{"op_inputs": ..., "op_weights": ...}`` also sets the bits of the values of
         leaves, which are chosen by their effect otherwise.
-    binning : {'quantile', 'uniform'}, default='quantile'
-        Whether bins hold as many rows each or have the same width.
+    binning : {'quantile', 'uniform', 'adaptive'}, default='quantile'
+        Whether bins hold as many rows each, have the same width, or adapt to the density of
+        values in between, which long tails need.
     input_encoding : {'thermometer', 'integer'}, default='thermometer'
         What is encrypted: a bit for each edge between bins, or one integer a feature, which
         is smaller to send and slower to compute with.

@@ -43,9 +43,11 @@ class HistGradientBoostingClassifier(
     max_bins : int, default=255
         Maximum number of bins of each feature that splits are searched among; `n_bits`
         bounds them too.
-    categorical_features : 'from_dtype' or None, default='from_dtype'
-        There must be none: categories are refused, with either. Encode them as numbers
-        first.
+    categorical_features : 'from_dtype', array-like of {bool, int, str} or None, \
+        default='from_dtype'
+        The features that hold categories: the columns of a category type, those named, or
+        none. Each category has a bin, and all that are missing or unknown have one
+        together.
     monotonic_cst : array-like of int of shape (n_features,), dict or None, default=None
         1, -1 or 0 where predictions must rise, fall or may do either with a feature. The
         keys of a dict are names of features.
@@ -80,8 +82,9 @@ class HistGradientBoostingClassifier(
         The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16. A
         dict ``{"op_inputs": ..., "op_weights": ...}`` also sets the bits of the values of
         leaves, which are chosen by their effect otherwise.
-    binning : {'quantile', 'uniform'}, default='quantile'
-        Whether bins hold as many rows each or have the same width.
+    binning : {'quantile', 'uniform', 'adaptive'}, default='quantile'
+        Whether bins hold as many rows each, have the same width, or adapt to the density of
+        values in between, which long tails need.
     input_encoding : {'thermometer', 'integer'}, default='thermometer'
         What is encrypted: a bit for each edge between bins, or one integer a feature, which
         is smaller to send and slower to compute with.
@@ -102,8 +105,8 @@ class HistGradientBoostingClassifier(
         Scores on training rows, with early stopping.
     validation_score_ : ndarray of shape (n_iter_ + 1,)
         Scores on validation rows, with early stopping.
-    is_categorical_ : None
-        Which features are categories: none.
+    is_categorical_ : ndarray of bool of shape (n_features_in_,) or None
+        Which features are categories; None if none is.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -224,9 +227,11 @@ class HistGradientBoostingRegressor(
     max_bins : int, default=255
         Maximum number of bins of each feature that splits are searched among; `n_bits`
         bounds them too.
-    categorical_features : 'from_dtype' or None, default='from_dtype'
-        There must be none: categories are refused, with either. Encode them as numbers
-        first.
+    categorical_features : 'from_dtype', array-like of {bool, int, str} or None, \
+        default='from_dtype'
+        The features that hold categories: the columns of a category type, those named, or
+        none. Each category has a bin, and all that are missing or unknown have one
+        together.
     monotonic_cst : array-like of int of shape (n_features,), dict or None, default=None
         1, -1 or 0 where predictions must rise, fall or may do either with a feature. The
         keys of a dict are names of features.
@@ -258,8 +263,9 @@ class HistGradientBoostingRegressor(
         The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16. A
         dict ``{"op_inputs": ..., "op_weights": ...}`` also sets the bits of the values of
         leaves, which are chosen by their effect otherwise.
-    binning : {'quantile', 'uniform'}, default='quantile'
-        Whether bins hold as many rows each or have the same width.
+    binning : {'quantile', 'uniform', 'adaptive'}, default='quantile'
+        Whether bins hold as many rows each, have the same width, or adapt to the density of
+        values in between, which long tails need.
     input_encoding : {'thermometer', 'integer'}, default='thermometer'
         What is encrypted: a bit for each edge between bins, or one integer a feature, which
         is smaller to send and slower to compute with.
@@ -278,8 +284,8 @@ class HistGradientBoostingRegressor(
         Scores on training rows, with early stopping.
     validation_score_ : ndarray of shape (n_iter_ + 1,)
         Scores on validation rows, with early stopping.
-    is_categorical_ : None
-        Which features are categories: none.
+    is_categorical_ : ndarray of bool of shape (n_features_in_,) or None
+        Which features are categories; None if none is.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)

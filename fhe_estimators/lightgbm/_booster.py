@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +13,23 @@ from sklearn.base import is_classifier
 from sklearn.utils._param_validation import StrOptions
 
 from fhe_estimators._boosting import LibraryMixin
-from fhe_estimators._columns import categories_refused, with_underscores
+from fhe_estimators._columns import with_underscores
 from fhe_estimators._fit import refuse
 from fhe_estimators._readings import Labels, Reading
+from fhe_estimators._tables import Categories, Table, categorical_columns, check_is_table
 from fhe_estimators._tree_based import TREE_CONSTRAINTS
 from fhe_estimators.base import FHEClassifierMixin, FHERegressorMixin
+from fhe_estimators.lightgbm._text import (
+    ALMOST_INFINITE,
+    CATEGORICAL,
+    MISSING,
+    NAN_IS_MISSING,
+    fields,
+    numbers,
+    thresholds_of,
+    tree_arrays,
+    trees_of,
+)
 
 if TYPE_CHECKING:
     from fhe_estimators.core.frontends.trees import TreeArrays
@@ -41,9 +53,8 @@ _CATEGORICAL_FEATURES = (
     "cat_feature",
     "cat_column",
 )
-
-#: Fields of ``decision_type``: whether a node compares categories, what is missing.
-_CATEGORICAL, _ZERO_IS_MISSING, _MISSING = 1, 4, 12
+#: Values of it that name none.
+_NO_FEATURES: tuple[Any, ...] = (None, "auto", "", [], ())
 
 
 class BoosterMixin(LibraryMixin):
@@ -63,6 +74,9 @@ class BoosterMixin(LibraryMixin):
     #: Rounds whose mean predictions come from; 1 if they come from the sum.
     _n_averaged: int
     _takes_spaces = False
+    #: What was called categorical at `fit`, and the columns that were of a category type.
+    _called_categorical: Sequence[Any] = ()
+    _labelled_columns: tuple[int, ...] = ()
 
     def _process_params(self, stage: str) -> dict[str, Any]:
         params = super()._process_params(stage)  # type: ignore[misc]
@@ -76,16 +90,91 @@ class BoosterMixin(LibraryMixin):
     def _text(self) -> str:
         return self.booster_.model_to_string(num_iteration=-1)
 
+    # Which columns hold categories ----------------------------------------------------
+
+    def _heed(self, arguments: Mapping[str, Any]) -> None:
+        """Remember the features that are called categorical when `fit` is called."""
+        given = {**self.get_params(), **arguments}  # type: ignore[attr-defined]
+        found = (given.get(name) for name in _CATEGORICAL_FEATURES)
+        named: Any = next((value for value in found if value not in _NO_FEATURES), ())
+        if isinstance(named, str):
+            named = named.removeprefix("name:").split(",")
+        self._called_categorical = [named] if isinstance(named, int) else list(named)
+
+    def _coded_columns(self, X: Any) -> np.ndarray | None:
+        """Return the columns of a category type, and those that are called categorical."""
+        self._note_columns(X)
+        coded = np.zeros(np.shape(X)[-1], bool)
+        coded[list(self._labelled_columns)] = True
+        names = [str(name).replace(" ", "_") for name in getattr(X, "columns", ())]
+        for called in self._called_categorical:
+            text = str(called).replace(" ", "_")
+            if text in names and not isinstance(called, int):
+                coded[names.index(text)] = True
+            elif text.isdecimal() and int(text) < len(coded):
+                coded[int(text)] = True
+            # The library has a message for what it does not find.
+        return coded if coded.any() else None
+
+    def _note_columns(self, X: Any) -> None:
+        found = categorical_columns(X)
+        if found:
+            check_is_table(X, type(self).__name__)
+        self._labelled_columns = tuple(found)
+
+    def _fitted_table(self) -> Table | None:
+        """Return the categories that the booster knows."""
+        infos = fields(self._text().partition("\n\n")[0])["feature_infos"].split()
+        labels = self.booster_.pandas_categorical or []
+        columns = getattr(self, "_labelled_columns", ())
+        of_numbers = {n: info for n, info in enumerate(infos) if not info.startswith("[")}
+        of_numbers = {n: info for n, info in of_numbers.items() if info != "none"}
+        if len(columns) != len(labels):
+            columns = tuple(of_numbers)
+        if len(columns) != len(labels) and labels:
+            raise ValueError(
+                f"The model was fitted on a data frame with {len(labels)} columns of type "
+                "category, and does not know which they are: pass a data frame like it as "
+                "X."
+            )
+        categories = {}
+        for number, info in of_numbers.items():
+            codes = sorted(code for code in map(int, info.split(":")) if code >= 0)
+            categories[number] = Categories(codes, truncates=True)
+        if labels:
+            categories |= {
+                column: Categories(of_column, arrays_hold_codes=True)
+                for column, of_column in zip(columns, labels, strict=True)
+            }
+        return Table(categories) if categories else None
+
+    def _known_missing(self) -> Collection[int]:
+        """Return the features whose nodes say what to do with nan."""
+        found: set[int] = set()
+        for tree in trees_of(self._text()):
+            decisions = numbers(tree, "decision_type", np.int64)
+            at = (decisions & MISSING) == NAN_IS_MISSING
+            found.update(numbers(tree, "split_feature", np.int64)[at].tolist())
+        return found
+
+    # The trees -------------------------------------------------------------------------
+
     def _comparisons(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        return [
-            (_numbers(tree, "split_feature", np.int64), _numbers(tree, "threshold"))
-            for tree in _trees(self._text())
-        ]
+        found = []
+        for tree in trees_of(self._text()):
+            feature, threshold = (
+                numbers(tree, "split_feature", np.int64),
+                thresholds_of(tree),
+            )
+            of_categories = numbers(tree, "decision_type", np.int64) & CATEGORICAL
+            found.append((np.where(of_categories, -1, feature), threshold))
+        return found
 
     def _set_thresholds(self, thresholds: Sequence[np.ndarray]) -> None:
         """Load the booster again, with other thresholds."""
         # LightGBM has no infinity either.
-        finite = (np.clip(threshold, -1e300, 1e300).tolist() for threshold in thresholds)
+        limit = ALMOST_INFINITE
+        finite = (np.clip(threshold, -limit, limit).tolist() for threshold in thresholds)
         lines = (f"threshold={' '.join(map(repr, numbers))}" for numbers in finite)
         text = self._text()
         text = re.sub(r"^threshold=.*$", lambda _: next(lines), text, flags=re.MULTILINE)
@@ -100,16 +189,16 @@ class BoosterMixin(LibraryMixin):
 
     def _export(self) -> tuple[Sequence[TreeArrays], np.ndarray, str]:
         text = self._text()
-        head = _fields(text.partition("\n\n")[0])
-        trees, n_outputs = _trees(text), int(head["num_tree_per_iteration"])
+        head = fields(text.partition("\n\n")[0])
+        trees, n_outputs = trees_of(text), int(head["num_tree_per_iteration"])
         if self.best_iteration_ > 0:
             trees = trees[: self.best_iteration_ * n_outputs]
         self._n_averaged = len(trees) // n_outputs if "average_output" in head else 1
-        weight = 1 / self._n_averaged
+        weight, labelled = 1 / self._n_averaged, self._labelled()
         arrays, base = [], np.zeros(n_outputs)
         for number, tree in enumerate(trees):
             weights = weight * (np.arange(n_outputs) == number % n_outputs)
-            arrays.append(_tree_arrays(tree, weights))
+            arrays.append(tree_arrays(tree, weights, labelled, bool(self._with_missing)))
             if len(arrays[-1].value) == 1:
                 # A constant: the client adds it, exactly.
                 base += arrays[-1].value[0]
@@ -280,12 +369,6 @@ class RawScoreModel(lightgbm.LGBMModel):
     def fit(
         self, X: Any, y: Any, *, eval_set: Any = None, eval_X: Any = None, **options: Any
     ) -> Any:
-        given = {**self.get_params(), **options}
-        for name in _CATEGORICAL_FEATURES:
-            if given.get(name) not in (None, "auto", "", [], ()):
-                columns = given[name]
-                several = not isinstance(columns, str | int)
-                raise categories_refused(self, list(columns) if several else [columns])
         if eval_set is not None:
             pairs = [eval_set] if isinstance(eval_set, tuple) else eval_set
             eval_set = [(self._snapped_like(rows), target) for rows, target in pairs]
@@ -323,53 +406,6 @@ class RawScoreModel(lightgbm.LGBMModel):
         else:
             outputs = self.quantized_module_.clear_module(scores)
         return outputs[:, -1] if len(self._base) == 1 else outputs
-
-
-def _fields(text: str) -> dict[str, str]:
-    """Return the fields of a part of a model's text by name."""
-    parts = (line.partition("=") for line in text.splitlines())
-    return {name: value for name, _, value in parts}
-
-
-def _trees(text: str) -> list[dict[str, str]]:
-    """Return the fields (name to text) of each tree in a model's text."""
-    trees = [_fields(tree) for tree in re.findall(r"^Tree=\d+\n(?:.+\n)*", text, re.M)]
-    for tree in trees:
-        decisions = _numbers(tree, "decision_type", np.int64)
-        if (decisions & _CATEGORICAL).any():
-            refuse("categorical_feature", "a list of features", ["auto", []])
-        if ((decisions & _MISSING) == _ZERO_IS_MISSING).any():
-            refuse("zero_as_missing", True, [False])
-        if tree["is_linear"] != "0":
-            refuse("linear_tree", True, [False])
-    return trees
-
-
-def _numbers(tree: dict[str, str], name: str, dtype: type = np.float64) -> np.ndarray:
-    return np.array(tree[name].split(), dtype)
-
-
-def _tree_arrays(tree: dict[str, str], weights: np.ndarray) -> TreeArrays:
-    """Return a tree: its inner nodes first, then its leaves, weighted for each output."""
-    from fhe_estimators.core.frontends.trees import TreeArrays
-
-    leaf_value = _numbers(tree, "leaf_value")
-    n_leaves, n_inner = len(leaf_value), len(leaf_value) - 1
-
-    def filled(name: str, dtype: type, filling: float) -> np.ndarray:
-        inner = _numbers(tree, name, dtype)
-        return np.append(inner, np.full(n_leaves, filling, dtype))
-
-    # A negative child is the complement of the number of a leaf.
-    left, right = (
-        np.where(children < 0, n_inner + ~children, children)
-        for children in (filled(f"{side}_child", np.int64, 0) for side in ("left", "right"))
-    )
-    left[n_inner:] = right[n_inner:] = -1
-    value = np.zeros((n_inner + n_leaves, len(weights)))
-    value[n_inner:] = leaf_value[:, np.newaxis] * weights
-    feature = filled("split_feature", np.int64, -1)
-    return TreeArrays(feature, filled("threshold", np.float64, 0), left, right, value)
 
 
 def _link(objective: str) -> str:

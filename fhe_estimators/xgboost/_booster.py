@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,21 +14,26 @@ from scipy.special import logit
 from sklearn.base import is_classifier
 from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import assert_all_finite, column_or_1d
-from sklearn.utils._param_validation import Options, StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted
 
 from fhe_estimators._boosting import LibraryMixin
-from fhe_estimators._columns import categories_refused
 from fhe_estimators._fit import refuse
 from fhe_estimators._readings import Labels, Reading
 from fhe_estimators._tree_based import TREE_CONSTRAINTS
 from fhe_estimators.base import FHEClassifierMixin, FHERegressorMixin
+from fhe_estimators.xgboost._categories import CategoriesMixin
+from fhe_estimators.xgboost._document import (
+    model_of,
+    next_float,
+    nodes_of,
+    right_categories,
+    trees_of,
+)
 
 if TYPE_CHECKING:
     from fhe_estimators.core.frontends.trees import TreeArrays
-
-_LARGEST = np.finfo(np.float32).max
 
 
 def _same(margin: np.ndarray) -> np.ndarray:
@@ -64,7 +70,7 @@ _OBJECTIVES: dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]] = {
 }
 
 
-class BoosterMixin(LibraryMixin):
+class BoosterMixin(CategoriesMixin, LibraryMixin):
     """For the estimators of XGBoost; stands left of them, `MarginModel` right.
 
     After `fit` the thresholds of the booster are edges of bins, too.
@@ -74,12 +80,10 @@ class BoosterMixin(LibraryMixin):
         **TREE_CONSTRAINTS,
         "objective": [StrOptions(set(_OBJECTIVES)), None],
         "booster": [StrOptions({"gbtree", "dart"}), None],
-        "missing": [np.nan],
-        "enable_categorical": [Options(bool, {False})],
+        "missing": [np.nan, Interval(Real, None, None, closed="neither")],
         "multi_strategy": [StrOptions({"one_output_per_tree"}), None],
     }
 
-    feature_types: Any
     get_booster: Callable[[], xgboost.Booster]
     _get_iteration_range: Callable[[Any], tuple[int, int]]
 
@@ -87,14 +91,6 @@ class BoosterMixin(LibraryMixin):
         # What is not named here is passed to the booster.
         inherited: set[str] = super()._wrapper_params()  # type: ignore[misc]
         return inherited | TREE_CONSTRAINTS.keys()
-
-    def _check_fhe_parameters(self) -> None:
-        super()._check_fhe_parameters()
-        types = self.feature_types
-        types = [types] if types is None or isinstance(types, str) else list(types)
-        categorical = [number for number, kind in enumerate(types) if kind == "c"]
-        if categorical:
-            raise categories_refused(self, categorical)
 
     def _create_dmatrix(self, ref: Any, *, data: Any, label: Any, **options: Any) -> Any:
         if label is None:
@@ -115,17 +111,18 @@ class BoosterMixin(LibraryMixin):
         return document
 
     def _comparisons(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        trees, *_ = _trees(self._document()["learner"])
-        return [_nodes(tree) for tree in trees]
+        trees, *_ = trees_of(self._document()["learner"])
+        return [nodes_of(tree) for tree in trees]
 
     def _set_thresholds(self, thresholds: Sequence[np.ndarray]) -> None:
         """Load the booster again, with other thresholds."""
         booster, document = self.get_booster(), self._document()
-        trees, *_ = _trees(document["learner"])
+        trees, *_ = trees_of(document["learner"])
         for tree, threshold in zip(trees, thresholds, strict=True):
-            leaf = np.array(tree["left_children"]) < 0
+            feature, _ = nodes_of(tree)
             # Values of leaves are in the same field.
-            conditions = np.where(leaf, tree["split_conditions"], _next_float(threshold))
+            given = tree["split_conditions"]
+            conditions = np.where(feature < 0, given, next_float(threshold))
             tree["split_conditions"] = conditions.tolist()
         # XGBoost does not read escapes.
         names, text = booster.feature_names, json.dumps(document, ensure_ascii=False)
@@ -140,17 +137,25 @@ class BoosterMixin(LibraryMixin):
         from fhe_estimators.core.frontends.trees import TreeArrays
 
         link, base = self._link_and_base()
-        learner = self._document()["learner"]
+        learner, labelled = self._document()["learner"], self._labelled()
         arrays = []
-        for tree, weight, output in zip(*_trees(learner), strict=True):
-            feature, threshold = _nodes(tree)
+        for tree, weight, output in zip(*trees_of(learner), strict=True):
+            feature, threshold = nodes_of(tree)
+            left, right = (np.array(tree[f"{side}_children"]) for side in ("left", "right"))
+            feature = np.where(left < 0, -1, tree["split_indices"])
             value = np.zeros((len(feature), len(base)))
             value[:, output] = weight * np.asarray(tree["split_conditions"])
-            left, right = (np.array(tree[f"{side}_children"]) for side in ("left", "right"))
-            arrays.append(TreeArrays(feature, threshold, left, right, value))
+            missing = np.array(tree["default_left"], bool) if self._with_missing else None
+            categories = {
+                node: labelled[int(feature[node])].left_of(codes)
+                for node, codes in right_categories(tree).items()
+            }
+            arrays.append(
+                TreeArrays(feature, threshold, left, right, value, missing, categories)
+            )
         *_, stop = self._get_iteration_range(None)
         if stop:
-            arrays = arrays[: _model(learner)["iteration_indptr"][stop]]
+            arrays = arrays[: model_of(learner)["iteration_indptr"][stop]]
         if link == "expit" and is_classifier(self) and len(base) == 1:
             link = "sigmoid"
         return arrays, base, link
@@ -361,44 +366,3 @@ class MarginModel(xgboost.XGBModel):
             if self.objective == "multi:softmax":
                 return outputs.argmax(axis=1)
         return outputs[:, -1] if len(base) == 1 else outputs
-
-
-def _model(learner: dict[str, Any]) -> dict[str, Any]:
-    """Return the part of a learner that holds its trees."""
-    booster = learner["gradient_booster"]
-    if booster["name"] not in ("gbtree", "dart"):
-        refuse("booster", booster["name"], ["gbtree", "dart"])
-    model: dict[str, Any] = booster.get("gbtree", booster)["model"]
-    return model
-
-
-def _trees(learner: dict[str, Any]) -> tuple[list[Any], list[float], list[int]]:
-    """Return the trees, the weight of each, and the index of the output that it adds to."""
-    model = _model(learner)
-    trees = model["trees"]
-    for tree in trees:
-        if int(tree["tree_param"]["size_leaf_vector"]) > 1:
-            refuse("multi_strategy", "multi_output_tree", ["one_output_per_tree"])
-        if any(tree["split_type"]):
-            refuse("enable_categorical", True, [False])
-    weights = learner["gradient_booster"].get("weight_drop", [1.0] * len(trees))
-    return trees, weights, model["tree_info"]
-
-
-def _nodes(tree: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the feature of each node, -1 for leaves, and its threshold.
-
-    A row goes left if it is less than the float `t` in the file: if it is not greater
-    than the middle of `t` and the float before.
-    """
-    leaf = np.array(tree["left_children"]) < 0
-    conditions = np.array(tree["split_conditions"], np.float32)
-    below = np.nextafter(conditions, np.float32(-np.inf))
-    threshold = below.astype(np.float64) / 2 + conditions.astype(np.float64) / 2
-    return np.where(leaf, -1, tree["split_indices"]), threshold
-
-
-def _next_float(edges: np.ndarray) -> np.ndarray:
-    """Return the first float greater than each edge: rows are compared as floats."""
-    floats = np.clip(edges, -_LARGEST, _LARGEST).astype(np.float32)
-    return np.where(floats > edges, floats, np.nextafter(floats, np.float32(np.inf)))

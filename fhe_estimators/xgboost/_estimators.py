@@ -81,7 +81,7 @@ class XGBClassifier(  # type: ignore[misc]
     random_state : int, RandomState instance, Generator or None, default=None
         Seed of all that is drawn.
     missing : float, default=np.nan
-        Has to be nan: rows with missing values are refused.
+        A finite number that stands for a missing value, as nan always does.
     num_parallel_tree : int or None, default=None
         Number of trees that are fitted in a round for each output.
     monotone_constraints : dict, str or None, default=None
@@ -96,15 +96,17 @@ class XGBClassifier(  # type: ignore[misc]
     validate_parameters : bool or None, default=None
         Whether unknown parameters are warned of.
     enable_categorical : bool, default=False
-        Has to be False: numbers are compared, not categories.
+        Whether columns of a category type are taken, each category in a bin of its own.
+        Else they are refused.
     feature_types : list of str or None, default=None
-        Types of the features; none may be categorical.
+        Types of the features. ``'c'`` is for numbers of categories, with
+        `enable_categorical`.
     feature_weights : array-like of shape (n_features,) or None, default=None
         How likely each feature is drawn.
     max_cat_to_onehot : int or None, default=None
-        Has no effect, without categories.
+        Features of fewer categories are split into one and all others.
     max_cat_threshold : int or None, default=None
-        Has no effect, without categories.
+        Maximum number of categories on one side of a split.
     multi_strategy : {'one_output_per_tree'} or None, default=None
         How several outputs are fitted.
     eval_metric : str, callable, list of them or None, default=None
@@ -117,8 +119,9 @@ class XGBClassifier(  # type: ignore[misc]
         The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16. A
         dict ``{"op_inputs": ..., "op_weights": ...}`` also sets the bits of the values of
         leaves, which are chosen by their effect otherwise.
-    binning : {'quantile', 'uniform'}, default='quantile'
-        Whether bins hold as many rows each or have the same width.
+    binning : {'quantile', 'uniform', 'adaptive'}, default='quantile'
+        Whether bins hold as many rows each, have the same width, or adapt to the density of
+        values in between, which long tails need.
     input_encoding : {'thermometer', 'integer'}, default='thermometer'
         What is encrypted: a bit for each edge between bins, or one integer a feature, which
         is smaller to send and slower to compute with.
@@ -318,7 +321,7 @@ class XGBRegressor(BoosterRegressorMixin, xgboost.XGBRegressor, MarginModel):
     random_state : int, RandomState instance, Generator or None, default=None
         Seed of all that is drawn.
     missing : float, default=np.nan
-        Has to be nan: rows with missing values are refused.
+        A finite number that stands for a missing value, as nan always does.
     num_parallel_tree : int or None, default=None
         Number of trees that are fitted in a round for each output.
     monotone_constraints : dict, str or None, default=None
@@ -333,15 +336,17 @@ class XGBRegressor(BoosterRegressorMixin, xgboost.XGBRegressor, MarginModel):
     validate_parameters : bool or None, default=None
         Whether unknown parameters are warned of.
     enable_categorical : bool, default=False
-        Has to be False: numbers are compared, not categories.
+        Whether columns of a category type are taken, each category in a bin of its own.
+        Else they are refused.
     feature_types : list of str or None, default=None
-        Types of the features; none may be categorical.
+        Types of the features. ``'c'`` is for numbers of categories, with
+        `enable_categorical`.
     feature_weights : array-like of shape (n_features,) or None, default=None
         How likely each feature is drawn.
     max_cat_to_onehot : int or None, default=None
-        Has no effect, without categories.
+        Features of fewer categories are split into one and all others.
     max_cat_threshold : int or None, default=None
-        Has no effect, without categories.
+        Maximum number of categories on one side of a split.
     multi_strategy : {'one_output_per_tree'} or None, default=None
         How several outputs are fitted.
     eval_metric : str, callable, list of them or None, default=None
@@ -354,8 +359,9 @@ class XGBRegressor(BoosterRegressorMixin, xgboost.XGBRegressor, MarginModel):
         The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16. A
         dict ``{"op_inputs": ..., "op_weights": ...}`` also sets the bits of the values of
         leaves, which are chosen by their effect otherwise.
-    binning : {'quantile', 'uniform'}, default='quantile'
-        Whether bins hold as many rows each or have the same width.
+    binning : {'quantile', 'uniform', 'adaptive'}, default='quantile'
+        Whether bins hold as many rows each, have the same width, or adapt to the density of
+        values in between, which long tails need.
     input_encoding : {'thermometer', 'integer'}, default='thermometer'
         What is encrypted: a bit for each edge between bins, or one integer a feature, which
         is smaller to send and slower to compute with.

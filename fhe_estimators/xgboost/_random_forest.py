@@ -82,7 +82,7 @@ class XGBRFClassifier(  # type: ignore[misc]
     random_state : int, RandomState instance, Generator or None, default=None
         Seed of all that is drawn.
     missing : float, default=np.nan
-        Has to be nan: rows with missing values are refused.
+        A finite number that stands for a missing value, as nan always does.
     num_parallel_tree : int or None, default=None
         Number of trees that are fitted in a round for each output.
     monotone_constraints : dict, str or None, default=None
@@ -97,15 +97,17 @@ class XGBRFClassifier(  # type: ignore[misc]
     validate_parameters : bool or None, default=None
         Whether unknown parameters are warned of.
     enable_categorical : bool, default=False
-        Has to be False: numbers are compared, not categories.
+        Whether columns of a category type are taken, each category in a bin of its own.
+        Else they are refused.
     feature_types : list of str or None, default=None
-        Types of the features; none may be categorical.
+        Types of the features. ``'c'`` is for numbers of categories, with
+        `enable_categorical`.
     feature_weights : array-like of shape (n_features,) or None, default=None
         How likely each feature is drawn.
     max_cat_to_onehot : int or None, default=None
-        Has no effect, without categories.
+        Features of fewer categories are split into one and all others.
     max_cat_threshold : int or None, default=None
-        Has no effect, without categories.
+        Maximum number of categories on one side of a split.
     multi_strategy : {'one_output_per_tree'} or None, default=None
         How several outputs are fitted.
     eval_metric : str, callable, list of them or None, default=None
@@ -118,8 +120,9 @@ class XGBRFClassifier(  # type: ignore[misc]
         The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16. A
         dict ``{"op_inputs": ..., "op_weights": ...}`` also sets the bits of the values of
         leaves, which are chosen by their effect otherwise.
-    binning : {'quantile', 'uniform'}, default='quantile'
-        Whether bins hold as many rows each or have the same width.
+    binning : {'quantile', 'uniform', 'adaptive'}, default='quantile'
+        Whether bins hold as many rows each, have the same width, or adapt to the density of
+        values in between, which long tails need.
     input_encoding : {'thermometer', 'integer'}, default='thermometer'
         What is encrypted: a bit for each edge between bins, or one integer a feature, which
         is smaller to send and slower to compute with.
@@ -321,7 +324,7 @@ class XGBRFRegressor(BoosterRegressorMixin, xgboost.XGBRFRegressor, MarginModel)
     random_state : int, RandomState instance, Generator or None, default=None
         Seed of all that is drawn.
     missing : float, default=np.nan
-        Has to be nan: rows with missing values are refused.
+        A finite number that stands for a missing value, as nan always does.
     num_parallel_tree : int or None, default=None
         Number of trees that are fitted in a round for each output.
     monotone_constraints : dict, str or None, default=None
@@ -336,15 +339,17 @@ class XGBRFRegressor(BoosterRegressorMixin, xgboost.XGBRFRegressor, MarginModel)
     validate_parameters : bool or None, default=None
         Whether unknown parameters are warned of.
     enable_categorical : bool, default=False
-        Has to be False: numbers are compared, not categories.
+        Whether columns of a category type are taken, each category in a bin of its own.
+        Else they are refused.
     feature_types : list of str or None, default=None
-        Types of the features; none may be categorical.
+        Types of the features. ``'c'`` is for numbers of categories, with
+        `enable_categorical`.
     feature_weights : array-like of shape (n_features,) or None, default=None
         How likely each feature is drawn.
     max_cat_to_onehot : int or None, default=None
-        Has no effect, without categories.
+        Features of fewer categories are split into one and all others.
     max_cat_threshold : int or None, default=None
-        Has no effect, without categories.
+        Maximum number of categories on one side of a split.
     multi_strategy : {'one_output_per_tree'} or None, default=None
         How several outputs are fitted.
     eval_metric : str, callable, list of them or None, default=None
@@ -357,8 +362,9 @@ class XGBRFRegressor(BoosterRegressorMixin, xgboost.XGBRFRegressor, MarginModel)
         The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16. A
         dict ``{"op_inputs": ..., "op_weights": ...}`` also sets the bits of the values of
         leaves, which are chosen by their effect otherwise.
-    binning : {'quantile', 'uniform'}, default='quantile'
-        Whether bins hold as many rows each or have the same width.
+    binning : {'quantile', 'uniform', 'adaptive'}, default='quantile'
+        Whether bins hold as many rows each, have the same width, or adapt to the density of
+        values in between, which long tails need.
     input_encoding : {'thermometer', 'integer'}, default='thermometer'
         What is encrypted: a bit for each edge between bins, or one integer a feature, which
         is smaller to send and slower to compute with.

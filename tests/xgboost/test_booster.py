@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fhe_estimators import XGBClassifier, XGBRegressor
-from fhe_estimators.xgboost._booster import _next_float
+from fhe_estimators.xgboost._document import next_float
 from tests.boosters import FINE, assert_same, library_of, log_loss, one_thread, split
 
 __all__ = ["one_thread"]  # a fixture
@@ -104,7 +104,7 @@ def test_xgboost_early_stopping(wine):
 
 
 def test_floats_are_compared_as_edges():
-    """``x < _next_float(e)`` is ``x <= e`` for every float: edges beside floats, too."""
+    """``x < next_float(e)`` is ``x <= e`` for every float: edges beside floats, too."""
     floats = np.float32([-3e38, -1.5, -1e-45, 0, 1e-45, 0.1, 1, 16777216, 3e38])
     neighbours = np.concatenate(
         [np.nextafter(floats, np.float32(s)) for s in (-3.4e38, 3.4e38)]
@@ -115,7 +115,7 @@ def test_floats_are_compared_as_edges():
         [edges, np.nextafter(edges, -np.inf), np.nextafter(edges, np.inf)]
     )
     edges = edges[np.abs(edges) < np.finfo(np.float32).max]
-    np.testing.assert_array_equal(rows < _next_float(edges), rows <= edges)
+    np.testing.assert_array_equal(rows < next_float(edges), rows <= edges)
 
 
 def test_labels_of_any_type(wine):

@@ -14,7 +14,7 @@ from onnx import inliner, numpy_helper, shape_inference
 
 from fhe_estimators.core.frontends.branches import unrolled
 from fhe_estimators.core.graph import NEWEST_OPSET, Graph, Node, Value
-from fhe_estimators.core.operators import registry, table
+from fhe_estimators.core.operators import registry, table, trees
 from fhe_estimators.exceptions import UnsupportedOperatorError
 
 #: Oldest and newest version of the default operator set that is read. Version 22 adds
@@ -373,3 +373,48 @@ def with_sizes(
 def load_onnx(serialized: bytes) -> onnx.ModelProto:
     """Return the ONNX model that `serialized` holds."""
     return onnx.load_model_from_string(serialized)
+
+
+def behind_trees(
+    model: onnx.ModelProto, attributes: Mapping[str, Any], n_features: int
+) -> onnx.ModelProto:
+    """Return a model of raw scores with the trees that give these in front.
+
+    Parameters
+    ----------
+    model : onnx.ModelProto
+        Of one input of double precision.
+    attributes : mapping
+        Of the operator ``TreeEnsembleRegressor``; tensors are arrays.
+    n_features : int
+    """
+    whole = onnx.ModelProto()
+    whole.CopyFrom(model)
+    (scores,), features = whole.graph.input, "features"
+    given = {
+        name: numpy_helper.from_array(value, name)
+        if isinstance(value, np.ndarray)
+        else value
+        for name, value in attributes.items()
+    }
+    sums = f"{scores.name}_float"
+    # The operator gives single precision, whatever it computes with.
+    nodes = (
+        onnx.helper.make_node(
+            trees.TreeEnsembleRegressor.op_type,
+            [features],
+            [sums],
+            domain=trees.DOMAIN,
+            **given,
+        ),
+        onnx.helper.make_node("Cast", [sums], [scores.name], to=onnx.TensorProto.DOUBLE),
+    )
+    for node in reversed(nodes):
+        whole.graph.node.insert(0, node)
+    double = onnx.TensorProto.DOUBLE
+    rows = onnx.helper.make_tensor_value_info(features, double, ["n_samples", n_features])
+    del whole.graph.input[:]
+    whole.graph.input.append(rows)
+    whole.opset_import.append(onnx.helper.make_opsetid(trees.DOMAIN, 3))
+    onnx.checker.check_model(whole)
+    return whole

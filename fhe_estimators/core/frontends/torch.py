@@ -14,8 +14,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fhe_estimators.core.frontends.onnx import load_onnx, traced_with
-from fhe_estimators.core.frontends.trees import Matrices, TreeArrays, matrices
+from fhe_estimators.core.frontends.onnx import behind_trees, load_onnx, traced_with
+from fhe_estimators.core.frontends.trees import (
+    Matrices,
+    TreeArrays,
+    matrices,
+    node_attributes,
+)
 from fhe_estimators.exceptions import GraphError
 
 if TYPE_CHECKING:
@@ -373,6 +378,28 @@ class TreeScores(nn.Module):
         return self.link(scores + self.base)
 
 
+class LinkOfScores(nn.Module):
+    """``link(base + scores)``.
+
+    Parameters
+    ----------
+    base : ndarray of shape (n_outputs,)
+    link : callable
+        As of `TreeScores`.
+    """
+
+    base: Tensor
+
+    def __init__(self, base: np.ndarray, link: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.register_buffer("base", torch.tensor(base, dtype=torch.float64))
+        self.link = link
+
+    def forward(self, scores: Tensor) -> Tensor:
+        """Return predictions, of shape (n_samples, n_outputs or n_classes)."""
+        return self.link(scores + self.base)
+
+
 def export_trees(
     trees: Sequence[TreeArrays],
     n_features: int,
@@ -382,8 +409,12 @@ def export_trees(
     """Export a tree ensemble behind a link as an ONNX model; see `TreeScores`.
 
     It has the form in which Hummingbird exports ensembles, in double precision: single
-    precision would move thresholds.
+    precision would move thresholds. Products know neither missing values nor categories:
+    trees that do are one operator, ``TreeEnsembleRegressor``.
     """
     function = LINKS[link] if isinstance(link, str) else link
+    if not all(tree.compares_numbers_only for tree in trees):
+        after = _export_own(LinkOfScores(base, function), len(base))
+        return behind_trees(after, node_attributes(trees), n_features)
     module = TreeScores(matrices(trees, n_features), base, function)
     return _export_own(module, n_features)

@@ -28,6 +28,7 @@ from fhe_estimators.core.operators import (  # noqa: F401  (importing registers)
     slicing,
     table,
     transposed,
+    trees,
     univariate,
 )
 from fhe_estimators.core.operators._base import (

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
+from numpy.typing import ArrayLike
+
+from fhe_estimators.core.validation import check_finite
 
 #: How the edges of bins are placed.
-BINNINGS = ("quantile", "uniform")
+BINNINGS = ("quantile", "uniform", "adaptive")
 
 
 class BinEdges:
     """Edges that divide the values of each feature into bins.
 
-    A value lies in bin ``b`` if it is greater than `b` of the edges of its feature.
+    A value lies in bin ``b`` if it is not at most `b` of the edges of its feature. Beyond
+    an edge of infinity lie missing values, which are no numbers: a bin of their own.
 
     Parameters
     ----------
@@ -44,20 +49,29 @@ class BinEdges:
     ) -> BinEdges:
         """Divide each feature into at most ``2**n_bits`` bins.
 
-        A feature with no more different values than that gets a bin for each.
+        A feature with no more different values than that gets a bin for each. One with
+        missing values gets one more.
 
         Parameters
         ----------
         X : ndarray of float of shape (n_samples, n_features)
+            nan is a missing value.
         n_bits : int
-        binning : {'quantile', 'uniform'}, default='quantile'
-            Bins of about the same weight, or of the same width.
+        binning : {'quantile', 'uniform', 'adaptive'}, default='quantile'
+            Bins of about the same weight, of the same width, or in between: as many where
+            there are some values as the cube root of their density, which loses the least
+            of their squares [1]_.
         sample_weight : ndarray of shape (n_samples,), optional
             A row of weight `k` counts as `k` rows.
 
         Returns
         -------
         bin_edges : BinEdges
+
+        References
+        ----------
+        .. [1] P. F. Panter, W. Dite, "Quantization distortion in pulse-count modulation
+           with nonuniform spacing of levels", Proceedings of the IRE 39, 1951.
         """
         weights = np.ones(len(X)) if sample_weight is None else sample_weight
         X, weights = X[weights > 0], weights[weights > 0]
@@ -67,6 +81,36 @@ class BinEdges:
     def n_features(self) -> int:
         """Number of features."""
         return len(self.edges)
+
+    @cached_property
+    def with_missing(self) -> frozenset[int]:
+        """The features that have a bin for missing values."""
+        return frozenset(
+            feature
+            for feature, edges in enumerate(self.edges)
+            if len(edges) and edges[-1] == np.inf
+        )
+
+    def check(self, X: ArrayLike) -> np.ndarray:
+        """Return rows as an array of floats.
+
+        Raises
+        ------
+        ValueError
+            If there is infinity among them, or a missing value without a bin.
+        """
+        array = np.asarray(X, dtype=np.float64)
+        columns = self.with_missing
+        if not columns:
+            return check_finite(array)
+        check_finite(np.where(np.isnan(array) & self._takes_nan, 0.0, array))
+        return array
+
+    @property
+    def _takes_nan(self) -> np.ndarray:
+        takes = np.zeros(self.n_features, bool)
+        takes[list(self.with_missing)] = True
+        return takes
 
     def bins(self, X: np.ndarray) -> np.ndarray:
         """Return the bin of each value.
@@ -156,14 +200,19 @@ class BinEdges:
             edges[at] = ends[n_left]
         return edges
 
-    def representatives(self, X: np.ndarray) -> list[np.ndarray]:
+    def representatives(
+        self, X: np.ndarray, reserved: float | None = None
+    ) -> list[np.ndarray]:
         """Return a value for each bin of each feature: the middle of those seen.
 
-        A bin that no row falls into is represented by the end that is next to an edge.
+        A bin that no row falls into is represented by the end that is next to an edge, that
+        of missing values by nan.
 
         Parameters
         ----------
         X : ndarray of float of shape (n_samples, n_features)
+        reserved : float, optional
+            A number that no row holds and that is to represent no bin.
 
         Returns
         -------
@@ -182,6 +231,9 @@ class BinEdges:
             middle = (low / 2 + high / 2).astype(X.dtype)
             # Rounded to the dtype, the middle of two neighbours is one of them.
             middle = np.clip(middle, low, high).astype(X.dtype)
+            if reserved is not None:
+                middle = np.where(middle == X.dtype.type(reserved), low, middle)
+                middle = middle.astype(X.dtype)
             values.append(np.where(seen, middle, _ends(edges, X.dtype)))
         return values
 
@@ -200,6 +252,8 @@ def _ends(edges: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """Return the number of each bin that is next to its upper edge, or to the last edge."""
     if not len(edges):
         return np.zeros(1, dtype)
+    if edges[-1] == np.inf:
+        return np.append(_ends(edges[:-1], dtype), np.array(np.nan, dtype))
     least, most = np.finfo(dtype).min, np.finfo(dtype).max
     nearest = np.clip(edges, least, most).astype(dtype)
     below = np.where(nearest > edges, np.nextafter(nearest, least), nearest)
@@ -210,6 +264,10 @@ def _ends(edges: np.ndarray, dtype: np.dtype) -> np.ndarray:
 def _edges(
     column: np.ndarray, weights: np.ndarray, n_bins: int, binning: str
 ) -> np.ndarray:
+    missing = np.isnan(column)
+    if missing.any():
+        numbers = _edges(column[~missing], weights[~missing], n_bins, binning)
+        return np.append(numbers, np.inf)
     values, inverse = np.unique(column, return_inverse=True)
     below, above = values[:-1].astype(np.float64), values[1:].astype(np.float64)
     # Rounded, the middle of two neighbours is one of them: it must be the lower one.
@@ -220,9 +278,26 @@ def _edges(
     if binning == "uniform":
         even: np.ndarray = np.linspace(below[0], above[-1], n_bins + 1)[1:-1]
         return even
-    places = _last_of_bins(np.bincount(inverse, weights), n_bins)
+    weights = np.bincount(inverse, weights)
+    if binning == "adaptive":
+        weights = _adapted(values, weights)
+    places = _last_of_bins(weights, n_bins)
     edges: np.ndarray = between[places]
     return edges
+
+
+def _adapted(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return what counts of each gap between values where bins adapt to their density.
+
+    The integral of the cube root of the density ``f``: of a gap of width ``d`` in which a
+    weight ``w = f d`` lies, ``f**(1/3) d = w**(1/3) d**(2/3)``.
+    """
+    # Halves, for the largest numbers there are.
+    halves = values.astype(np.float64) / 2
+    widths = np.diff(halves) / (halves[-1] - halves[0])
+    within = (weights[1:] + weights[:-1]) / weights.sum()
+    adapted: np.ndarray = np.cbrt(within * widths**2)
+    return adapted
 
 
 def _last_of_bins(weights: np.ndarray, n_bins: int) -> np.ndarray:

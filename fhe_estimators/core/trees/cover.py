@@ -8,6 +8,13 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from fhe_estimators.core.trees.groups import Fragment, Gate, Group, gates_of
+from fhe_estimators.core.trees.partitions import (
+    Atoms,
+    Partition,
+    classes_of,
+    intervals,
+    n_classes,
+)
 from fhe_estimators.core.trees.tree import Box, Leaf, SplitNode, Tree, leaves, sides, splits
 
 
@@ -52,7 +59,7 @@ def cover(tree: Tree, source: int, most_states: int) -> tuple[np.ndarray, list[G
     return constant, [
         group.mapped(less)
         for piece, group in pieces
-        if isinstance(piece, SplitNode) or not np.array_equal(piece.value, constant)
+        if not isinstance(piece, Leaf) or not np.array_equal(piece.value, constant)
     ]
 
 
@@ -74,7 +81,9 @@ def _least_states(tree: Tree, enough: int) -> int:
     """Return a lower bound of the states of a tree's group, counted up to `enough`."""
     edges: set[tuple[int, int]] = set()
     for split in splits(tree):
-        edges.add((split.feature, split.edge))
+        # However many subsets of bins there are, they may make few classes.
+        if isinstance(split, SplitNode):
+            edges.add((split.feature, split.edge))
         if len(edges) >= enough:
             break
     return len(edges) + 1
@@ -126,8 +135,9 @@ def merge(groups: Sequence[Group], most_states: int) -> list[Group]:
 class _States:
     """Finds those among many groups that a group may be merged with.
 
-    Without a common gate the edges of all gates replace them: then the states of two groups
-    together follow from the edges that at least one of them looks at.
+    Without a common gate the classes of all gates replace them: then the states of two
+    groups together follow from the classes that at least one of them tells apart. Where
+    classes are intervals these are counted by the edges between them.
 
     Parameters
     ----------
@@ -136,13 +146,28 @@ class _States:
     """
 
     def __init__(self, groups: Sequence[Group]) -> None:
-        edges = sorted({edge for group in groups for edge in group.edges})
+        self._with_atoms: set[int] = set()
+        found: dict[int, set[int]] = {}
+        for group in groups:
+            for feature, partition in group.all_partitions.items():
+                found.setdefault(feature, set()).update(intervals(partition)[0])
+                if isinstance(partition, Atoms):
+                    self._with_atoms.add(feature)
+        edges = sorted((f, edge) for f, several in found.items() for edge in several)
         self._columns = {edge: number for number, edge in enumerate(edges)}
         features = np.array([feature for feature, _ in edges], np.int64)
-        _, self._starts = np.unique(features, return_index=True)
+        used, self._starts = np.unique(features, return_index=True)
         self._edges = np.zeros((len(groups), len(edges)), np.uint8)
         self._features = np.zeros((len(groups), len(self._starts)), bool)
         self._states = np.zeros(len(groups), np.int64)
+        #: Of features of which some classes are no intervals: where they are counted, a
+        #: bin of each interval, and the class of each of these bins in each group.
+        self._place = {f: int(np.searchsorted(used, f)) for f in self._with_atoms}
+        self._bins = {f: np.array([*sorted(found[f]), 1 << 30]) for f in self._with_atoms}
+        self._classes = {
+            f: np.zeros((len(groups), len(bins)), np.int32)
+            for f, bins in self._bins.items()
+        }
         self._directions: dict[tuple[int, ...], int] = {}
         self._direction = np.full(len(groups), -1)
         self._with_gate: dict[Gate, set[int]] = {}
@@ -155,6 +180,10 @@ class _States:
         self._states[place] = group.states
         self._direction[place] = self._number(group)
         self._used = max(self._used, place + 1)
+        for feature, partition in group.all_partitions.items():
+            if feature in self._with_atoms:
+                bins = self._bins[feature]
+                self._classes[feature][place] = classes_of(partition, bins)
         for gate in group.gates:
             self._with_gate.setdefault(gate, set()).add(place)
 
@@ -167,8 +196,11 @@ class _States:
         sharing = {place for gate in group.gates for place in self._with_gate.get(gate, ())}
         found = [place for place in sharing if self._direction[place] == direction]
         union = self._edges[used] | self._row(group)
-        both = np.add.reduceat(union, self._starts, axis=1, dtype=np.int64)
-        states = (both + 1).prod(axis=1, dtype=float)
+        both = np.add.reduceat(union, self._starts, axis=1, dtype=np.int64) + 1
+        for feature, place in self._place.items():
+            partition = group.all_partitions.get(feature, 0)
+            both[:, place] = self._classes_together(feature, partition)
+        states = both.prod(axis=1, dtype=float)
         fits = (states <= most_states) & (self._direction[used] == direction)
         fits &= (self._features[used] & self._looks_at(group)).any(axis=1)
         shared = np.where(fits, self._states[used] / states, 0)
@@ -176,9 +208,18 @@ class _States:
             found.append(int(shared.argmax()))
         return sorted(set(found))
 
+    def _classes_together(self, feature: int, partition: Partition) -> np.ndarray:
+        """Return how many classes a partition and that of each group make together."""
+        others = self._classes[feature][: self._used]
+        pairs = n_classes(partition) * others + classes_of(partition, self._bins[feature])
+        pairs.sort(axis=1)
+        number: np.ndarray = (np.diff(pairs, axis=1) != 0).sum(axis=1) + 1
+        return number
+
     def _row(self, group: Group) -> np.ndarray:
         row = np.zeros(self._edges.shape[1], np.uint8)
-        row[[self._columns[edge] for edge in group.edges]] = 1
+        for feature, partition in group.all_partitions.items():
+            row[[self._columns[feature, edge] for edge in intervals(partition)[0]]] = 1
         return row
 
     def _looks_at(self, group: Group) -> np.ndarray:

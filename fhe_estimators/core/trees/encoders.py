@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from fhe_estimators.core.trees.binning import BinEdges
-from fhe_estimators.core.validation import check_finite
 
 #: Digits of sums of leaves of several outputs.
 _DIGITS = 12
@@ -46,7 +45,7 @@ class BinEncoder:
         Parameters
         ----------
         values : array-like of float of shape (n_samples, n_features)
-            Finite numbers.
+            Finite numbers, or nan where there are bins for missing values.
         dtype : dtype, default=int64
             What holds the integers.
 
@@ -54,8 +53,7 @@ class BinEncoder:
         -------
         q : ndarray of `dtype` of shape (n_samples, n_inputs), each in ``[low, high]``
         """
-        check_finite(values)
-        array = np.asarray(values)
+        array = self.bin_edges.check(values)
         parts = [
             self._encoded(array[:, feature], self.bin_edges.edges[feature])
             for feature in self.features
@@ -77,8 +75,8 @@ class BinEncoder:
         Returns
         -------
         runs : callable
-            It takes finite numbers of shape (n_samples, n_features), and returns runs over
-            the rows, of small integers and of shape (n_chosen, n_samples):
+            It takes rows that `quant` takes, and returns runs over the rows, of small
+            integers and of shape (n_chosen, n_samples):
             ``quant(values)[:, chosen].T``.
         """
         features = np.take(self.features, chosen)

@@ -1,11 +1,11 @@
 """Groups: pieces of trees that one table evaluates.
 
 A group is a function of the *gates* that hold all together and of the classes into which
-edges divide the bins of features. With `g` gates, and ``k`` edges of each feature, it has
-``(g + 1) prod(k + 1)`` states: the number of gates that hold, which matters only if it is
-all of them, and one digit for each feature in mixed radix. The index of the state is a
-sum of the bits that the client sends, with integer weights: no bootstrap is needed to
-find it, and one to look it up.
+edges, and sets, divide the bins of features. With `g` gates, and ``k`` classes of each
+feature, it has ``(g + 1) prod(k)`` states: the number of gates that hold, which matters
+only if it is all of them, and one digit for each feature in mixed radix. Any function of
+one feature's bin is a sum of the bits that the client sends, with integer weights; so is
+the index of the state: no bootstrap is needed to find it, and one to look it up.
 """
 
 from __future__ import annotations
@@ -18,8 +18,18 @@ from itertools import product
 
 import numpy as np
 
-from fhe_estimators.core.trees.tree import (
+from fhe_estimators.core.trees.partitions import (
     ANY,
+    Bounds,
+    Partition,
+    contains,
+    intersection,
+    intervals,
+    joined,
+    n_classes,
+    of_set,
+)
+from fhe_estimators.core.trees.tree import (
     Box,
     Leaf,
     Tree,
@@ -29,10 +39,10 @@ from fhe_estimators.core.trees.tree import (
     splits,
 )
 
-#: ``(feature, low, high)``, which holds where ``low < bin <= high``.
-Gate = tuple[int, int, int]
-#: The edges that divide the bins of each feature: bit ``i`` is set for edge ``i``.
-EdgeMasks = Mapping[int, int]
+#: ``(feature, bounds)``, which holds where the bin of the feature is in the set.
+Gate = tuple[int, Bounds]
+#: The classes that bins of each feature are divided into.
+Partitions = Mapping[int, Partition]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,55 +58,57 @@ class Fragment:
 
     def as_group(self) -> Group:
         """Return the group with this fragment only."""
-        masks: dict[int, int] = {}
+        parts: dict[int, Partition] = {}
         for split in splits(self.tree):
-            masks[split.feature] = masks.get(split.feature, 0) | 1 << split.edge
-        return Group.of(self.gates, masks, (self,))
+            known = parts.get(split.feature, 0)
+            parts[split.feature] = joined(known, of_set(split.bounds))
+        return Group.of(self.gates, parts, (self,))
 
     def evaluate(self, bins: np.ndarray) -> np.ndarray:
         """Return the values of rows given by their bins."""
         values = evaluate_tree(self.tree, bins)
-        for feature, low, high in self.gates:
-            outside = (bins[:, feature] <= low) | (bins[:, feature] > high)
-            values[outside] = 0
+        for feature, bounds in self.gates:
+            values[~contains(bounds, bins[:, feature])] = 0
         return values
 
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """A sum of fragments that is a function of `gates` and the edges in `masks` alone."""
+    """A sum of fragments that is a function of `gates` and classes of bins alone."""
 
     gates: frozenset[Gate]
-    masks: EdgeMasks
+    partitions: Partitions
     fragments: tuple[Fragment, ...]
 
     @classmethod
     def of(
-        cls, gates: Collection[Gate], masks: EdgeMasks, fragments: tuple[Fragment, ...]
+        cls,
+        gates: Collection[Gate],
+        partitions: Partitions,
+        fragments: tuple[Fragment, ...],
     ) -> Group:
-        """Return a group; the edges of a gate replace it if that takes no more states."""
+        """Return a group; classes of a gate replace it if that takes no more states."""
         gates = frozenset(gates)
         for gate in sorted(gates):
-            others, more = gates - {gate}, _with_gates(masks, [gate])
-            if _states(others, more) <= _states(gates, masks):
-                gates, masks = others, more
-        return cls(gates, masks, fragments)
+            others, more = gates - {gate}, with_gates(partitions, [gate])
+            if _states(others, more) <= _states(gates, partitions):
+                gates, partitions = others, more
+        return cls(gates, partitions, fragments)
 
     @cached_property
     def states(self) -> int:
         """Number of states."""
-        return _states(self.gates, self.masks)
+        return _states(self.gates, self.partitions)
 
     @cached_property
     def features(self) -> frozenset[int]:
         """The features that the group looks at."""
-        return frozenset(self.masks) | {feature for feature, _, _ in self.gates}
+        return frozenset(self.partitions) | {feature for feature, _ in self.gates}
 
     @cached_property
-    def edges(self) -> frozenset[tuple[int, int]]:
-        """The edges that the group looks at, as pairs of feature and edge."""
-        masks = _with_gates(self.masks, self.gates)
-        return frozenset((f, edge) for f, mask in masks.items() for edge in edges_of(mask))
+    def all_partitions(self) -> Partitions:
+        """The classes that bins are divided into, by the gates too."""
+        return with_gates(self.partitions, self.gates)
 
     @property
     def source(self) -> int | None:
@@ -123,13 +135,13 @@ class Group:
     def merged(self, other: Group, most_states: int) -> Group | None:
         """Return the group of the fragments of both, if it has no more states."""
         common = self.gates & other.gates
-        masks = dict(_with_gates(self.masks, self.gates - common))
-        for feature, edges in _with_gates(other.masks, other.gates - common).items():
-            masks[feature] = masks.get(feature, 0) | edges
+        parts = dict(with_gates(self.partitions, self.gates - common))
+        for feature, part in with_gates(other.partitions, other.gates - common).items():
+            parts[feature] = joined(parts.get(feature, 0), part)
         # Whatever becomes of the gates.
-        if _states((), masks) > most_states:
+        if _states((), parts) > most_states:
             return None
-        group = Group.of(common, masks, self.fragments + other.fragments)
+        group = Group.of(common, parts, self.fragments + other.fragments)
         return group if group.states <= most_states else None
 
     def evaluate(self, bins: np.ndarray) -> np.ndarray:
@@ -137,29 +149,25 @@ class Group:
         values: np.ndarray = np.sum([f.evaluate(bins) for f in self.fragments], axis=0)
         return values
 
-    def digits(self) -> list[tuple[int, list[int], int]]:
-        """Return feature, edges and weight in the index of each digit of mixed radix."""
+    def digits(self) -> list[tuple[int, Partition, int]]:
+        """Return feature, classes and weight in the index of each digit of mixed radix."""
         weight, digits = 1, []
-        for feature in sorted(self.masks):
-            edges = edges_of(self.masks[feature])
-            digits.append((feature, edges, weight))
-            weight *= len(edges) + 1
+        for feature, partition in sorted(self.partitions.items()):
+            digits.append((feature, partition, weight))
+            weight *= n_classes(partition)
         return digits
 
     def table(self, n_features: int) -> np.ndarray:
         """Return the values of all states, of shape (states, n_outputs).
 
-        Digits count the edges that a bin does not exceed, hence the lowest bin has the
-        largest digit. A state in which not all gates hold is zero.
+        Digits are the numbers of classes: where these are intervals, the lowest bin has the
+        largest one. A state in which not all gates hold is zero.
         """
         digits = self.digits()
-        choices = [
-            [self._bin(feature, edges, digit) for digit in range(len(edges) + 1)]
-            for feature, edges, _ in reversed(digits)
-        ]
+        choices = [self._bins(feature, part) for feature, part, _ in reversed(digits)]
         bins = np.zeros((math.prod(map(len, choices)), n_features), np.int64)
-        for feature, low, _ in self.gates:
-            bins[:, feature] = low + 1
+        for feature, bounds in self.gates:
+            bins[:, feature] = bounds[0] + 1
         for row, chosen in enumerate(product(*choices)):
             for (feature, _, _), a_bin in zip(reversed(digits), chosen, strict=True):
                 bins[row, feature] = a_bin
@@ -167,28 +175,32 @@ class Group:
         zeros = np.zeros((len(self.gates) * len(bins), values.shape[1]), np.int64)
         return np.concatenate([zeros, values])
 
-    def _bin(self, feature: int, edges: list[int], digit: int) -> int:
-        """Return a bin that `digit` of the `edges` are not below, inside of the gates.
+    def _bins(self, feature: int, partition: Partition) -> list[int]:
+        """Return a bin of each class, inside of the gates.
 
         Where there is none, the state never comes up with all gates, and any bin will do.
         """
-        bounds = [-1, *edges, ANY[1]]
-        place = len(edges) - digit
-        low, high = bounds[place], bounds[place + 1]
-        for gated, gate_low, gate_high in self.gates:
-            if gated == feature and max(low, gate_low) < min(high, gate_high):
-                low = max(low, gate_low)
-        return low + 1
-
-
-def edges_of(mask: int) -> list[int]:
-    """Return the places of the bits of `mask` that are set, from 0 on."""
-    return [edge for edge in range(mask.bit_length()) if mask >> edge & 1]
+        gates = [bounds for gated, bounds in self.gates if gated == feature]
+        edges, classes = intervals(partition)
+        ends = [ANY[0], *edges, ANY[1]]
+        bins: dict[int, int] = {}
+        inside: set[int] = set()
+        for number, a_class in enumerate(classes):
+            interval: Bounds = (ends[number], ends[number + 1])
+            allowed = interval
+            for bounds in gates:
+                allowed = intersection(allowed, bounds)
+            if allowed and a_class not in inside:
+                inside.add(a_class)
+                bins[a_class] = allowed[0] + 1
+            else:
+                bins.setdefault(a_class, interval[0] + 1)
+        return [bins[a_class] for a_class in range(len(bins))]
 
 
 def gates_of(box: Box) -> frozenset[Gate]:
     """Return the gates of a path."""
-    return frozenset((feature, low, high) for feature, (low, high) in box.items())
+    return frozenset(box.items())
 
 
 def _primitive(vector: np.ndarray) -> np.ndarray:
@@ -248,14 +260,21 @@ def _generators(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return generators, coefficients
 
 
-def _states(gates: Collection[Gate], masks: EdgeMasks) -> int:
-    return (len(gates) + 1) * math.prod(mask.bit_count() + 1 for mask in masks.values())
+def _states(gates: Collection[Gate], partitions: Partitions) -> int:
+    return (len(gates) + 1) * math.prod(map(n_classes, partitions.values()))
 
 
-def _with_gates(masks: EdgeMasks, gates: Collection[Gate]) -> EdgeMasks:
-    """Return masks with the edges of gates, which tell whether these hold."""
-    more = dict(masks)
-    for feature, low, high in gates:
-        edges = (1 << low if low > ANY[0] else 0) | (1 << high if high < ANY[1] else 0)
-        more[feature] = more.get(feature, 0) | edges
+def with_gates(partitions: Partitions, gates: Collection[Gate]) -> Partitions:
+    """Return partitions that tell whether gates hold, too."""
+    more = dict(partitions)
+    for feature, bounds in gates:
+        more[feature] = joined(more.get(feature, 0), _of_gate(bounds))
     return more
+
+
+def _of_gate(bounds: Bounds) -> Partition:
+    """Return the classes that replace a gate."""
+    if len(bounds) > 2:
+        return of_set(bounds)
+    # Two edges: one more class than two, and merging stays fast.
+    return sum(1 << end for end in bounds if ANY[0] < end < ANY[1])

@@ -9,16 +9,17 @@ import numpy as np
 
 from fhe_estimators.core.trees.binning import BinEdges
 from fhe_estimators.core.trees.encoders import LeafDecoder, SumDecoder
+from fhe_estimators.core.trees.partitions import ANY, intersection
 from fhe_estimators.core.trees.recognize import Ensemble
 from fhe_estimators.core.trees.tree import (
     Leaf,
-    SplitNode,
     Tree,
     boxes,
     leaf_rows,
     leaves,
     mapped,
     simplified,
+    split_by,
 )
 
 #: Bits of the sum over all trees that are tried, fewest first: integers up to the last are
@@ -46,22 +47,40 @@ class IntegerTrees(NamedTuple):
 
 def on_bins(ensemble: Ensemble, bin_edges: BinEdges) -> list[Tree]:
     """Return the trees with their thresholds moved to the nearest edges of bins."""
-    edges = {
-        feature: bin_edges.nearest(feature, thresholds)
-        for feature, thresholds in ensemble.thresholds.items()
-    }
+    missing = bin_edges.with_missing
+    edges: dict[int, list[int]] = {}
+    for feature, thresholds in ensemble.thresholds.items():
+        finite = np.isfinite(thresholds)
+        places = np.full(len(thresholds), ANY[1])
+        places[finite] = bin_edges.nearest(feature, thresholds[finite])
+        places[thresholds == -np.inf] = ANY[0]
+        if feature in missing:
+            # Numbers end where missing values begin.
+            places[thresholds == np.inf] = len(bin_edges.edges[feature]) - 1
+        else:
+            # A feature that never varied has no edge: every row lies below.
+            places[finite & (places < 0)] = ANY[1]
+        # To be equal to a number is to be in its bin.
+        codes = ensemble.codes.get(feature, np.empty(0))
+        bins = np.searchsorted(bin_edges.edges[feature], codes, side="left")
+        last = len(bin_edges.edges[feature])
+        at, before = (
+            np.searchsorted(thresholds, found)
+            for found in (codes, np.nextafter(codes, -np.inf))
+        )
+        places[before] = bins - 1
+        places[at] = np.where(bins < last, bins, ANY[1])
+        edges[feature] = places.tolist()
 
     def moved(tree: Tree) -> Tree:
         if isinstance(tree, Leaf):
             return tree
-        threshold = ensemble.thresholds[tree.feature][tree.edge]
-        if threshold == -np.inf:
-            return moved(tree.above)
-        edge = int(edges[tree.feature][tree.edge])
-        below, above = moved(tree.below), moved(tree.above)
-        # A feature that never varied has no edge: every row lies below.
-        decided = edge < 0 or threshold == np.inf
-        return below if decided else SplitNode(tree.feature, edge, below, above)
+        places = edges[tree.feature]
+        ends = [end if end in ANY else places[end] for end in tree.bounds]
+        # Moved ends may meet: then there is nothing between them.
+        bounds = intersection(ANY, tuple(ends)) if len(ends) > 2 else tuple(ends)
+        bounds = bounds if bounds and bounds[0] < bounds[1] else ()
+        return split_by(tree.feature, bounds, moved(tree.below), moved(tree.above))
 
     return [simplified(moved(tree)) for tree in ensemble.trees]
 
@@ -90,7 +109,9 @@ def rows_of_leaves(trees: list[Tree], sizes: Sequence[int], n_rows: int) -> np.n
     last = np.array(sizes, np.int64)
     bins = random.integers(0, last + 1, (len(found), len(last)))
     for row, box in zip(bins, found, strict=True):
-        for feature, (low, high) in box.items():
+        for feature, bounds in box.items():
+            start = 2 * int(random.integers(len(bounds) // 2)) if len(bounds) > 2 else 0
+            low, high = bounds[start : start + 2]
             row[feature] = random.integers(low + 1, min(high, last[feature]) + 1)
     return bins
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fhe_estimators.core.trees.groups import Group
+from fhe_estimators.core.trees.partitions import classes_of, contains, n_classes
 
 #: How often each function is improved in turn.
 _ROUNDS = 3
@@ -33,7 +34,7 @@ def additive_part(
         By feature. With `table` they add up to the table that was given.
     """
     digits = group.digits()
-    shape = [len(group.gates) + 1, *(len(edges) + 1 for _, edges, _ in reversed(digits))]
+    shape = [len(group.gates) + 1, *(n_classes(part) for _, part, _ in reversed(digits))]
     left = table.reshape(shape).copy()
     functions: dict[int, np.ndarray] = {}
     # How many of several gates hold is no sum of functions.
@@ -44,13 +45,10 @@ def additive_part(
         middle = (low + high) >> 1
         left -= middle
         if axis:
-            feature, edges, _ = digits[-axis]
-            bins = np.arange(sizes[feature] + 1)
-            # A digit counts the edges that a bin does not exceed.
-            places = len(edges) - np.searchsorted(edges, bins, side="left")
+            feature, partition, _ = digits[-axis]
+            places = classes_of(partition, np.arange(sizes[feature] + 1))
         else:
-            ((feature, lowest, highest),) = group.gates
-            bins = np.arange(sizes[feature] + 1)
-            places = ((bins > lowest) & (bins <= highest)).astype(np.int64)
+            ((feature, bounds),) = group.gates
+            places = contains(bounds, np.arange(sizes[feature] + 1)).astype(np.int64)
         functions[feature] = functions.get(feature, 0) + middle.ravel()[places]
     return left.ravel(), functions

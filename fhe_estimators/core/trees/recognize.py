@@ -14,14 +14,16 @@ References
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from fhe_estimators.core.graph import Graph, Node, Value, evaluate
 from fhe_estimators.core.operators import kinds_of, operators_of
+from fhe_estimators.core.operators.trees import TreeEnsembleRegressor, TreeNodes
 from fhe_estimators.core.rewrite._clean import clean
-from fhe_estimators.core.trees.tree import Leaf, SplitNode, Tree
+from fhe_estimators.core.trees.partitions import ANY, Bounds, complement, intersection
+from fhe_estimators.core.trees.tree import Leaf, SplitNode, Tree, split_by
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,13 +36,18 @@ class Ensemble:
         Leaves hold real values, of shape (n_outputs,). Edge `j` of a feature is the
         threshold ``thresholds[feature][j]``: a row goes below if it is not greater.
     thresholds : mapping of int to ndarray of float64
-        The different thresholds of each feature that is compared, sorted.
+        The different thresholds of each feature that is compared, sorted. Infinity divides
+        numbers from missing values.
     n_features : int
+    codes : mapping of int to ndarray of float64
+        The numbers that values of features are equal to or not, of those of which it is
+        asked: each is a threshold, and so is the number before.
     """
 
     trees: tuple[Tree, ...]
     thresholds: Mapping[int, np.ndarray]
     n_features: int
+    codes: Mapping[int, np.ndarray] = field(default_factory=dict)
 
 
 def recognize(graph: Graph) -> tuple[Ensemble, Graph] | None:
@@ -59,13 +66,77 @@ def recognize(graph: Graph) -> tuple[Ensemble, Graph] | None:
     if len(graph.inputs) != 1:
         return None
     try:
-        return _recognized(graph)
+        return _of_operator(graph) or _recognized(graph)
     except _OtherGraph:
         return None
 
 
 class _OtherGraph(Exception):
     """The graph is not that of a tree ensemble."""
+
+
+def _of_operator(graph: Graph) -> tuple[Ensemble, Graph] | None:
+    """Return what `recognize` does of a graph whose first node holds all trees."""
+    (source,) = graph.inputs
+    readers = [node for node in graph if source.name in node.inputs]
+    if len(readers) != 1 or readers[0].op != TreeEnsembleRegressor.op_type:
+        return None
+    (node,) = readers
+    nodes = TreeNodes.of(node.attributes)
+    if source.shape is None or source.shape[-1] is None:
+        n_features = int(nodes.feature.max()) + 1
+    else:
+        n_features = source.shape[-1]
+    edges: dict[int, np.ndarray] = {}
+    codes: dict[int, np.ndarray] = {}
+    for feature in np.unique(nodes.feature[~nodes.is_leaf]).tolist():
+        at = ~nodes.is_leaf & (nodes.feature == feature)
+        # To be equal is to be not greater, but greater than the number before.
+        codes[feature] = np.unique(nodes.value[at & nodes.equals])
+        before = np.nextafter(codes[feature], -np.inf)
+        edges[feature] = np.unique([*nodes.value[at], *before, np.inf])
+    trees = [_of_nodes(int(root), nodes, edges) for root in nodes.roots]
+    if nodes.base.any():
+        trees.append(Leaf(nodes.base))
+    rest = replace(
+        graph,
+        nodes=tuple(other for other in graph if other is not node),
+        inputs=(Value(node.outputs[0], (None, len(nodes.base))),),
+    )
+    return Ensemble(tuple(trees), edges, n_features, codes), clean(rest)
+
+
+def _of_nodes(root: int, nodes: TreeNodes, edges: Mapping[int, np.ndarray]) -> Tree:
+    def grown(node: int) -> Tree:
+        if nodes.is_leaf[node]:
+            return Leaf(nodes.weights[node])
+        feature, true = int(nodes.feature[node]), nodes.true[node]
+        below = _goes_to_true(node, nodes, edges[feature])
+        false = nodes.false[node]
+        # One of several categories: a chain of nodes that lead to the same one.
+        while nodes.false[false] >= 0 and (
+            nodes.equals[node]
+            and nodes.equals[false]
+            and nodes.feature[false] == feature
+            and nodes.true[false] == true
+        ):
+            more = _goes_to_true(false, nodes, edges[feature])
+            below = complement(intersection(complement(below), complement(more)))
+            false = nodes.false[false]
+        return split_by(feature, below, grown(int(true)), grown(int(false)))
+
+    return grown(root)
+
+
+def _goes_to_true(node: int, nodes: TreeNodes, edges: np.ndarray) -> Bounds:
+    """Return the bins between edges whose rows go to the true branch of a node."""
+    value = nodes.value[node]
+    high = int(np.searchsorted(edges, value))
+    low = ANY[0]
+    if nodes.equals[node]:
+        low = int(np.searchsorted(edges, np.nextafter(value, -np.inf)))
+    missing = (len(edges) - 1, ANY[1]) if nodes.missing_true[node] else ()
+    return complement(intersection(complement((low, high)), complement(missing)))
 
 
 def _recognized(graph: Graph) -> tuple[Ensemble, Graph]:

@@ -16,7 +16,6 @@ from scipy import sparse
 
 from fhe_estimators.core.graph import Graph, Node, evaluate
 from fhe_estimators.core.trees.encoders import BinEncoder
-from fhe_estimators.core.validation import check_finite
 
 #: Elements, of all tensors together, that are computed at a time: a cache holds them.
 _BLOCK = 2**20
@@ -48,7 +47,7 @@ class RunsEvaluator:
             # What is sent but never read need not be computed.
             chosen = graph.constants[first.inputs[1]]
             self._functions[first.outputs] = _unchanged
-        self._encoded = encoder.runs(chosen)
+        self._encoder, self._encoded = encoder, encoder.runs(chosen)
         width = sum(value.row_size for value in graph.values.values())
         self._step = max(1, min(_MOST_ROWS, _BLOCK // width))
 
@@ -58,13 +57,13 @@ class RunsEvaluator:
         Parameters
         ----------
         X : ndarray of float of shape (n_samples, n_features)
-            Finite numbers.
+            As `encoder` takes them.
 
         Returns
         -------
         q : ndarray of int of shape (n_samples, n_outputs)
         """
-        check_finite(X)
+        self._encoder.bin_edges.check(X)
         starts = range(0, len(X), self._step)
         blocks = [self._block(X[start : start + self._step]) for start in starts]
         runs: np.ndarray = np.concatenate(blocks, axis=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
@@ -66,6 +66,8 @@ class TreeOptions:
         The bins that the client tells apart. By default the thresholds of the ensemble:
         then nothing is lost, and the client sees the thresholds. Thresholds that are not
         edges of given bins move to the nearest edge.
+    missing : collection of int, default=()
+        Where thresholds are the bins: the features that have one more, for missing values.
     leaf_bits : int, optional
         Bits of the values of one tree's leaves where these are rounded. By default as few
         as keep `tolerance`.
@@ -83,6 +85,7 @@ class TreeOptions:
     """
 
     bin_edges: BinEdges | None = None
+    missing: Collection[int] = ()
     leaf_bits: int | None = None
     tolerance: float = 0.005
     wide_tolerance: float = 0.01
@@ -141,10 +144,7 @@ class TreeGraphs:
         prices = prices or ConcreteEngine().prices(2**-64)
         bin_edges = options.bin_edges
         if bin_edges is None:
-            empty = np.empty(0)
-            bin_edges = BinEdges(
-                [ensemble.thresholds.get(f, empty) for f in range(ensemble.n_features)]
-            )
+            bin_edges = _own_edges(ensemble, options.missing)
         weights = np.ones(len(X)) if sample_weight is None else sample_weight
         real = on_bins(ensemble, bin_edges)
         if len(X):
@@ -355,6 +355,16 @@ def _expected(integer_trees: IntegerTrees, bin_edges: BinEdges, prices: Prices) 
     of_outputs = prices.operations_per_result * len(sums.constant)
     of_tables = prices.operations(4) * n_tables
     return (of_tables + of_outputs) * _width_factor(trees)
+
+
+def _own_edges(ensemble: Ensemble, missing: Collection[int]) -> BinEdges:
+    """Return the thresholds of an ensemble as edges of bins."""
+    edges = []
+    for feature in range(ensemble.n_features):
+        thresholds = ensemble.thresholds.get(feature, np.empty(0))
+        end = [np.inf] if feature in missing else []
+        edges.append(np.append(thresholds[np.isfinite(thresholds)], end))
+    return BinEdges(edges)
 
 
 def _sent(bin_edges: BinEdges, used: set[int]) -> tuple[BinEdges, tuple[int, ...]]:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
+from itertools import cycle, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +18,8 @@ from fhe_estimators.core.trees.comparisons import Bits
 from fhe_estimators.core.trees.cover import cover, merge
 from fhe_estimators.core.trees.groups import Group, factored
 from fhe_estimators.core.trees.narrow import additive_part
-from fhe_estimators.core.trees.tree import ANY, Tree
+from fhe_estimators.core.trees.partitions import ANY, intervals
+from fhe_estimators.core.trees.tree import Tree
 
 
 class Lowered(NamedTuple):
@@ -313,18 +315,22 @@ class TableSum:
         weights = np.zeros((len(self.bits), len(self.groups)), np.int64)
         first = np.zeros(len(self.groups), np.int64)
         for number, group in enumerate(self.groups):
-            for feature, edges, weight in group.digits():
-                for edge in edges:
-                    weights[self.bits.place(feature, edge), number] += weight
+            # A function h of the bin, zero for the last interval, is the sum over edges of
+            # the steps from one interval to the next: sum_j (h_j - h_(j+1)) [bin <= j].
+            for feature, partition, weight in group.digits():
+                edges, classes = intervals(partition)
+                for edge, (one, after) in zip(edges, pairwise(classes), strict=True):
+                    weights[self.bits.place(feature, edge), number] += weight * (
+                        one - after
+                    )
             step = group.states // (len(group.gates) + 1)
             # [low < bin <= high] = [bin <= high] - [bin <= low]
-            for feature, low, high in group.gates:
-                if high < ANY[1]:
-                    weights[self.bits.place(feature, high), number] += step
-                else:
-                    first[number] += step
-                if low > ANY[0]:
-                    weights[self.bits.place(feature, low), number] -= step
+            for feature, bounds in group.gates:
+                for end, sign in zip(bounds, cycle((-1, 1)), strict=False):
+                    if end == ANY[1]:
+                        first[number] += step
+                    elif end > ANY[0]:
+                        weights[self.bits.place(feature, end), number] += sign * step
         counts = [len(tables.weights) for tables in self._tables]
         return np.repeat(weights, counts, axis=1), np.repeat(first, counts)
 

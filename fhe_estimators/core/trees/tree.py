@@ -2,7 +2,8 @@
 
 A row is seen as the *bins* of its features: feature `f` lies in bin ``b`` if it is above
 `b` edges between its bins. Every comparison of a tree on bins asks whether
-``bin <= edge``.
+``bin <= edge``, or whether the bin is in a set: of categories, or of numbers up to a
+threshold and of those that are missing, which have a bin of their own.
 """
 
 from __future__ import annotations
@@ -12,12 +13,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-#: Beyond every bin.
-_END = 1 << 30
-#: The bounds of a feature of which nothing is known.
-ANY = (-1, _END)
-#: Bounds of the bins of features on a path: ``low < bin <= high``.
-Box = Mapping[int, tuple[int, int]]
+from fhe_estimators.core.trees.partitions import (
+    ANY,
+    Bounds,
+    complement,
+    contains,
+    intersection,
+)
+
+#: The bins of features on a path.
+Box = Mapping[int, Bounds]
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +41,53 @@ class SplitNode:
     below: Tree
     above: Tree
 
+    @property
+    def bounds(self) -> Bounds:
+        """The bins of the rows that go below."""
+        return (ANY[0], self.edge)
 
-Tree = Leaf | SplitNode
+    def with_sides(self, below: Tree, above: Tree) -> SplitNode:
+        """Return the same comparison of other trees."""
+        return SplitNode(self.feature, self.edge, below, above)
+
+
+@dataclass(frozen=True, eq=False)
+class SubsetNode:
+    """One tree where the bin of a feature is in a set, another one elsewhere.
+
+    The set does not hold the last bin: `split_by` sees to it.
+    """
+
+    feature: int
+    bounds: Bounds
+    below: Tree
+    above: Tree
+
+    def with_sides(self, below: Tree, above: Tree) -> SubsetNode:
+        """Return the same comparison of other trees."""
+        return SubsetNode(self.feature, self.bounds, below, above)
+
+
+Tree = Leaf | SplitNode | SubsetNode
+
+
+def split_by(feature: int, bounds: Bounds, below: Tree, above: Tree) -> Tree:
+    """Return a tree that is `below` where the bin of a feature is in a set.
+
+    Parameters
+    ----------
+    feature : int
+    bounds : tuple of int
+        The set, see `Bounds`.
+    below, above : Tree
+    """
+    if bounds and bounds[-1] == ANY[1]:
+        bounds, below, above = complement(bounds), above, below
+    if not bounds:
+        return above
+    if len(bounds) == 2 and bounds[0] == ANY[0]:
+        return SplitNode(feature, bounds[1], below, above)
+    return SubsetNode(feature, bounds, below, above)
 
 
 def nodes(tree: Tree) -> Iterator[Tree]:
@@ -46,7 +96,7 @@ def nodes(tree: Tree) -> Iterator[Tree]:
     while pending:
         node = pending.pop()
         yield node
-        if isinstance(node, SplitNode):
+        if not isinstance(node, Leaf):
             pending += (node.above, node.below)
 
 
@@ -55,9 +105,9 @@ def leaves(tree: Tree) -> Iterator[Leaf]:
     return (node for node in nodes(tree) if isinstance(node, Leaf))
 
 
-def splits(tree: Tree) -> Iterator[SplitNode]:
+def splits(tree: Tree) -> Iterator[SplitNode | SubsetNode]:
     """Yield the nodes that compare."""
-    return (node for node in nodes(tree) if isinstance(node, SplitNode))
+    return (node for node in nodes(tree) if not isinstance(node, Leaf))
 
 
 def mapped(tree: Tree, function: Callable[[Leaf], Leaf]) -> Tree:
@@ -65,15 +115,15 @@ def mapped(tree: Tree, function: Callable[[Leaf], Leaf]) -> Tree:
     if isinstance(tree, Leaf):
         return function(tree)
     below, above = mapped(tree.below, function), mapped(tree.above, function)
-    return SplitNode(tree.feature, tree.edge, below, above)
+    return tree.with_sides(below, above)
 
 
-def sides(box: Box, split: SplitNode) -> tuple[Box, Box]:
+def sides(box: Box, split: SplitNode | SubsetNode) -> tuple[Box, Box]:
     """Return the boxes of the rows that go below and of those that go above."""
-    low, high = box.get(split.feature, ANY)
+    known, below = box.get(split.feature, ANY), split.bounds
     return (
-        {**box, split.feature: (low, min(high, split.edge))},
-        {**box, split.feature: (max(low, split.edge), high)},
+        {**box, split.feature: intersection(known, below)},
+        {**box, split.feature: intersection(known, complement(below))},
     )
 
 
@@ -92,12 +142,11 @@ def simplified(tree: Tree, box: Box | None = None) -> Tree:
     if isinstance(tree, Leaf):
         return tree
     box = box or {}
-    low, high = box.get(tree.feature, ANY)
-    if tree.edge <= low:
-        return simplified(tree.above, box)
-    if tree.edge >= high:
-        return simplified(tree.below, box)
     under, over = sides(box, tree)
+    if not under[tree.feature]:
+        return simplified(tree.above, box)
+    if not over[tree.feature]:
+        return simplified(tree.below, box)
     below, above = simplified(tree.below, under), simplified(tree.above, over)
     if (
         isinstance(below, Leaf)
@@ -105,7 +154,7 @@ def simplified(tree: Tree, box: Box | None = None) -> Tree:
         and np.array_equal(below.value, above.value)
     ):
         return below
-    return SplitNode(tree.feature, tree.edge, below, above)
+    return tree.with_sides(below, above)
 
 
 def evaluate_tree(tree: Tree, bins: np.ndarray) -> np.ndarray:
@@ -135,5 +184,5 @@ def leaf_rows(tree: Tree, bins: np.ndarray) -> Iterator[tuple[np.ndarray, Leaf]]
         if isinstance(node, Leaf):
             yield rows, node
         else:
-            goes_below = bins[rows, node.feature] <= node.edge
+            goes_below = contains(node.bounds, bins[rows, node.feature])
             pending += ((rows[~goes_below], node.above), (rows[goes_below], node.below))

@@ -22,6 +22,8 @@ from fhe_estimators.core.trees import (
     simplified,
 )
 from fhe_estimators.core.trees.leaves import on_bins
+from fhe_estimators.core.trees.partitions import ANY, _joined
+from fhe_estimators.core.trees.tree import split_by
 
 N_FEATURES, N_EDGES = 4, 5
 BITS = Bits(tuple(range(N_FEATURES)), (N_EDGES,) * N_FEATURES)
@@ -128,19 +130,29 @@ def leaf_values(n_outputs):
     return numbers.map(lambda value: Leaf(np.array(value, np.int64)))
 
 
+#: Any set of bins, the last one included: of categories, or with missing values.
+SUBSETS = st.frozensets(st.integers(0, N_EDGES)).map(
+    lambda bins: bounds_of(sorted(bins), N_EDGES)
+)
+
+
+def bounds_of(bins, last):
+    """Return a set of bins as bounds; the last bin has no end."""
+    pairs = [(a_bin - 1, ANY[1] if a_bin == last else a_bin) for a_bin in bins]
+    return _joined(pairs)
+
+
 @st.composite
-def ensembles(draw):
+def ensembles(draw, *, subsets=False):
     """Trees of any shape: thresholds repeat and contradict each other on a path."""
     n_outputs = draw(st.sampled_from([1, 1, 2, 3, 10]))
-    tree = st.recursive(
-        leaf_values(n_outputs),
-        lambda sides: st.builds(
-            SplitNode,
-            st.integers(0, N_FEATURES - 1),
-            st.integers(0, N_EDGES - 1),
-            sides,
-            sides,
-        ),
-        max_leaves=20,
-    )
+    features, edges = st.integers(0, N_FEATURES - 1), st.integers(0, N_EDGES - 1)
+
+    def nodes(sides):
+        splits = st.builds(SplitNode, features, edges, sides, sides)
+        if not subsets:
+            return splits
+        return splits | st.builds(split_by, features, SUBSETS, sides, sides)
+
+    tree = st.recursive(leaf_values(n_outputs), nodes, max_leaves=20)
     return draw(st.lists(tree, min_size=1, max_size=4))

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from fhe_estimators.core.trees import Leaf, SplitNode, TableSum, evaluate_tree, simplified
 from fhe_estimators.core.trees.groups import Fragment, gates_of
 from fhe_estimators.core.trees.narrow import additive_part
-from tests.core.trees.random_trees import BITS, N_EDGES, N_FEATURES, ZERO, run
+from fhe_estimators.core.trees.partitions import classes_of, contains
+from fhe_estimators.core.trees.tree import split_by
+from tests.core.trees.random_trees import BITS, N_EDGES, N_FEATURES, ZERO, bounds_of, run
 
 
 def test_functions_of_one_feature_leave_narrow_tables():
@@ -41,8 +43,10 @@ def test_additive_part_and_rest_add_up(seed, n_gates):
     def grown(left):
         if not left:
             return Leaf(random.integers(-50, 50, size=1))
-        edge = int(random.integers(N_EDGES))
-        return SplitNode(left - 1, edge, grown(left - 1), grown(left - 1))
+        several = np.flatnonzero(random.random(N_EDGES + 1) < 0.5).tolist()
+        edge = range(int(random.integers(N_EDGES)) + 1)
+        bounds = bounds_of(several if random.random() < 0.3 else edge, N_EDGES)
+        return split_by(left - 1, bounds, grown(left - 1), grown(left - 1))
 
     tree = simplified(grown(2))
     for split in path[:n_gates]:
@@ -58,9 +62,9 @@ def test_additive_part_and_rest_add_up(seed, n_gates):
     # Through the integer graph of this group alone.
     bins = random.integers(0, N_EDGES + 1, size=(40, N_FEATURES))
     index = np.zeros(40, np.int64)
-    for feature, edges, weight in group.digits():
-        index += weight * (bins[:, [feature]] <= np.array(edges)).sum(axis=1)
-    held = [(low < bins[:, f]) & (bins[:, f] <= high) for f, low, high in group.gates]
+    for feature, partition, weight in group.digits():
+        index += weight * classes_of(partition, bins[:, feature])
+    held = [contains(bounds, bins[:, f]) for f, bounds in group.gates]
     index += np.sum(held, axis=0, dtype=np.int64) * (group.states // (len(held) + 1))
     found = left[index] + sum(values[bins[:, f]] for f, values in functions.items())
     np.testing.assert_array_equal(found, evaluate_tree(tree, bins)[:, 0])

@@ -34,7 +34,7 @@ from tests.core.trees.random_trees import (
 
 @settings(max_examples=300, deadline=None)
 @given(
-    ensembles(),
+    ensembles() | ensembles(subsets=True),
     st.integers(2, 6),
     st.sampled_from(ROOMS),
     st.sampled_from(ENCODINGS),

@@ -1,0 +1,196 @@
+"""Features in bins: what trees are fitted on, with missing values and categories."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.utils import check_array, get_tags
+from sklearn.utils.validation import _check_sample_weight
+
+from fhe_estimators._columns import categories_refused, explain_columns, in_container_of
+from fhe_estimators._tables import (
+    Categories,
+    Table,
+    TableRows,
+    categorical_columns,
+    check_is_table,
+    with_nan,
+    with_numbers,
+)
+from fhe_estimators.core.trees import BinEdges
+
+__all__ = ["BinnedMixin"]
+
+
+class BinnedMixin:
+    """Puts rows on bins before the parent sees them; stands left of `FHEMixin`.
+
+    A feature has bins of numbers, or of categories: one for each. Where values are missing
+    they have a bin of their own.
+    """
+
+    _has_bins = True
+    #: Whether the parent tells categories from numbers.
+    _compares_categories: ClassVar[bool] = False
+    _feature_dtype: ClassVar[type]
+
+    binning: str
+    n_features_in_: int
+    _bin_edges: BinEdges | None
+    #: Where thresholds are the bins: the features that may be missing.
+    _own_missing: frozenset[int] = frozenset()
+    #: How columns become features; None if they are all numbers.
+    _table: Table | None = None
+    #: The columns that hold categories, while the parent is fitted.
+    _coded: np.ndarray | None = None
+    #: What stands for the values in each bin, while the parent is fitted: training values.
+    _representatives: list[np.ndarray]
+    _bit_widths: Any
+
+    @property
+    def _takes_missing(self) -> bool:
+        """Whether the parent takes missing values."""
+        return bool(get_tags(self).input_tags.allow_nan)
+
+    @property
+    def _with_missing(self) -> frozenset[int]:
+        """The features that have a bin for missing values."""
+        edges = getattr(self, "_bin_edges", None)
+        return self._own_missing if edges is None else edges.with_missing
+
+    # Fitting -------------------------------------------------------------------------
+
+    def _prepared_for_fit(self, X: Any, sample_weight: Any) -> Any:
+        """Return `X` with each number replaced by the representative of its bin.
+
+        Categories stay what they are: each has a bin of its own.
+        """
+        self._coded = self._coded_columns(X)
+        array = counted = self._numbers(X)
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, array)
+            counted = array[sample_weight > 0]
+        goes_on = getattr(self, "warm_start", False)
+        bin_edges = getattr(self, "_bin_edges", None) if goes_on else None
+        if bin_edges is not None and self._table is not None:
+            bin_edges = None
+        if bin_edges is None or bin_edges.n_features != array.shape[1]:
+            n_bits = self._bit_widths().op_inputs
+            bin_edges = BinEdges.of(array, n_bits, self.binning, sample_weight)
+        self._bin_edges = bin_edges
+        self._check_bins(X, array)
+        self._representatives = bin_edges.representatives(counted, self._missing_number)
+        return self._with_numbers_of_bins(X, array)
+
+    def _coded_columns(self, X: Any) -> np.ndarray | None:
+        """Return which columns hold categories, None if none does (hook)."""
+        return None
+
+    def _note_columns(self, X: Any) -> None:
+        """Take note of columns of rows like those of `fit` (hook)."""
+
+    def _fitted_table(self) -> Table | None:
+        """Return how columns of the fitted model become features (hook)."""
+        return None
+
+    def _numbers(self, X: Any) -> np.ndarray:
+        """Return rows to fit or to evaluate as numbers; columns of categories as zeros."""
+        finite: Any = "allow-nan" if self._takes_missing else True
+        given, coded = X, self._coded
+        if coded is not None:
+            check_is_table(X, type(self).__name__)
+            given = X.iloc[:, ~coded] if hasattr(X, "iloc") else np.asarray(X)[:, ~coded]
+        if coded is not None and coded.all():
+            return np.zeros(np.shape(X), self._feature_dtype)
+        array: np.ndarray = check_array(
+            given, dtype=self._feature_dtype, ensure_all_finite=finite, estimator=self
+        )
+        array = with_nan(array, self._missing_number)
+        if coded is not None:
+            numbers = np.zeros((len(array), len(coded)), array.dtype)
+            numbers[:, ~coded] = array
+            array = numbers
+        return array
+
+    @property
+    def _missing_number(self) -> float | None:
+        """A number that stands for a missing value, as nan does; None if there is none."""
+        return None
+
+    def _check_bins(self, X: Any, array: np.ndarray) -> None:
+        """Raise if values of rows to fit, or to evaluate, are missing that have no bin."""
+        rows = TableRows(None, self._with_missing, self._missing_number)
+        rows.refuse_missing(self, X, array)
+
+    def _with_numbers_of_bins(self, X: Any, array: np.ndarray) -> Any:
+        snapped = self._snapped(array)
+        if self._coded is None:
+            # Views of frames are read-only, which scikit-learn's trees do not take with
+            # missing values: converting to the other precision copies.
+            if self._with_missing:
+                snapped = snapped.astype(np.float64)
+            return in_container_of(X, snapped)
+        return with_numbers(X, snapped, self._coded)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state: dict[str, Any] = dict(super().__getstate__())  # type: ignore[call-overload]
+        # A fit that failed may have left them.
+        state.pop("_representatives", None)
+        state.pop("_coded", None)
+        return state
+
+    def _snapped(self, array: np.ndarray) -> np.ndarray:
+        assert self._bin_edges is not None
+        return self._bin_edges.snapped(array, self._representatives)
+
+    def _snapped_like(self, X: Any) -> Any:
+        """Return validation rows with values of bins, as `_prepared_for_fit` does."""
+        known = () if self._coded is None else np.flatnonzero(self._coded).tolist()
+        self._refuse_categories(X, known)
+        with explain_columns(self, X):
+            array = self._numbers(X)
+        self._check_bins(X, array)
+        return self._with_numbers_of_bins(X, array)
+
+    def _validated(self, X: Any) -> np.ndarray:
+        """Return rows as features of trees: numbers, nan where a value is missing."""
+        self._refuse_categories(X, () if self._table is None else self._table.categories)
+        rows, validated = self._table_rows(), super()._validated  # type: ignore[misc]
+        return validated(X) if rows is None else rows.features(self, X, validated)
+
+    def _refuse_categories(self, X: Any, known: Collection[int]) -> None:
+        """Raise if columns of a data frame hold categories that the model does not know."""
+        if not self._compares_categories:
+            return
+        found = [column for column in categorical_columns(X) if column not in known]
+        if found:
+            raise categories_refused(self, [X.columns[column] for column in found])
+
+    def _table_rows(self) -> TableRows | None:
+        missing = tuple(sorted(self._with_missing))
+        if self._table is None and not missing and self._missing_number is None:
+            return None
+        return TableRows(self._table, missing, self._missing_number)
+
+    @property
+    def _all_finite(self) -> bool | str:
+        lacks = self._with_missing or self._missing_number is not None
+        return "allow-nan" if lacks else True
+
+    def _labelled(self) -> dict[int, Categories]:
+        """Return the categories of each feature that has some."""
+        if self._table is None:
+            return {}
+        categories = self._table.categories
+        columns = self._table.in_order(range(self.n_features_in_))
+        return {
+            feature: categories[column]
+            for feature, column in enumerate(columns)
+            if column in categories
+        }
+
+    def _known_missing(self) -> Collection[int]:
+        """Return features that the fitted model knows to be missing at times (hook)."""
+        return ()
