@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test nightly fuzz mirror lint bench notebooks clean
+.PHONY: help demo test nightly fuzz mirror networks lint bench notebooks docs clean
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -38,6 +38,10 @@ fuzz: $(INSTALLED)  ## Fit SEEDS random models: a number, or 17:18 for one of th
 mirror: $(INSTALLED)  ## Write what estimators repeat of the classes that they mirror
 	$(BIN)/python -m tools.mirror
 
+networks: export WRITE_PAGES = 1
+networks: $(INSTALLED)  ## Write the page of networks that work from what the tests check
+	$(BIN)/pytest tests/test_torch_zoo.py -k page
+
 lint: $(INSTALLED)  ## Check style, format and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -49,6 +53,10 @@ bench: $(INSTALLED)  ## Run the benchmarks
 notebooks: $(INSTALLED)  ## Run the notebooks and store their outputs
 	$(BIN)/jupyter-execute --inplace $(wildcard notebooks/*.ipynb)
 
+docs: export OMP_NUM_THREADS = 1
+docs: $(INSTALLED)  ## Build the documentation; a warning is an error
+	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+
 clean:  ## Remove what builds and tests leave behind; keep the environment
-	rm -rf build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf build dist docs/_build docs/api docs/gallery *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find fhe_estimators tests benchmarks tools -name __pycache__ -prune -exec rm -rf {} +

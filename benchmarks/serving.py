@@ -86,15 +86,29 @@ def _load(askers: list[Asker], duration: float) -> Row:
     }
 
 
-def _recovery(asker: Asker, state: Path) -> float:
-    """Return how long the next answer takes after all workers were killed."""
+def _workers(state: Path) -> list[int]:
+    """Return the numbers of the worker processes."""
+    found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             command = (process / "cmdline").read_bytes()
         except OSError:
             continue
         if b"serving._work" in command and str(state).encode() in command:
-            os.kill(int(process.name), signal.SIGKILL)
+            found.append(int(process.name))
+    return found
+
+
+def _resident(state: Path) -> float:
+    """Return the MB of memory of all workers together."""
+    texts = [Path(f"/proc/{pid}/statm").read_text() for pid in _workers(state)]
+    return sum(int(text.split()[1]) for text in texts) * os.sysconf("SC_PAGE_SIZE") / MB
+
+
+def _recovery(asker: Asker, state: Path) -> float:
+    """Return how long the next answer takes after all workers were killed."""
+    for pid in _workers(state):
+        os.kill(pid, signal.SIGKILL)
     return asker.ask()
 
 
@@ -106,6 +120,10 @@ def _measured(
     askers = [Asker(url, name, path, row) for _ in range(max(CLIENTS))]
     upload = statistics.median(asker.send_keys() for asker in askers)
     cold, warm = askers[0].ask(), statistics.median(askers[0].ask() for _ in range(5))
+    before = _resident(state)
+    for asker in askers[1:]:
+        asker.ask()
+    of_keys = (_resident(state) - before) / (len(askers) - 1)
     on_disk = sum(file.stat().st_size for file in state.glob("keys/*/*/*"))
     for count in CLIENTS:
         for asker in askers[:count]:
@@ -124,6 +142,7 @@ def _measured(
         "MB of keys": size / MB,
         "s to send them": upload,
         "MB on disk, all clients": on_disk / MB,
+        "MB of memory a key": of_keys if size else 0.0,
         "ms cold key": cold * 1e3,
         "ms warm": warm * 1e3,
         "s after SIGKILL": _recovery(askers[0], state),

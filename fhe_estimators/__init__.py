@@ -17,8 +17,22 @@ from fhe_estimators._version import __version__
 if TYPE_CHECKING:
     from fhe_estimators.catboost import CatBoostClassifier as CatBoostClassifier
     from fhe_estimators.catboost import CatBoostRegressor as CatBoostRegressor
+    from fhe_estimators.cluster import KMeans as KMeans
+    from fhe_estimators.cluster import MiniBatchKMeans as MiniBatchKMeans
+    from fhe_estimators.conversion import ConvertedClassifier as ConvertedClassifier
+    from fhe_estimators.conversion import (
+        ConvertedOutlierDetector as ConvertedOutlierDetector,
+    )
+    from fhe_estimators.conversion import ConvertedRegressor as ConvertedRegressor
+    from fhe_estimators.conversion import convert as convert
+    from fhe_estimators.covariance import EllipticEnvelope as EllipticEnvelope
+    from fhe_estimators.decomposition import PCA as PCA
+    from fhe_estimators.decomposition import TruncatedSVD as TruncatedSVD
     from fhe_estimators.discriminant_analysis import (
         LinearDiscriminantAnalysis as LinearDiscriminantAnalysis,
+    )
+    from fhe_estimators.discriminant_analysis import (
+        QuadraticDiscriminantAnalysis as QuadraticDiscriminantAnalysis,
     )
     from fhe_estimators.ensemble import AdaBoostClassifier as AdaBoostClassifier
     from fhe_estimators.ensemble import ExtraTreesClassifier as ExtraTreesClassifier
@@ -45,8 +59,12 @@ if TYPE_CHECKING:
     from fhe_estimators.exceptions import CostWarning as CostWarning
     from fhe_estimators.exceptions import ForkedProcessError as ForkedProcessError
     from fhe_estimators.exceptions import GraphError as GraphError
+    from fhe_estimators.exceptions import InsecureRandomnessError as InsecureRandomnessError
     from fhe_estimators.exceptions import ModelChangedError as ModelChangedError
     from fhe_estimators.exceptions import NotCompiledError as NotCompiledError
+    from fhe_estimators.exceptions import (
+        UnsupportedEstimatorError as UnsupportedEstimatorError,
+    )
     from fhe_estimators.exceptions import (
         UnsupportedOperatorError as UnsupportedOperatorError,
     )
@@ -85,7 +103,11 @@ if TYPE_CHECKING:
     from fhe_estimators.linear_model import SGDRegressor as SGDRegressor
     from fhe_estimators.linear_model import TweedieRegressor as TweedieRegressor
     from fhe_estimators.naive_bayes import BernoulliNB as BernoulliNB
+    from fhe_estimators.naive_bayes import ComplementNB as ComplementNB
     from fhe_estimators.naive_bayes import GaussianNB as GaussianNB
+    from fhe_estimators.naive_bayes import MultinomialNB as MultinomialNB
+    from fhe_estimators.neighbors import KNeighborsClassifier as KNeighborsClassifier
+    from fhe_estimators.neighbors import KNeighborsRegressor as KNeighborsRegressor
     from fhe_estimators.neighbors import NearestCentroid as NearestCentroid
     from fhe_estimators.neural_network import NeuralNetClassifier as NeuralNetClassifier
     from fhe_estimators.neural_network import NeuralNetRegressor as NeuralNetRegressor
@@ -98,8 +120,11 @@ if TYPE_CHECKING:
     from fhe_estimators.quantization import QuantizedArray as QuantizedArray
     from fhe_estimators.quantization import QuantizedModule as QuantizedModule
     from fhe_estimators.quantization import UniformQuantizer as UniformQuantizer
+    from fhe_estimators.svm import SVC as SVC
+    from fhe_estimators.svm import SVR as SVR
     from fhe_estimators.svm import LinearSVC as LinearSVC
     from fhe_estimators.svm import LinearSVR as LinearSVR
+    from fhe_estimators.svm import OneClassSVM as OneClassSVM
     from fhe_estimators.tree import DecisionTreeClassifier as DecisionTreeClassifier
     from fhe_estimators.tree import DecisionTreeRegressor as DecisionTreeRegressor
     from fhe_estimators.xgboost import XGBClassifier as XGBClassifier
@@ -110,7 +135,17 @@ if TYPE_CHECKING:
 _MODULE_OF = {
     "CatBoostClassifier": "catboost",
     "CatBoostRegressor": "catboost",
+    "KMeans": "cluster",
+    "MiniBatchKMeans": "cluster",
+    "ConvertedClassifier": "conversion",
+    "ConvertedOutlierDetector": "conversion",
+    "ConvertedRegressor": "conversion",
+    "convert": "conversion",
+    "EllipticEnvelope": "covariance",
+    "PCA": "decomposition",
+    "TruncatedSVD": "decomposition",
     "LinearDiscriminantAnalysis": "discriminant_analysis",
+    "QuadraticDiscriminantAnalysis": "discriminant_analysis",
     "AdaBoostClassifier": "ensemble",
     "ExtraTreesClassifier": "ensemble",
     "ExtraTreesRegressor": "ensemble",
@@ -128,8 +163,10 @@ _MODULE_OF = {
     "CostWarning": "exceptions",
     "ForkedProcessError": "exceptions",
     "GraphError": "exceptions",
+    "InsecureRandomnessError": "exceptions",
     "ModelChangedError": "exceptions",
     "NotCompiledError": "exceptions",
+    "UnsupportedEstimatorError": "exceptions",
     "UnsupportedOperatorError": "exceptions",
     "WrapAroundWarning": "exceptions",
     "LGBMClassifier": "lightgbm",
@@ -160,7 +197,11 @@ _MODULE_OF = {
     "SGDRegressor": "linear_model",
     "TweedieRegressor": "linear_model",
     "BernoulliNB": "naive_bayes",
+    "ComplementNB": "naive_bayes",
     "GaussianNB": "naive_bayes",
+    "MultinomialNB": "naive_bayes",
+    "KNeighborsClassifier": "neighbors",
+    "KNeighborsRegressor": "neighbors",
     "NearestCentroid": "neighbors",
     "NeuralNetClassifier": "neural_network",
     "NeuralNetRegressor": "neural_network",
@@ -173,6 +214,9 @@ _MODULE_OF = {
     "UniformQuantizer": "quantization",
     "LinearSVC": "svm",
     "LinearSVR": "svm",
+    "OneClassSVM": "svm",
+    "SVC": "svm",
+    "SVR": "svm",
     "DecisionTreeClassifier": "tree",
     "DecisionTreeRegressor": "tree",
     "XGBClassifier": "xgboost",

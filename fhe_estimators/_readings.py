@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from scipy.special import expit, logsumexp, softmax
+from sklearn.utils.multiclass import _ovr_decision_function
 
 __all__ = ["Beside", "Labels", "Reading", "read"]
 
@@ -90,10 +91,12 @@ class Reading:
         Whether what is known `beside` is subtracted then.
     offset : float, default=0.0
         What is added then.
-    link : {'none', 'softmax', 'joint', 'two_sided', 'complement', 'difference'}
+    link : {'none', 'rounded', 'softmax', 'joint', 'two_sided', 'complement', \
+            'difference', 'pair_scores', 'pair_votes'}
         What is computed then: probabilities of several scores, or of logarithms of joint
         probabilities, or of one log-odds, or of the probability of the second of two
-        classes; or by how much other scores are larger than the first one. Nothing by
+        classes; or by how much other scores are larger than the first one; or numbers
+        rounded; or votes of pairs of classes, with by how much or without. Nothing by
         default.
     normalized : bool, default=False
         Whether rows are made to add up to one, without negative numbers.
@@ -107,6 +110,9 @@ class Reading:
     FORMS: ClassVar[tuple[str, ...]] = ("table", "vector", "outputs")
     LINKS: ClassVar[Mapping[str, Callable[[np.ndarray], np.ndarray]]] = {
         "none": lambda x: x,
+        "rounded": np.rint,
+        "pair_scores": lambda x: pair_scores(x),
+        "pair_votes": lambda x: np.rint(pair_scores(x)),
         "softmax": lambda x: softmax(x, axis=1),
         "two_sided": lambda x: np.hstack([expit(-x), expit(x)]),
         "complement": lambda x: np.hstack([1 - x, x]),
@@ -178,6 +184,23 @@ def read(
     if len(found) == 1:
         return found[0]
     return found if method == "predict_proba" else np.column_stack(found)
+
+
+def pair_scores(scores: np.ndarray) -> np.ndarray:
+    """Return for each class the pairs that it wins, and less than half of one by how much.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_samples, n_pairs)
+        Of all pairs of classes, in order; positive for the first one.
+
+    Returns
+    -------
+    votes : ndarray of shape (n_samples, n_classes)
+    """
+    n_classes = round((1 + (1 + 8 * scores.shape[1]) ** 0.5) / 2)
+    found: np.ndarray = _ovr_decision_function(scores < 0, -scores, n_classes)
+    return found
 
 
 def normalized(rounded: np.ndarray) -> np.ndarray:

@@ -23,6 +23,7 @@ __all__ = [
     "categorical_columns",
     "check_is_table",
     "is_category",
+    "n_columns",
     "with_nan",
     "with_numbers",
 ]
@@ -302,6 +303,12 @@ def with_nan(array: np.ndarray, number: float | None) -> np.ndarray:
         return array
     found: np.ndarray = np.where(array == array.dtype.type(number), np.nan, array)
     return found.astype(array.dtype, copy=False)
+
+
+def n_columns(X: Any) -> int:
+    """Return how many columns a table has."""
+    shape: tuple[int, ...] = X.shape if hasattr(X, "iloc") else np.asarray(X).shape
+    return shape[-1] if shape else 0
 
 
 def check_is_table(X: Any, name: str) -> None:

@@ -177,15 +177,16 @@ class TreeMixin(BinnedMixin, FHEMixin):
             A fitted instance of the class that this class mirrors. It is neither changed
             nor fitted again.
         X : array-like of shape (n_samples, n_features), optional
-            Rows like those that it was fitted on: they tell how precise leaves must be. By
-            default every leaf counts as much.
+            Rows like those that it was fitted on: they tell how precise leaves must be, and
+            which features may be missing. By default every leaf counts as much, and those
+            may be missing of which the model knows it: categories, and what LightGBM saw.
         n_bits : int, optional
             By default the model's own thresholds are the edges of bins: every row ends in
             the leaves that it ends in without encryption, and the client sees the
             thresholds. With `n_bits` bins are those that `fit` would use, which takes `X`,
             and every threshold of the twin moves to the nearest edge: all of its methods,
             ``apply`` too, see the bins only, as after `fit`.
-        binning : {'quantile', 'uniform'}, default='quantile'
+        binning : {'quantile', 'uniform', 'adaptive'}, default='quantile'
             How bins are chosen, if `n_bits` is given.
         p_error : float in (0, 1), optional
             As in the constructor, with its default.

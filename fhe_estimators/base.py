@@ -97,6 +97,7 @@ class FHEMixin(FollowingMixin):
     __metadata_request__predict_log_proba = {"fhe": True}
     __metadata_request__decision_function = {"fhe": True}
     __metadata_request__score = {"fhe": True}
+    __metadata_request__transform = {"fhe": True}
 
     _doc_link_module = "fhe_estimators"
 
@@ -453,6 +454,7 @@ class FHEMixin(FollowingMixin):
         with self._mode(fhe), explain_columns(self, args[0]):
             return getattr(super(), method)(*args, **kwargs)
 
+    @available_if(_parent_has("predict"))
     def predict(self, X: Any, *, fhe: str | None = None) -> np.ndarray:
         """Predict.
 

@@ -1,6 +1,13 @@
 """Errors that the package raises, each under the exception that users catch already."""
 
-from sklearn.exceptions import NotFittedError
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fhe_estimators._not_fitted import ModelChangedError as ModelChangedError
+    from fhe_estimators._not_fitted import NotCompiledError as NotCompiledError
 
 __all__ = [
     "AccuracyWarning",
@@ -10,34 +17,25 @@ __all__ = [
     "CostWarning",
     "ForkedProcessError",
     "GraphError",
+    "InsecureRandomnessError",
     "ModelChangedError",
     "NotCompiledError",
+    "UnsupportedEstimatorError",
     "UnsupportedOperatorError",
     "WrapAroundWarning",
 ]
-
-
-class NotCompiledError(NotFittedError):
-    """A circuit was asked for before ``compile`` was called.
-
-    It is a `NotFittedError`, hence also a ``ValueError`` and an ``AttributeError``:
-    ``hasattr(estimator, "fhe_circuit_")`` is False before compilation.
-    """
 
 
 class UnsupportedOperatorError(NotImplementedError):
     """A graph holds an operator, or an attribute of one, that has no encrypted form."""
 
 
+class UnsupportedEstimatorError(TypeError):
+    """A fitted model has no encrypted form: its class is not known, or its parameters."""
+
+
 class GraphError(ValueError):
     """A graph breaks a rule of the stage that it is at: wiring, constants or ranges."""
-
-
-class ModelChangedError(NotFittedError):
-    """A fitted model was changed, and what it is now cannot be lowered without rows.
-
-    It is a `NotFittedError`: the model needs `fit`, or ``from_sklearn_model``.
-    """
 
 
 class BitWidthError(ValueError):
@@ -46,6 +44,10 @@ class BitWidthError(ValueError):
 
 class CompilationError(RuntimeError):
     """There are no cryptographic parameters for a circuit, or it would take hours."""
+
+
+class InsecureRandomnessError(RuntimeError):
+    """There is no source of random numbers that is safe enough for keys."""
 
 
 class AccuracyWarning(UserWarning):
@@ -66,3 +68,13 @@ class CostWarning(UserWarning):
 
 class ForkedProcessError(RuntimeError):
     """A forked process cannot compute what its parent has computed in threads before."""
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        # Their parent is scikit-learn's, which a process that only computes circuits
+        # does without: it takes most of the time and memory of its start.
+        if name not in ("ModelChangedError", "NotCompiledError"):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(importlib.import_module("fhe_estimators._not_fitted"), name)

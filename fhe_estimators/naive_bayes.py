@@ -16,7 +16,7 @@ from fhe_estimators.core.quantization import InputRange
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-__all__ = ["BernoulliNB", "GaussianNB"]
+__all__ = ["BernoulliNB", "ComplementNB", "GaussianNB", "MultinomialNB"]
 
 #: A feature adds at most ``2**(bits + _HEADROOM)`` to a score over its range. With less,
 #: classes that differ in few features blur; with more, rounding errors of one feature drown
@@ -344,3 +344,207 @@ class BernoulliNB(_NaiveBayesMixin, naive_bayes.BernoulliNB):
         if self.binarize is None:
             return export_linear(coef, intercept, "softmax")
         return export_binary(self.binarize, coef, intercept, "softmax")
+
+
+class _CountsMixin(_NaiveBayesMixin):
+    """The raw score is linear in counts; no count is below zero."""
+
+    class_log_prior_: np.ndarray
+    feature_log_prob_: np.ndarray
+
+    def _class_log_priors(self) -> np.ndarray:
+        return self.class_log_prior_
+
+    def _state(self) -> list[Any]:
+        return [self.feature_log_prob_, self._class_log_priors()]
+
+    def _range_of(
+        self, X: np.ndarray, n_bits: int, sample_weight: np.ndarray | None
+    ) -> InputRange:
+        """Return ranges with zero, for rows without a word."""
+        zero = np.zeros(X.shape[1])
+        return super()._range_of(X, n_bits, sample_weight).union(InputRange(zero, zero))
+
+    def _to_onnx(self) -> ModelProto:
+        from fhe_estimators.core.frontends.torch import export_linear
+
+        # A word that no row of a class has, without smoothing.
+        coef = np.fmax(self.feature_log_prob_, np.log(np.finfo(float).eps))
+        return export_linear(coef, self._finite_log_priors(), "softmax")
+
+
+class MultinomialNB(_CountsMixin, naive_bayes.MultinomialNB):
+    """Naive Bayes for counts that predicts on encrypted data.
+
+    In each class, words are drawn independently of each other.
+
+    Fitted by scikit-learn, in clear. With ``fhe="execute"`` rows are encrypted, the joint
+    log-likelihood, linear in them, is computed on encrypted integers without a bootstrap,
+    and the client decrypts it and takes labels and probabilities in clear.
+
+    Parameters
+    ----------
+    alpha : float or array-like of shape (n_features,), default=1.0
+        Additive smoothing: counts added to each word in each class.
+    force_alpha : bool, default=True
+        Whether an `alpha` below 1e-10 is taken as it is, instead of 1e-10.
+    fit_prior : bool, default=True
+        Whether to learn prior probabilities of the classes; False takes the same for all.
+    class_prior : array-like of shape (n_classes,) or None, default=None
+        Prior probabilities of the classes, instead of those of `fit_prior`.
+    n_bits : int or dict, default=8
+        Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 7 bits up
+        to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
+    p_error : float, default=2**-64
+        Probability that a decrypted score is wrong. Smaller is slower; see the README.
+
+    Attributes
+    ----------
+    class_count_ : ndarray of shape (n_classes,)
+        Weight of the rows of each class.
+    class_log_prior_ : ndarray of shape (n_classes,)
+        Logarithm of the prior probability of each class.
+    classes_ : ndarray of shape (n_classes,)
+        The labels.
+    feature_count_ : ndarray of shape (n_classes, n_features)
+        Count of each word in each class.
+    feature_log_prob_ : ndarray of shape (n_classes, n_features)
+        Logarithm of the probability of each word, in each class.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if `fit` was given a data frame.
+    onnx_model_ : onnx.ModelProto
+        The fitted model, in floating point, with the link.
+    quantized_module_ : QuantizedModule
+        The integer graph with its quantizers.
+    fhe_circuit_ : Circuit
+        The compiled circuit; absent before `compile`.
+
+    See Also
+    --------
+    sklearn.naive_bayes.MultinomialNB : The mirrored class.
+
+    Notes
+    -----
+    Probabilities of 0, which `alpha` of zero leads to, count as 2e-16.
+
+    Examples
+    --------
+    >>> from fhe_estimators import MultinomialNB
+    >>> X, y = [[3, 0, 1], [2, 1, 0], [0, 4, 1], [1, 3, 2]], [0, 0, 1, 1]
+    >>> MultinomialNB().fit(X, y).predict([[2, 0, 0], [0, 2, 1]])
+    array([0, 1])
+    """
+
+    # Written by `make mirror`, and so are Parameters, Attributes and See Also.
+    def __init__(
+        self,
+        *,
+        alpha=1.0,
+        force_alpha=True,
+        fit_prior=True,
+        class_prior=None,
+        n_bits=8,
+        p_error=2**-64,
+    ) -> None:
+        super().__init__(
+            alpha=alpha,
+            force_alpha=force_alpha,
+            fit_prior=fit_prior,
+            class_prior=class_prior,
+        )
+        self.n_bits = n_bits
+        self.p_error = p_error
+
+
+class ComplementNB(_CountsMixin, naive_bayes.ComplementNB):
+    """Naive Bayes for counts and rare classes that predicts on encrypted data.
+
+    A class is told by how little a row is like the rows of all other classes.
+
+    Fitted by scikit-learn, in clear. With ``fhe="execute"`` rows are encrypted, the joint
+    log-likelihood, linear in them, is computed on encrypted integers without a bootstrap,
+    and the client decrypts it and takes labels and probabilities in clear.
+
+    Parameters
+    ----------
+    alpha : float or array-like of shape (n_features,), default=1.0
+        Additive smoothing: counts added to each word in each class.
+    force_alpha : bool, default=True
+        Whether an `alpha` below 1e-10 is taken as it is, instead of 1e-10.
+    fit_prior : bool, default=True
+        Whether to learn prior probabilities of the classes; False takes the same for all.
+    class_prior : array-like of shape (n_classes,) or None, default=None
+        Prior probabilities of the classes, instead of those of `fit_prior`.
+    norm : bool, default=False
+        Whether weights are normalized once more.
+    n_bits : int or dict, default=8
+        Bits of the encrypted inputs, from 1 to 16. Weights, which are clear, get 7 bits up
+        to 8 and as many above. A dict ``{"op_inputs": ..., "op_weights": ...}`` sets both.
+    p_error : float, default=2**-64
+        Probability that a decrypted score is wrong. Smaller is slower; see the README.
+
+    Attributes
+    ----------
+    class_count_ : ndarray of shape (n_classes,)
+        Weight of the rows of each class.
+    class_log_prior_ : ndarray of shape (n_classes,)
+        Logarithm of the prior probability of each class.
+    classes_ : ndarray of shape (n_classes,)
+        The labels.
+    feature_all_ : ndarray of shape (n_features,)
+        Count of each word in all classes.
+    feature_count_ : ndarray of shape (n_classes, n_features)
+        Count of each word in each class.
+    feature_log_prob_ : ndarray of shape (n_classes, n_features)
+        Weight of each word in the score of each class.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if `fit` was given a data frame.
+    onnx_model_ : onnx.ModelProto
+        The fitted model, in floating point, with the link.
+    quantized_module_ : QuantizedModule
+        The integer graph with its quantizers.
+    fhe_circuit_ : Circuit
+        The compiled circuit; absent before `compile`.
+
+    See Also
+    --------
+    sklearn.naive_bayes.ComplementNB : The mirrored class.
+
+    Examples
+    --------
+    >>> from fhe_estimators import ComplementNB
+    >>> X, y = [[3, 0, 1], [2, 1, 0], [0, 4, 1], [1, 3, 2]], [0, 0, 1, 1]
+    >>> ComplementNB().fit(X, y).predict([[2, 0, 0], [0, 2, 1]])
+    array([0, 1])
+    """
+
+    # Written by `make mirror`, and so are Parameters, Attributes and See Also.
+    def __init__(
+        self,
+        *,
+        alpha=1.0,
+        force_alpha=True,
+        fit_prior=True,
+        class_prior=None,
+        norm=False,
+        n_bits=8,
+        p_error=2**-64,
+    ) -> None:
+        super().__init__(
+            alpha=alpha,
+            force_alpha=force_alpha,
+            fit_prior=fit_prior,
+            class_prior=class_prior,
+            norm=norm,
+        )
+        self.n_bits = n_bits
+        self.p_error = p_error
+
+    def _class_log_priors(self) -> np.ndarray:
+        """Return zeros: frequencies of classes play no part."""
+        single = len(self.classes_) == 1
+        return self.class_log_prior_ if single else np.zeros(len(self.classes_))

@@ -61,12 +61,14 @@ ODD = [
 
 def fitted(name, **parameters):
     target = y.astype(np.float32) + 1 if name.endswith("Regressor") else y
-    return getattr(fe, name)(**parameters).fit(X.astype(np.float32), target)
+    # Counts are not below zero.
+    rows = np.abs(X) if name in ("ComplementNB", "MultinomialNB") else X
+    return getattr(fe, name)(**parameters).fit(rows.astype(np.float32), target)
 
 
 def estimator(name, fixed, odd, value):
     model = fitted(name, **fixed, **{odd: value})
-    model.predict(X[:2])
+    (model.predict if hasattr(model, "predict") else model.transform)(X[:2])
     if name in SIMULATED:
         model.predict(X[:2], fhe="simulate")
 

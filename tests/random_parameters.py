@@ -95,6 +95,7 @@ _SGD = {
     "max_iter": (5, 1000),
 }
 _PATH = {"cv": (2, 3), "alphas": (1, 5), "selection": ("cyclic", "random")}
+_NEIGHBORS = {"n_neighbors": (1, 2, 3), "weights": ("uniform", "distance", None)}
 _SVM = {"loss": ("hinge", "squared_hinge"), "dual": (True, "auto"), "max_iter": (50, 1000)}
 #: Values of hyper-parameters of one estimator.
 OWN_PARAMETERS: dict[str, dict[str, tuple[Any, ...]]] = {
@@ -140,6 +141,9 @@ OWN_PARAMETERS: dict[str, dict[str, tuple[Any, ...]]] = {
         "contamination": ("auto", 0.2),
         "max_samples": (8, 0.5, "auto"),
     },
+    "KMeans": {"n_clusters": (1, 2, 3), "n_init": (1,)},
+    "KNeighborsClassifier": _NEIGHBORS,
+    "KNeighborsRegressor": _NEIGHBORS,
     "LassoCV": _PATH,
     "LGBMClassifier": _LGBM,
     "LGBMRegressor": {
@@ -163,19 +167,23 @@ OWN_PARAMETERS: dict[str, dict[str, tuple[Any, ...]]] = {
         "refit": (True, False),
         "use_legacy_attributes": (True, False),
     },
+    "MiniBatchKMeans": {"n_clusters": (1, 2, 3), "n_init": (1,), "max_iter": (5,)},
     "NearestCentroid": {
         "shrink_threshold": (None, 0.1),
         "priors": ("uniform", "empirical"),
     },
     "NeuralNetClassifier": _NET,
     "NeuralNetRegressor": _NET,
+    "OneClassSVM": {"nu": (0.1, 0.5)},
     "OrthogonalMatchingPursuit": {"n_nonzero_coefs": (None, 1)},
+    "PCA": {"n_components": (None, 1), "whiten": (False, True)},
     "PassiveAggressiveClassifier": {"loss": ("hinge", "squared_hinge")},
     "PassiveAggressiveRegressor": {
         "loss": ("epsilon_insensitive", "squared_epsilon_insensitive"),
     },
     "Perceptron": {"penalty": ("l2", "l1", "elasticnet", None), "max_iter": (5, 1000)},
     "PoissonRegressor": {"solver": ("lbfgs", "newton-cholesky")},
+    "QuadraticDiscriminantAnalysis": {"reg_param": (0.0, 0.1, 0.5)},
     "RandomForestClassifier": _FOREST,
     "RandomForestRegressor": _FOREST,
     "Ridge": {"solver": ("auto", "svd", "cholesky", "lsqr", "sag"), "positive": (False,)},
@@ -189,8 +197,15 @@ OWN_PARAMETERS: dict[str, dict[str, tuple[Any, ...]]] = {
         **_SGD,
         "loss": ("squared_error", "huber", "epsilon_insensitive"),
     },
+    "SVC": {
+        "break_ties": (False, True),
+        "decision_function_shape": ("ovr",),
+        "max_iter": (1000,),
+    },
+    "SVR": {"max_iter": (1000,)},
     "SkorchClassifier": _SKORCH,
     "SkorchRegressor": _SKORCH,
+    "TruncatedSVD": {"n_components": (1,)},
     "TweedieRegressor": {"power": (0.0, 1.0, 1.5, 2.0, 3.0), "link": ("auto", "log")},
     "XGBClassifier": _XGB,
     "XGBRFClassifier": _XGB,

@@ -14,6 +14,7 @@ from fhe_estimators.testing import all_estimators
 
 #: What the estimators of a family add to the parameters of the classes that they mirror.
 LINEAR = ("n_bits", "range_margin", "p_error")
+NEIGHBORS = ("n_bits", "range_margin", "reveal", "p_error")
 BAYES = ("n_bits", "p_error")
 TREES = ("n_bits", "binning", "input_encoding", "p_error")
 
@@ -28,8 +29,11 @@ CHANGED_DEFAULTS = {
     "IsolationForest": {"max_samples": 32},
     "LGBMClassifier": {"num_leaves": 8},
     "LGBMRegressor": {"num_leaves": 8},
+    "OneClassSVM": {"kernel": "linear"},
     "RandomForestClassifier": {"max_depth": 4},
     "RandomForestRegressor": {"max_depth": 4},
+    "SVC": {"kernel": "linear"},
+    "SVR": {"kernel": "linear"},
     "XGBClassifier": {"max_depth": 3},
     "XGBRFClassifier": {"max_depth": 3},
     "XGBRFRegressor": {"max_depth": 3},
@@ -112,6 +116,8 @@ def added(cls):
     """Return the names of the parameters that an estimator adds to its parent's."""
     if issubclass(cls, TreeMixin):
         return TREES
+    if "reveal" in cls._fhe_constraints:
+        return NEIGHBORS
     return LINEAR if "range_margin" in cls._fhe_constraints else BAYES
 
 

@@ -2,25 +2,30 @@
 
 import inspect
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import fhe_estimators
 from benchmarks import MODULE_OF
+from benchmarks.front import PICTURE, points
 from fhe_estimators._tree_based import TreeMixin
-from fhe_estimators.core.operators import ONNX_OPS_TO_NUMPY_IMPL, ONNX_OPS_TO_QUANTIZED_IMPL
+from fhe_estimators.core.operators import ONNX_OPS_TO_NUMPY_IMPL, registry
 from fhe_estimators.neural_network import SkorchClassifier, SkorchRegressor
 from fhe_estimators.testing import all_estimators
+from tests.pages import ROOT, blocks, run
 
-ROOT = Path(__file__).parents[1]
+#: Estimators that compare distances.
+NEAREST = (
+    *("KMeans", "KNeighborsClassifier", "KNeighborsRegressor", "MiniBatchKMeans"),
+    "NearestCentroid",
+)
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-
-
-def blocks(language):
-    """Return the fenced blocks of code in a language."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+#: What is said in one place, the guide, and was once said here.
+GUIDE = {
+    path.stem: " ".join(path.read_text(encoding="utf-8").split())
+    for path in (ROOT / "docs/guide").glob("*.md")
+}
 
 
 def targets():
@@ -31,29 +36,27 @@ def targets():
 
 @pytest.mark.fhe
 def test_code_runs(tmp_path, monkeypatch):
-    """One block after the other, as somebody would who reads from top to bottom."""
     monkeypatch.chdir(tmp_path)
-    names = {}
-    for number, block in enumerate(blocks("python"), 1):
-        exec(compile(block, f"README.md, block {number}", "exec"), names)
+    names = run(README, "README.md")
     np.testing.assert_array_equal(names["encrypted"], names["clear"])
     assert names["accuracy"] > 0.9
-    assert names["scores"].mean() > 0.9
-    np.testing.assert_array_equal(names["labels"], names["encrypted"][:5])
-    np.testing.assert_array_equal(names["remote_labels"], names["labels"])
 
 
-def test_first_example_is_short():
-    assert len(blocks("python")[0].splitlines()) <= 15
+def test_front_page_is_short():
+    (example,) = blocks(README, "python")
+    assert len(example.splitlines()) <= 15
+    assert len(README.splitlines()) <= 150
 
 
 def test_commands_are_targets():
-    (commands,) = blocks("console")
+    (commands,) = blocks(README, "console")
     assert commands.splitlines() == ["make demo", "make test"]
     mentioned = set(re.findall(r"\bmake ([a-z]+)\b", commands))
     mentioned |= set(re.findall(r"`make ([a-z]+)`", README))
     assert mentioned <= targets()
-    assert set(re.findall(r"python -m benchmarks (\w+)", README)) <= set(MODULE_OF)
+    benchmarks = (ROOT / "docs/benchmarks.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"python -m benchmarks (\w+)", benchmarks)) <= set(MODULE_OF)
+    assert set(re.findall(r"`benchmarks (\w+)`", README)) <= set(MODULE_OF)
 
 
 def test_table_lists_all_estimators():
@@ -85,34 +88,55 @@ def test_what_it_says_of_estimators():
     }
     assert {name: models[name].n_bits for name in expected} == {
         **expected,
-        "NearestCentroid": 12,
+        **dict.fromkeys(NEAREST, 12),
     }
     for cls in (SkorchClassifier, SkorchRegressor):
         assert inspect.signature(cls).parameters["n_bits"].default == 6
-    said = " ".join(README.split())
     assert (
-        "(8 by default, 12 for `NearestCentroid`, 4 for trees, 6 for `SkorchClassifier` "
-        "and `SkorchRegressor`)"
-    ) in said
+        "(8 by default, 12 for those that compare distances, 4 for trees, 6 for "
+        "`SkorchClassifier` and `SkorchRegressor`)"
+    ) in GUIDE["choose_bits"]
 
 
 def test_number_of_operators():
-    encrypted, all_of_them = len(ONNX_OPS_TO_QUANTIZED_IMPL), len(ONNX_OPS_TO_NUMPY_IMPL)
-    assert all_of_them - encrypted == 12
-    said = " ".join(README.split())
-    assert (
-        f"All {encrypted} operators that have an encrypted form, and the other 12" in said
+    ours = [registry()[name] for name in ONNX_OPS_TO_NUMPY_IMPL]
+    inside = sum(bool(kind.encrypted or kind.body) for kind in ours)
+    said = (
+        f"Of {len(ours)} operators of ONNX, {inside} have an encrypted form or are written "
+        f"out in such; the other {len(ours) - inside} run in clear"
     )
+    assert said in GUIDE["networks"]
 
 
-def test_links_and_files_exist():
-    linked = [
-        path
-        for path in re.findall(r"\]\(([^)#]+)[^)]*\)", README)
-        if not path.startswith("http")
-    ]
-    named = re.findall(r"`(fhe_estimators/\w+\.py)`", README)
-    stages = re.findall(r"^\d\. `([\w/]+(?:\.py)?)`", README, re.MULTILINE)
-    paths = [*linked, *named, *(f"fhe_estimators/{stage}" for stage in stages)]
+def test_links_exist():
+    linked = re.findall(r"\]\(((?!http)[^)#]+)[^)]*\)", README)
+    assert len(linked) > 10
+    assert [path for path in linked if not (ROOT / path).exists()] == []
+
+
+def test_files_of_the_stages_exist():
+    page = (ROOT / "docs/guide/how_it_works.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(fhe_estimators/[\w/]+\.py)`", page)
+    stages = re.findall(r"^\d\. `([\w/]+(?:\.py)?)`", page, re.MULTILINE)
     assert len(stages) == 5
+    paths = [*named, *(f"fhe_estimators/{stage}" for stage in stages)]
     assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_figures_are_those_of_the_benchmarks():
+    """Every number of the front page is one of the page that says what it means."""
+    table = README.partition("## Ten figures")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| [^|]+ \|([^|]+)\|([^|]*)\| `benchmarks", table, re.MULTILINE)
+    figures = re.findall(r"-?[\d.]+(?= m?s|\)| \|)|-?\d*\.\d+", " | ".join(sum(rows, ())))
+    benchmarks = (ROOT / "docs/benchmarks.md").read_text(encoding="utf-8")
+    known = set(re.findall(r"-?\d*\.?\d+", benchmarks))
+    assert len(rows) == 10
+    assert set(figures) <= known
+
+
+def test_picture_is_of_the_table():
+    """As many networks as the table of the benchmarks has; the other side's beside them."""
+    found = points()
+    assert len(found) == 4
+    assert all(point.ours[0] < point.peer[0] for point in found)
+    assert PICTURE.stat().st_size > 10_000

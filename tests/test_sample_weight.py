@@ -20,8 +20,10 @@ DETERMINISTIC = [
     cls
     for _, cls in all_estimators()
     if "sample_weight" in inspect.signature(cls.fit).parameters
+    and "net" not in inspect.signature(cls).parameters
     and cls().__sklearn_tags__().fhe_tags.levelled
-    and not cls.__name__.startswith(("SGD", "LinearSV"))
+    and not cls.__name__.startswith(("SGD", "LinearSV", "MiniBatch"))
+    and not cls().__sklearn_tags__().input_tags.positive_only
 ] + [DecisionTreeClassifier, DecisionTreeRegressor]
 
 

@@ -147,6 +147,13 @@ def training_values_in(dump, X):
     )
 
 
+def is_made_of_rows(estimator):
+    """Return whether the fitted model is rows of training: neighbours, support vectors."""
+    return type(estimator).__name__ in (
+        *("KNeighborsClassifier", "KNeighborsRegressor", "OneClassSVM", "SVC", "SVR"),
+    )
+
+
 def distinctive(estimator):
     """Return rows of numbers that nothing else is, and a target."""
     X = np.random.default_rng(0).uniform(1, 2, size=(60, 4))
@@ -155,7 +162,11 @@ def distinctive(estimator):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda found: type(found).__name__)
+@pytest.mark.parametrize(
+    "estimator",
+    [found for found in ESTIMATORS if not is_made_of_rows(found)],
+    ids=lambda found: type(found).__name__,
+)
 def test_no_training_row_in_pickles(estimator):
     """Nor any value of one, as there is none in the file of the parent."""
     X, y = distinctive(estimator)

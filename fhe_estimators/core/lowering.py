@@ -187,6 +187,10 @@ def divide(graph: Graph) -> Parts:
     found = recognize(graph)
     if found is not None:
         return Parts(None, *found)
+    before, rest = split_prologue(graph)
+    found = recognize(rest) if before.nodes else None
+    if found is not None:
+        return Parts(before, *found)
     # What follows the last product runs in clear, after decryption.
     encrypted, after = cut(graph)
     # What precedes the first product does, too, before encryption.
@@ -245,7 +249,10 @@ def quantize(parts: Parts, calibration: Calibration, options: Options) -> Quanti
         graphs = TreeGraphs(parts.encrypted, rows, options.trees, sample_weight, prices)
         graph, decoder = graphs.default()
         encoders = [graphs.encoder]
-        return QuantizedModule(graph, encoders, [decoder], after, alternatives=graphs)
+        prologue = None if parts.before is None else NumpyModule(parts.before)
+        return QuantizedModule(
+            graph, encoders, [decoder], after, alternatives=graphs, prologue=prologue
+        )
     encrypted = check(parts.encrypted, ENCRYPTED, supported(encrypted=True))
     row = one_row(encrypted, calibration.inputs)
     _check_size(encrypted, row, prices, options)

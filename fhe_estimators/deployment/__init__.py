@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         ServerBusyError,
         WeakParametersError,
     )
-    from fhe_estimators.deployment.serving import Limits, RemoteModel, create_app
+    from fhe_estimators.deployment.serving import Limits, RemoteModel, create_app, ray_app
 
 #: Where names are: each side imports what it needs.
 _MODULES = {
@@ -42,6 +42,7 @@ _MODULES = {
     "WeakParametersError": "errors",
     "create_app": "serving",
     "describe": "_inspect",
+    "ray_app": "serving",
     "save_deployment": "_save",
 }
 
@@ -60,6 +61,7 @@ __all__ = [
     "WeakParametersError",
     "create_app",
     "describe",
+    "ray_app",
     "save_deployment",
 ]
 

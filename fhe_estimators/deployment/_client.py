@@ -155,7 +155,7 @@ class Client:
 
         Parameters
         ----------
-        method : {'predict', 'predict_proba', 'decision_function'}
+        method : {'predict', 'predict_proba', 'decision_function', 'transform'}
 
         Raises
         ------
@@ -292,6 +292,26 @@ class Client:
             If the model has no such function.
         """
         found: np.ndarray = self._read("decision_function", answer, request)
+        return found
+
+    def decrypt_transform(self, answer: bytes, request: bytes | None = None) -> np.ndarray:
+        """Return what the model's own `transform` does: see `decrypt_predict`.
+
+        Parameters
+        ----------
+        answer : bytes
+        request : bytes, optional
+
+        Returns
+        -------
+        X_new : ndarray of shape (n_samples, n_components)
+
+        Raises
+        ------
+        AttributeError
+            If the model has no such method, or `transform` stays in clear.
+        """
+        found: np.ndarray = self._read("transform", answer, request)
         return found
 
     def decrypt_integers(

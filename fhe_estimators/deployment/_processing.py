@@ -46,7 +46,7 @@ from fhe_estimators.deployment._kinds import (
 from fhe_estimators.deployment.errors import ConformanceError, FormatError
 
 #: The methods whose results a client can have.
-METHODS = ("predict", "predict_proba", "decision_function")
+METHODS = ("predict", "predict_proba", "decision_function", "transform")
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class Processing:
     @property
     def classes(self) -> np.ndarray | None:
         """The labels that `predict` returns, if it returns labels of one output."""
-        readings = self.readings["predict"]
+        readings = self.readings.get("predict", ())
         labels = readings[0].labels if len(readings) == 1 else None
         return None if labels is None else labels.labels
 

@@ -46,13 +46,15 @@ class Source:
         found.check_all_taken("constants.npz")
         return source
 
-    def compiled(self, family: Specification | None) -> ConcreteProgram:
-        """Return the program for one row.
+    def compiled(self, family: Specification | None, rows: int = 1) -> ConcreteProgram:
+        """Return the program.
 
         Parameters
         ----------
         family : Specification, optional
             Of a program with whose keys it should run.
+        rows : int, default=1
+            Of one call.
 
         Raises
         ------
@@ -63,7 +65,7 @@ class Source:
         from fhe_estimators.core.engine import ConcreteEngine
 
         engine = ConcreteEngine(family=family)
-        return engine.compile(self.graph, 1, extremes(self.graph), self.p_error)
+        return engine.compile(self.graph, rows, extremes(self.graph), self.p_error)
 
 
 _SOURCE = Record(Source, {"graph": INTEGER_GRAPH, "p_error": Real()})

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from fhe_estimators._version import __version__
-from fhe_estimators.core.engine import SECURITY_BITS, Specification, keys_frame
+from fhe_estimators.core.engine import (
+    SECURITY_BITS,
+    Specification,
+    engine_version,
+    keys_frame,
+)
 from fhe_estimators.core.trees.encoders import BinEncoder
 from fhe_estimators.core.validation import P_ERROR_OF_SHARED_RESULTS
 from fhe_estimators.deployment import _preprocessing
@@ -132,7 +136,7 @@ def save_deployment(
         kind=exported.kind,
         versions={
             "fhe-estimators": __version__,
-            "concrete-python": metadata.version("concrete-python"),
+            "concrete-python": engine_version(),
         },
         p_error=circuit.p_error,
         security_bits=SECURITY_BITS,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
-import platform
 import tempfile
-from importlib import metadata
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -13,8 +12,10 @@ from typing import Any
 from fhe_estimators.core.engine import (
     Evaluator,
     Frame,
+    Machine,
     Selection,
     Specification,
+    engine_version,
     keys_frame,
     remove_with,
 )
@@ -30,11 +31,15 @@ from fhe_estimators.deployment.errors import (
     FormatError,
     KeyMismatchError,
 )
+from fhe_estimators.exceptions import CompilationError
 
 logger = logging.getLogger(__name__)
 
 #: Rows of one request at most, by default.
 MOST_ROWS = 64
+#: Rows of one call of models with few tables: to make keys ready for a call takes as long
+#: as some tables.
+_BATCH, _FEW_TABLES = 8, 32
 
 
 class EvaluationKeys:
@@ -114,26 +119,50 @@ class Server:
         if not self._folder.exists():
             is_guest = "family_spec.json" in bundle.parts
             family = bundle.specification("family_spec.json") if is_guest else None
-            self._compile(source, family)
+            self._compile(source, family, self._folder)
         self._specification = Evaluator.specification_in(self._folder)
         selection, _ = Selection.of(source.graph)
         self._check_parameters(selection)
         self._evaluator = Evaluator(self._folder, self._specification, selection)
+        self._batch = self._batched(source, selection)
         self._lock = Lock()
         self._frame: Frame | None = None
 
-    def _compile(self, source: Source, family: Specification | None) -> None:
+    def _compile(
+        self, source: Source, family: Specification | None, folder: Path, rows: int = 1
+    ) -> None:
         """Compile the model; another process may do the same at the same time."""
-        program = source.compiled(family)
-        made = Path(tempfile.mkdtemp(dir=self._folder.parent, prefix=".new_"))
+        program = source.compiled(family, rows)
+        made = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".new_"))
         program.save_library(made)
         try:
-            made.rename(self._folder)
+            made.rename(folder)
         except OSError:
-            if not self._folder.exists():
+            if not folder.exists():
                 raise
             remove_with(program, str(made))
         logger.info("compiled %s (%s)", self.manifest.name, self._model.hex()[:8])
+
+    def _batched(self, source: Source, selection: Selection | None) -> Evaluator | None:
+        """Return what computes several rows of a request in one call, if that is faster.
+
+        It takes the same ciphertexts, and the same keys, as what computes one row.
+        """
+        if self.manifest.tables > _FEW_TABLES or self.max_rows < _BATCH:
+            return None
+        folder = self._folder.parent / f"{self._folder.name}-{_BATCH}"
+        if not folder.exists():
+            try:
+                self._compile(source, self._specification, folder, _BATCH)
+            except CompilationError as error:
+                logger.info("%s has no batches: %s", self.manifest.name, error)
+                folder.mkdir(exist_ok=True)  # so that nobody tries again
+        if not any(folder.iterdir()):
+            return None
+        specification = Evaluator.specification_in(folder)
+        if specification != self._specification.with_rows(_BATCH):
+            return None
+        return Evaluator(folder, specification, selection)
 
     def _check_parameters(self, selection: Selection | None) -> None:
         specification = self._specification
@@ -141,7 +170,7 @@ class Server:
             specification = specification.with_width(selection.width)
         if digest_of(specification.to_bytes()) != self.manifest.parts["client_spec.json"]:
             raise ConformanceError(
-                f"The engine here, concrete-python {_engine_version()}, compiles "
+                f"The engine here, concrete-python {engine_version()}, compiles "
                 f"{self.manifest.name!r} with other parameters than clients have. Install "
                 f"the version that it was exported with, "
                 f"{self.manifest.versions.get('concrete-python')}, or export it again."
@@ -216,7 +245,7 @@ class Server:
         """Return the frame of keys, which takes making some the first time."""
         with self._lock:
             if self._frame is None:
-                path = self._folder.parent / f"{self.family}-{_engine_version()}.frame"
+                path = self._folder.parent / f"{self.family}-{engine_version()}.frame"
                 if not path.exists():
                     document = keys_frame(self._specification).to_document()
                     write_new(path, _json.dumps(document))
@@ -262,11 +291,14 @@ class Server:
                     f"those given are {keys.key_id[:16]}."
                 )
             native = keys._native
-        size, payload = self._evaluator.input_bytes, envelope.payload
-        results = [
-            self._evaluator.run(payload[start : start + size], native)
-            for start in range(0, len(payload), size)
-        ]
+        results, done = [], 0
+        while done < envelope.rows:
+            batch, evaluator = self._batch, self._evaluator
+            if batch is not None and envelope.rows - done >= batch.rows:
+                evaluator = batch
+            start, done = done * evaluator.input_bytes, done + evaluator.rows
+            payload = envelope.payload[start : done * evaluator.input_bytes]
+            results.append(evaluator.run(payload, native))
         answer = Envelope(
             ANSWER,
             self._model,
@@ -299,11 +331,8 @@ class Server:
         return f"{type(self).__name__}({self.manifest.name!r}, {self.model_digest[:8]})"
 
 
-def _engine_version() -> str:
-    return metadata.version("concrete-python")
-
-
 def _program_name(model: bytes) -> str:
     """Return what a compiled program is called: it is one engine's, for one machine."""
-    machine = f"{platform.system()}-{platform.machine()}"
-    return f"{model.hex()}-{_engine_version()}-{machine}"
+    system, processor, instructions = Machine.here()
+    sets = hashlib.sha256(" ".join(instructions).encode()).hexdigest()[:16]
+    return f"{model.hex()}-{engine_version()}-{system}-{processor}-{sets}"

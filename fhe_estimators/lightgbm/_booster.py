@@ -16,7 +16,13 @@ from fhe_estimators._boosting import LibraryMixin
 from fhe_estimators._columns import with_underscores
 from fhe_estimators._fit import refuse
 from fhe_estimators._readings import Labels, Reading
-from fhe_estimators._tables import Categories, Table, categorical_columns, check_is_table
+from fhe_estimators._tables import (
+    Categories,
+    Table,
+    categorical_columns,
+    check_is_table,
+    n_columns,
+)
 from fhe_estimators._tree_based import TREE_CONSTRAINTS
 from fhe_estimators.base import FHEClassifierMixin, FHERegressorMixin
 from fhe_estimators.lightgbm._text import (
@@ -104,7 +110,7 @@ class BoosterMixin(LibraryMixin):
     def _coded_columns(self, X: Any) -> np.ndarray | None:
         """Return the columns of a category type, and those that are called categorical."""
         self._note_columns(X)
-        coded = np.zeros(np.shape(X)[-1], bool)
+        coded = np.zeros(n_columns(X), bool)
         coded[list(self._labelled_columns)] = True
         names = [str(name).replace(" ", "_") for name in getattr(X, "columns", ())]
         for called in self._called_categorical:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -13,7 +13,11 @@ from brevitas.proxy.quant_proxy import QuantProxyFromInjector
 from sklearn.base import clone
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_is_fitted,
+    validate_data,
+)
 from skorch import NeuralNet, NeuralNetBinaryClassifier
 from torch import Tensor
 
@@ -26,6 +30,7 @@ from fhe_estimators.neural_network._base import (
     NetRegressor,
     to_tensor,
 )
+from fhe_estimators.neural_network._weights import weighing
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -87,7 +92,7 @@ class _ClearSkorch(NetEstimator):
         self.random_state = random_state
         self.p_error = p_error
 
-    def fit(self, X, y, **fit_params):
+    def fit(self, X, y, sample_weight=None, **fit_params):
         """Fit a clone of `net`.
 
         Parameters
@@ -98,6 +103,9 @@ class _ClearSkorch(NetEstimator):
             ``"sample_weight"``. Without them, the method must predict.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             A classifier takes one label for each row, of any kind.
+        sample_weight : array-like of shape (n_samples,), optional
+            What the loss of each row is multiplied by; the criterion has to be one of
+            torch.
         **fit_params : dict
             Passed to the net: to the forward method of its module.
 
@@ -114,16 +122,51 @@ class _ClearSkorch(NetEstimator):
         X, others = separated(X)
         X, y = validate_data(self, X, y, dtype=np.float64, **self._target_checks)
         check_consistent_length(X, *others.values())
+        (X, y, others), weights = _counting(X, y, others, sample_weight)
         targets = self._targets(y, reset=True)
         with self._seeded():
             self.net_ = clone(self.net).initialize()
-            dtype = precision(self.net_.module_)
-            x, y = to_tensor(X, dtype=dtype), to_tensor(targets)
-            if y.is_floating_point() or isinstance(self.net, NeuralNetBinaryClassifier):
-                y = y.to(dtype)
-            rows = x if not others else {"X": x, **_tensors(others, dtype)}
-            self.net_.partial_fit(rows, self._shaped(y, x), **fit_params)
-        self.net_.module_.eval()
+            self._train(X, targets, others, weights, fit_params)
+        self._check_outputs()
+        return self
+
+    def _train(
+        self,
+        X: np.ndarray,
+        targets: np.ndarray,
+        others: dict[str, Any],
+        weights: np.ndarray | None,
+        fit_params: dict[str, Any],
+    ) -> None:
+        """Let skorch train the net on rows, for its number of epochs."""
+        net = self.net_
+        dtype = precision(net.module_)
+        x, y = to_tensor(X, dtype=dtype), to_tensor(targets)
+        if y.is_floating_point() or isinstance(net, NeuralNetBinaryClassifier):
+            y = y.to(dtype)
+        rows: Any = x if not others else {"X": x, **_tensors(others, dtype)}
+        shaped = self._shaped(y, x)
+        how: AbstractContextManager[None] = nullcontext()
+        if weights is not None:
+            how = weighing(net, rows, to_tensor(weights))
+        with how:
+            net.partial_fit(rows, shaped, **fit_params)
+        net.module_.eval()
+
+    def _goes_on(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Any:
+        """Train the net on, or for the first time, and return the estimator."""
+        first = not hasattr(self, "net_")
+        self._validate_params()
+        X, y = validate_data(
+            self, X, y, reset=first, dtype=np.float64, **self._target_checks
+        )
+        (X, y, _), weights = _counting(X, y, {}, sample_weight)
+        named = {} if classes is None else {"classes": classes}
+        targets = self._targets(y, reset=first, **named)
+        with self._seeded():
+            if first:
+                self.net_ = clone(self.net).initialize()
+            self._train(X, targets, {}, weights, {})
         self._check_outputs()
         return self
 
@@ -194,6 +237,18 @@ class _ClearSkorch(NetEstimator):
         return first
 
 
+def _counting(X: Any, y: Any, others: dict[str, Any], sample_weight: Any) -> Any:
+    """Return rows, targets and what else there is of rows that count, and their weights."""
+    if sample_weight is None:
+        return (X, y, others), None
+    weights = _check_sample_weight(
+        sample_weight, X, dtype=np.float64, ensure_non_negative=True
+    )
+    counts = weights > 0
+    others = {name: np.asarray(values)[counts] for name, values in others.items()}
+    return (X[counts], y[counts], others), weights[counts]
+
+
 def _tensors(arrays: dict[str, Any], dtype: torch.dtype) -> dict[str, Tensor]:
     """Return arrays as tensors, floating point numbers in a type."""
     tensors = {name: to_tensor(np.asarray(array)) for name, array in arrays.items()}
@@ -211,6 +266,25 @@ def precision(module: torch.nn.Module) -> torch.dtype:
 
 class ClearSkorchClassifier(NetClassifier, _ClearSkorch):
     """A classifier of skorch, in clear."""
+
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Train the net on, for its number of epochs.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Ranges of integers come from these rows, not from those of earlier calls.
+        y : array-like of shape (n_samples,)
+        classes : array-like of shape (n_classes,), optional
+            All labels; needed in the first call if `y` does not have all.
+        sample_weight : array-like of shape (n_samples,), optional
+            As in `fit`.
+
+        Returns
+        -------
+        self : object
+        """
+        return self._goes_on(X, y, sample_weight, classes)
 
     def _n_classes(self) -> int:
         """Return the number of classes that the module has outputs for."""
@@ -252,6 +326,23 @@ class ClearSkorchClassifier(NetClassifier, _ClearSkorch):
 
 class ClearSkorchRegressor(NetRegressor, _ClearSkorch):
     """A regressor of skorch, in clear."""
+
+    def partial_fit(self, X, y, sample_weight=None):
+        """Train the net on, for its number of epochs.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Ranges of integers come from these rows, not from those of earlier calls.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        sample_weight : array-like of shape (n_samples,), optional
+            As in `fit`.
+
+        Returns
+        -------
+        self : object
+        """
+        return self._goes_on(X, y, sample_weight)
 
     @classmethod
     def _holding(cls, net: NeuralNet, X: Any) -> ClearSkorchRegressor:
@@ -360,9 +451,50 @@ class _SkorchMixin(EncryptedNetMixin):
         NotFittedError
             If `model` is not fitted.
         """
-        if isinstance(model, NeuralNet):
+        if isinstance(model, NeuralNet) and X is not None:
             model = cls._mirrors._holding(model, X)
         return super().from_sklearn_model(model, X, n_bits=n_bits, p_error=p_error)
+
+    @classmethod
+    def from_skorch(
+        cls, net: Any, X: Any = None, *, n_bits: Any = None, p_error: float | None = None
+    ) -> Any:
+        """Return the encrypted twin of a net that skorch has fitted.
+
+        Parameters
+        ----------
+        net : skorch.NeuralNet
+            It is neither changed nor fitted again.
+        X : array-like of shape (n_samples, n_features)
+            Rows like those that it was fitted on; they have to be given.
+        n_bits : int or dict, optional
+            As in the constructor, with its default.
+        p_error : float in (0, 1), optional
+            As in the constructor, with its default.
+
+        Returns
+        -------
+        estimator : instance of this class
+            Fitted. Its classes are the numbers that the net predicts.
+
+        Raises
+        ------
+        TypeError
+            If `net` is something else, or `X` is missing.
+        NotFittedError
+            If `net` is not fitted.
+        """
+        if not isinstance(net, NeuralNet):
+            raise TypeError(
+                f"{cls.__name__}.from_skorch takes a fitted net of skorch; got a "
+                f"{type(net).__name__}."
+            )
+        if X is None:
+            raise TypeError(
+                f"{cls.__name__}.from_skorch needs rows X like those that the net was "
+                "fitted on: the net does not know the ranges of its features."
+            )
+        return cls.from_sklearn_model(net, X, n_bits=n_bits, p_error=p_error)
 
 
 class SkorchClassifier(_SkorchMixin, FHEClassifierMixin, ClearSkorchClassifier):

@@ -31,7 +31,7 @@ def all_estimators() -> list[tuple[str, type]]:
     """
     found: dict[str, type] = {}
     for info in pkgutil.iter_modules([str(Path(__file__).parents[1])]):
-        if info.name.startswith("_") or info.name in ("cli", "testing"):
+        if info.name.startswith("_") or info.name in ("cli", "conversion", "testing"):
             continue
         try:
             module = importlib.import_module(f"fhe_estimators.{info.name}")

@@ -44,6 +44,21 @@ _EXPECTED_FAILURES = (
         "the solver stops before the minimum, where depends on the order of sums",
     ),
     (
+        ("KMeans", "MiniBatchKMeans"),
+        "check_sample_weight_equivalence_on_dense_data",
+        "the first centers are drawn: weights are not the same as repeated rows",
+    ),
+    (
+        ("OneClassSVM", "SVC", "SVR"),
+        "check_sample_weight_equivalence_on_dense_data",
+        "libsvm stops before the minimum, where depends on the order of rows",
+    ),
+    (
+        ("SkorchClassifier", "SkorchRegressor"),
+        "check_sample_weight_equivalence_on_dense_data",
+        "rows are drawn into batches: weights are not the same as repeated rows",
+    ),
+    (
         ("XGBRFClassifier", "XGBRFRegressor"),
         "check_do_not_raise_errors_in_init_or_set_params",
         "XGBoost's forests refuse early_stopping_rounds and callbacks at once",

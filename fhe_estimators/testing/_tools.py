@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone, is_classifier
+from sklearn.base import clone, is_classifier, is_outlier_detector
 from sklearn.datasets import make_blobs, make_regression
 from sklearn.utils import get_tags
 
@@ -34,7 +34,10 @@ def data_for(estimator: Any) -> tuple[np.ndarray, np.ndarray]:
         y = y / np.std(y)
         if tags.target_tags.positive_only:
             y = np.exp(y)
-    return X * [1.0, 0.1, 1.0, 5.0] + [0, 3, 0, -10], y
+    if is_outlier_detector(estimator):
+        y = np.where(np.arange(len(X)) % 7, 1, -1)
+    X = X * [1.0, 0.1, 1.0, 5.0] + [0, 3, 0, -10]
+    return X - X.min(axis=0) * tags.input_tags.positive_only, y
 
 
 def fitted(estimator: Any, **parameters: Any) -> tuple[Any, np.ndarray, np.ndarray]:
@@ -62,7 +65,12 @@ def most_bits(estimator: Any) -> tuple[dict[str, Any], float]:
 
 
 def methods_of(model: Any) -> list[str]:
-    """Return the names of the prediction methods that a model has."""
+    """Return the names of the prediction methods that a model has, the main one first.
+
+    What does not predict transforms.
+    """
+    if not hasattr(model, "predict"):
+        return ["transform"]
     names = (
         "predict",
         "decision_function",

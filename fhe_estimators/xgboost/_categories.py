@@ -14,6 +14,7 @@ from fhe_estimators._tables import (
     categorical_columns,
     check_is_table,
     is_category,
+    n_columns,
     with_nan,
 )
 from fhe_estimators.xgboost._document import labels_of, model_of, right_categories, trees_of
@@ -37,7 +38,7 @@ class CategoriesMixin:
 
     def _coded_columns(self, X: Any) -> np.ndarray | None:
         """Return the columns of a category type, or that `feature_types` says are."""
-        coded = np.zeros(np.shape(X)[-1], bool)
+        coded = np.zeros(n_columns(X), bool)
         types = self.feature_types
         if types is not None and not isinstance(types, str):
             given = np.array([kind == "c" for kind in types])

@@ -62,7 +62,7 @@ def test_labels_that_are_not_known(tmp_path):
     model = MODELS["xgboost"].fit(LABELLED, TARGET)
     client = Deployed.of(model, tmp_path).client
     unknown = LABELLED.astype({"text": object}).assign(text="z")
-    with pytest.raises(ValueError, match="Column 'text' of X.*'z'"):
+    with pytest.raises(ValueError, match=r"Column 'text' of X.*'z'"):
         client.encrypt(unknown)
 
 
@@ -72,5 +72,5 @@ def test_answers_are_those_of_the_model(tmp_path):
     deployed = Deployed.of(model, tmp_path)
     rows = LABELLED[:3]
     answer = deployed.answer(rows)
-    found = deployed.client.decrypt(answer)
+    found = deployed.client.decrypt_predict(answer)
     np.testing.assert_array_equal(found, model.predict(rows))

@@ -22,6 +22,8 @@ from fhe_estimators.deployment import (
     save_deployment,
 )
 from fhe_estimators.deployment._envelope import REQUEST, Envelope
+from fhe_estimators.deployment._program import Source
+from fhe_estimators.exceptions import CompilationError
 from tests.deployment.deployed import Deployed, iris
 
 pytestmark = pytest.mark.fhe
@@ -141,8 +143,9 @@ def test_compiled_programs_are_kept_in_a_private_folder(linear, tmp_path):
     for _ in range(2):
         Server(linear.folder / "server.zip", compiled=folder)
     assert folder.stat().st_mode & 0o777 == 0o700
-    (program,) = folder.iterdir()
-    assert program.name.startswith(linear.server.model_digest)
+    programs = sorted(folder.iterdir())
+    assert len(programs) == 2  # for one row, and for several
+    assert all(path.name.startswith(linear.server.model_digest) for path in programs)
     folder.chmod(0o770)
     with pytest.raises(DeploymentError, match="'chmod 700"):
         Server(linear.folder / "server.zip", compiled=folder)
@@ -153,3 +156,57 @@ def test_other_parameters_than_clients_have_are_refused(linear, forest, monkeypa
     monkeypatch.setattr(Evaluator, "specification_in", staticmethod(lambda _: found))
     with pytest.raises(ConformanceError, match=r"compiles .* with other parameters"):
         Server(linear.folder / "server.zip")
+
+
+class Counting:
+    """An evaluator that counts its calls."""
+
+    def __init__(self, evaluator):
+        self.evaluator, self.calls = evaluator, 0
+
+    def __getattr__(self, name):
+        return getattr(self.evaluator, name)
+
+    def run(self, payload, keys):
+        self.calls += 1
+        return self.evaluator.run(payload, keys)
+
+
+@pytest.mark.parametrize("n_rows", [1, 7, 8, 19])
+@pytest.mark.parametrize("name", ["linear", "forest"])
+def test_several_rows_are_computed_in_one_call(request, monkeypatch, name, n_rows):
+    """With the same ciphertexts, and the same keys, as row by row."""
+    deployed = request.getfixturevalue(name)
+    X = iris(2)[0] if name == "linear" else load_breast_cancer().data
+    server, rows = deployed.server, X[:: len(X) // n_rows][:n_rows]
+    single, batch = Counting(server._evaluator), Counting(server._batch)
+    monkeypatch.setattr(server, "_evaluator", single)
+    monkeypatch.setattr(server, "_batch", batch)
+    sent = deployed.client.encrypt(rows)
+    answer = server.run(sent, deployed.client.evaluation_keys)
+    (found,) = deployed.client.decrypt_integers(answer)
+    q_rows = deployed.model.quantize_input(rows)
+    expected = deployed.model.quantized_module.quantized_forward(q_rows)
+    assert np.array_equal(found, expected)
+    assert (batch.calls, single.calls) == (n_rows // 8, n_rows % 8)
+
+
+def test_models_that_have_no_batches_are_served_row_by_row(linear, tmp_path, monkeypatch):
+    X, _ = iris(2)
+
+    def compiled(self, family, rows=1):
+        if rows > 1:
+            raise CompilationError("no parameters")
+        return compile_(self, family, rows)
+
+    compile_ = Source.compiled
+    monkeypatch.setattr(Source, "compiled", compiled)
+    server = Server(linear.folder / "server.zip", compiled=tmp_path / "compiled")
+    assert server._batch is None
+    answer = server.run(linear.client.encrypt(X[:9]))
+    assert np.array_equal(
+        linear.client.decrypt_predict(answer), linear.model.predict(X[:9])
+    )
+    # Nobody tries again.
+    monkeypatch.setattr(Source, "compiled", None)
+    assert Server(linear.folder / "server.zip", compiled=tmp_path / "compiled")

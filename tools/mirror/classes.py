@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from tools.mirror.docstrings import MARK, constructor, docstring
 from tools.mirror.texts import Texts
 
-__all__ = ["export", "literal", "rewritten"]
+__all__ = ["export", "in_order", "literal", "rewritten"]
 
 #: The class, and the dotted name of the one that it mirrors: empty if that is one of ours.
 Mirrored = tuple[type, str]
@@ -34,7 +34,7 @@ def rewritten(source: str, classes: Mapping[str, Mirrored], texts: Texts) -> str
     for node in reversed(ast.parse(source).body):
         if isinstance(node, ast.ClassDef) and node.name in classes:
             _write(lines, node, *classes[node.name], texts)
-    names = sorted(name for name, (_, parent) in classes.items() if parent)
+    names = [name for name, (_, parent) in classes.items() if parent]
     written = "\n".join(lines) + "\n"
     return export(written, names) if names else written
 
@@ -77,8 +77,14 @@ def _write_constructor(
         lines[start : init.end_lineno] = written
 
 
-def export(source: str, names: list[str]) -> str:
+def in_order(name: str) -> tuple[bool, bool, str]:
+    """Return a key to sort imported names by: in capitals first, functions last."""
+    return not name.isupper(), name.islower(), name.casefold()
+
+
+def export(source: str, names: Iterable[str]) -> str:
     """Return the source of a module with ``__all__``, below its imports."""
+    names = sorted(names, key=lambda name: (not name.isupper(), name))
     lines = source.splitlines()
     below = 0
     for node in ast.parse(source).body:

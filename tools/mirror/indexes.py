@@ -9,13 +9,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from tools.mirror.classes import export
+from tools.mirror.classes import export, in_order
 from tools.mirror.sources import PACKAGE, ROOT, Mirror, names_in
 
 __all__ = ["indexes"]
 
 #: Public names beside the mirrors, by module; None stands for all of the module's.
 _OTHERS: dict[str, list[str] | None] = {
+    "conversion": None,
     "exceptions": None,
     "neural_network": None,
     "quantization": [
@@ -83,11 +84,11 @@ def _family(source: str, members: Sequence[Mirror]) -> str:
     head = "\n".join(lines).rstrip()
     imports = [_imported(module, by_module[module]) for module in sorted(by_module)]
     text = head + "\n\n" + "\n".join(imports) + "\n"
-    return export(text, sorted(mirror.name for mirror in members))
+    return export(text, [mirror.name for mirror in members])
 
 
 def _imported(module: str, names: list[str]) -> str:
-    line = f"from {module} import {', '.join(sorted(names))}"
+    line = f"from {module} import {', '.join(sorted(names, key=in_order))}"
     if len(line) <= 88:  # whether it is indented or not
         return line
     return "\n".join(
@@ -103,7 +104,7 @@ def _package(source: str, names: dict[str, list[str]]) -> str:
     imports = [
         _imported(f"fhe_estimators.{module}", [f"{name} as {name}"])
         for module, found in sorted(names.items())
-        for name in sorted(found, key=str.casefold)
+        for name in sorted(found, key=in_order)
     ]
     table = [
         f'    "{name}": "{module}",'

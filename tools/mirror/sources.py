@@ -101,8 +101,9 @@ def all_mirrors() -> list[Mirror]:
 
 
 def all_nets() -> list[Mirror]:
-    """Return the mirrors of classes of ours: networks."""
-    paths = sorted((PACKAGE / "neural_network").glob("_*.py"))
+    """Return the mirrors of classes of ours: networks, and what holds other models."""
+    folders = ("conversion", "neural_network")
+    paths = sorted(path for name in folders for path in (PACKAGE / name).glob("_*.py"))
     return [mirror for path in paths for mirror in nets_in(path)]
 
 

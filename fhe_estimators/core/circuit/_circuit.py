@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 import logging
-import os
-import platform
-import time
-from collections import deque
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextvars import copy_context
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from threading import RLock
 from typing import Any
 
@@ -18,16 +12,25 @@ import numpy as np
 from tqdm import tqdm
 
 from fhe_estimators.core.circuit._bounds import extremes, is_additive
+from fhe_estimators.core.circuit._chunks import (
+    Chunks,
+    Plan,
+    computed_here,
+    map_divided,
+)
 from fhe_estimators.core.circuit._ciphertexts import counted, told_of_foreign
 from fhe_estimators.core.circuit._cost import Cost
 from fhe_estimators.core.circuit._inputs import check_integers
 from fhe_estimators.core.circuit._layers import LayerReport
-from fhe_estimators.core.circuit._packing import Packing, candidates
+from fhe_estimators.core.circuit._packing import candidates
+from fhe_estimators.core.circuit._processes import computed, processes
 from fhe_estimators.core.circuit._recombination import Recombination
+from fhe_estimators.core.circuit._shards import MANY_TABLES, Divided, shards
 from fhe_estimators.core.engine import (
     ConcreteEngine,
     Engine,
     Integers,
+    Machine,
     Program,
     interruptible,
 )
@@ -44,29 +47,6 @@ _BATCH = 2
 #: Rows of one call with tables, if they are few: a server makes its keys ready for each
 #: call, which takes as long as some tables. The keys of another program pay for many rows.
 _TABLE_BATCH, _FEW_TABLES, _MANY_ROWS = 8, 32, 32
-#: Seconds between two encryptions in which another thread may start to compute: it cannot
-#: take the interpreter's lock otherwise before the next encryption is over.
-_PAUSE = 1e-4
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """How many rows one call takes: `rows` ciphertexts with `packing.slots` rows each."""
-
-    rows: int = 1
-    packing: Packing | None = None
-
-    @property
-    def capacity(self) -> int:
-        return self.rows * (self.packing.slots if self.packing else 1)
-
-    def pack(self, array: np.ndarray) -> np.ndarray:
-        packed = self.packing.pack(array) if self.packing else array
-        missing = self.rows - len(packed)
-        return np.concatenate([packed, np.zeros((missing, *packed.shape[1:]), np.int64)])
-
-    def unpack(self, array: np.ndarray, n_rows: int) -> np.ndarray:
-        return self.packing.unpack(array, n_rows) if self.packing else array[:n_rows]
 
 
 class Circuit:
@@ -117,10 +97,11 @@ class Circuit:
         self.graph = check(graph, spec, supported(integer=True))
         self.p_error = check_p_error(p_error, type(self).__name__)
         self._lock = RLock()
-        self._programs: dict[_Plan, Program] = {}
-        self._single = _Plan()
-        self._batch: _Plan | None = None
-        self._simulators: dict[_Plan, Program] = {}
+        self._programs: dict[Plan, Program] = {}
+        self._single = Plan()
+        self._batch: Plan | None = None
+        self._simulators: dict[Plan, Program] = {}
+        self._shards: dict[int, Divided | None] = {}
         self._programs[self._single] = self._compile(self._single)
 
     # Facts ---------------------------------------------------------------------------
@@ -174,6 +155,8 @@ class Circuit:
 
     def keygen(self, *, force: bool = False) -> None:
         """Generate the keys of every program, once unless `force`."""
+        if force:
+            self._shards.clear()  # they have the keys of before
         for program in self._programs.values():
             program.keygen(force=force)
 
@@ -210,6 +193,9 @@ class Circuit:
     ) -> np.ndarray | Integers:
         """Encrypt, compute and decrypt any number of rows.
 
+        Several rows are computed by the workers of joblib, if it was told of processes by
+        ``joblib.parallel_config``; they get ciphertexts and evaluation keys only.
+
         Parameters
         ----------
         *inputs : ndarray of int of shape (n_rows, ...)
@@ -225,6 +211,14 @@ class Circuit:
         plan = self._plan(len(arrays[0]))
         program = self._program(plan)
         program.keygen()
+        chunks, n_processes = Chunks(plan, arrays), processes()
+        divided = self._divided(chunks.n_rows, n_processes)
+        if divided is not None:
+            return _only(self._outputs(map_divided(divided, arrays[0], n_processes)))
+        if n_processes and len(chunks) > 1:
+            return _only(
+                self._outputs(self._map_elsewhere(chunks, program, n_processes, progress))
+            )
         steps = program.encrypt, program.run, program.decrypt
         return _only(self._outputs(interruptible(self._map, plan, arrays, steps, progress)))
 
@@ -240,48 +234,59 @@ class Circuit:
 
     def _map(
         self,
-        plan: _Plan,
+        plan: Plan,
         arrays: Integers,
         steps: tuple[Callable[..., Any], Callable[[Any], Any], Callable[[Any], Integers]],
         progress: bool,
     ) -> Integers:
-        """Return the results of three steps, one after the other, on chunks of rows.
+        """Return the results of three steps, one after the other, on chunks of rows."""
+        chunks = Chunks(plan, arrays)
+        shares = bool(self.programmable_bootstrap_count)
+        return self._gathered(chunks, computed_here(chunks, steps, shares), progress)
 
-        The first and the last (the client's) run here, as they hold the interpreter's
-        lock; the one between (the server's) runs in threads, as it does not. So the
-        encryption of a chunk overlaps the computation on those before.
-        """
-        before, compute, after = steps
-        n_rows = len(arrays[0])
-        starts = range(0, n_rows, plan.capacity)
-        chunks = (
-            [plan.pack(array[start : start + plan.capacity]) for array in arrays]
-            for start in starts
-        )
+    def _map_elsewhere(
+        self, chunks: Chunks, program: Program, n_processes: int, progress: bool
+    ) -> Integers:
+        """Return the results on chunks of rows, computed in processes of joblib."""
+
+        def messages_of(number: int) -> list[bytes]:
+            return program.written(program.encrypt(*chunks[number]))
+
+        answers = computed(program.part(), len(chunks), messages_of, n_processes)
+        results = (program.decrypt(program.read(answer)) for answer in answers)
+        return self._gathered(chunks, results, progress)
+
+    def _divided(self, n_rows: int, n_processes: int) -> Divided | None:
+        """Return shards for rows with many tables that are fewer than processes."""
+        if not 0 < n_rows < n_processes or self.programmable_bootstrap_count < MANY_TABLES:
+            return None
+        count = n_processes // n_rows
+        with self._lock:
+            if count not in self._shards:
+                single, compile_ = self._programs[self._single], self._engine.sharing
+                members = [
+                    (
+                        shard,
+                        compile_(single, shard.graph, extremes(shard.graph), self.p_error),
+                    )
+                    for shard in shards(self.graph, count)
+                ]
+                whole = [
+                    (shard, program) for shard, program in members if program is not None
+                ]
+                can = len(whole) == len(members) > 1
+                self._shards[count] = Divided(whole) if can else None
+            return self._shards[count]
+
+    def _gathered(
+        self, chunks: Chunks, results: Iterable[Integers], progress: bool
+    ) -> Integers:
+        """Return the results of all rows, from those of chunks in order."""
         outputs: list[Integers] = []
-        with tqdm(total=n_rows, unit="row", disable=not progress) as bar:
-
-            def keep(results: Integers) -> None:
-                count = min(plan.capacity, n_rows - starts[len(outputs)])
-                outputs.append(tuple(plan.unpack(array, count) for array in results))
-                bar.update(count)
-
-            if len(starts) == 1 or self.programmable_bootstrap_count:
-                # One chunk, or circuits that share the work among the processors already.
-                for chunk in chunks:
-                    keep(after(compute(before(*chunk))))
-            else:
-                workers = os.cpu_count() or 1
-                pending: deque[Future[Any]] = deque()
-                with ThreadPoolExecutor(workers) as pool:
-                    for chunk in chunks:
-                        run = copy_context().run
-                        pending.append(pool.submit(run, compute, before(*chunk)))
-                        time.sleep(_PAUSE)
-                        while len(pending) > 2 * workers:
-                            keep(after(pending.popleft().result()))
-                    while pending:
-                        keep(after(pending.popleft().result()))
+        with tqdm(total=chunks.n_rows, unit="row", disable=not progress) as bar:
+            for number, arrays in enumerate(results):
+                outputs.append(chunks.unpacked(number, arrays))
+                bar.update(len(outputs[-1][0]))
         if not outputs:
             return tuple(
                 np.zeros((0, *value.shape[1:]), np.int64)  # type: ignore[index]
@@ -301,38 +306,38 @@ class Circuit:
 
     # Compiling -----------------------------------------------------------------------
 
-    def _plan(self, n_rows: int) -> _Plan:
+    def _plan(self, n_rows: int) -> Plan:
         """Return the plan (program and packing) for a number of rows."""
         if n_rows <= 1:
             return self._single
         if not is_additive(self.graph):
             few = self.programmable_bootstrap_count <= _FEW_TABLES
-            return _Plan(_TABLE_BATCH) if few and n_rows >= _MANY_ROWS else self._single
+            return Plan(_TABLE_BATCH) if few and n_rows >= _MANY_ROWS else self._single
         with self._lock:
             if self._batch is None:
                 self._batch = self._batch_plan()
             return self._batch
 
-    def _batch_plan(self) -> _Plan:
+    def _batch_plan(self) -> Plan:
         """Compile batch plans, densest first, and return one that has parameters."""
         most = self._engine.torus_bits
         for packing in candidates(self.graph, self.p_error, most):
-            plan = _Plan(_BATCH, packing)
+            plan = Plan(_BATCH, packing)
             try:
                 self._program(plan)
             except CompilationError as error:
                 logger.debug("no parameters for %s: %s", packing, error)
             else:
                 return plan
-        return _Plan(_BATCH)
+        return Plan(_BATCH)
 
-    def _program(self, plan: _Plan) -> Program:
+    def _program(self, plan: Plan) -> Program:
         with self._lock:
             if plan not in self._programs:
                 self._programs[plan] = self._compile(plan)
             return self._programs[plan]
 
-    def _simulator(self, plan: _Plan) -> Program:
+    def _simulator(self, plan: Plan) -> Program:
         """Return a program that can simulate: a loaded one cannot, compile it again."""
         with self._lock:
             program = self._program(plan)
@@ -342,7 +347,7 @@ class Circuit:
                 program = self._simulators[plan]
             return program
 
-    def _compile(self, plan: _Plan) -> Program:
+    def _compile(self, plan: Plan) -> Program:
         graph, rows = self.graph, extremes(self.graph)
         if plan.packing is not None:
             factor = plan.packing.factor
@@ -356,9 +361,9 @@ class Circuit:
         state = {
             key: value
             for key, value in self.__dict__.items()
-            if key not in ("_lock", "_programs", "_simulators")
+            if key not in ("_lock", "_programs", "_shards", "_simulators")
         }
-        state["_machine"] = _machine()
+        state["_machine"] = Machine.here()
         state["_compiled"] = {
             plan: program.saved() for plan, program in self._programs.items()
         }
@@ -367,19 +372,14 @@ class Circuit:
     def __setstate__(self, state: dict[str, Any]) -> None:
         compiled, machine = state.pop("_compiled"), state.pop("_machine")
         self.__dict__.update(state)
-        self._lock, self._simulators = RLock(), {}
+        self._lock, self._simulators, self._shards = RLock(), {}, {}
         self._programs = {}
-        if machine == _machine():
+        if isinstance(machine, Machine) and Machine.here().runs(machine):
             for plan, saved in compiled.items():
                 self._programs[plan] = self._engine.load(saved)
         if self._single not in self._programs:
             self._batch = None
             self._programs[self._single] = self._compile(self._single)
-
-
-def _machine() -> tuple[str, ...]:
-    """Return operating system and processor, which compiled programs depend on."""
-    return (platform.system(), platform.machine())
 
 
 def _only(outputs: Integers) -> np.ndarray | Integers:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
+from fhe_estimators.core.engine._part import ClearPart
 from fhe_estimators.core.engine._prices import TFHE
 from fhe_estimators.core.engine._program import Facts, Integers
 from fhe_estimators.core.graph import Graph, Node, evaluate
@@ -24,6 +27,12 @@ class ClearEngine(TFHE):
     ) -> ClearProgram:
         """Return a program; see `ConcreteEngine.compile`."""
         return ClearProgram(graph, rows)
+
+    def sharing(
+        self, program: Any, graph: Graph, extremes: Sequence[Integers], p_error: float
+    ) -> ClearProgram:
+        """Return a program of one row."""
+        return ClearProgram(graph, 1)
 
     def load(self, saved: tuple[Graph, int]) -> ClearProgram:
         """Return the program of a graph and a number of rows."""
@@ -101,3 +110,15 @@ class ClearProgram:
     def saved(self) -> tuple[Graph, int]:
         """Return what `ClearEngine.load` takes."""
         return self.graph, self.rows
+
+    def part(self) -> ClearPart:
+        """Return what computes in another process."""
+        return ClearPart(self.graph, self.rows)
+
+    def written(self, ciphertexts: Integers) -> list[bytes]:
+        """Return arrays as bytes."""
+        return [pickle.dumps(array) for array in ciphertexts]
+
+    def read(self, messages: Sequence[bytes]) -> Integers:
+        """Return the arrays that were `written`."""
+        return tuple(map(pickle.loads, messages))

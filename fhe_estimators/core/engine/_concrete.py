@@ -23,12 +23,15 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from fhe_estimators.core.engine._facts import facts_of
 from fhe_estimators.core.engine._folders import remove_with
 from fhe_estimators.core.engine._forks import check_not_forked
-from fhe_estimators.core.engine._native import Evaluations, engine_lock
+from fhe_estimators.core.engine._native import Evaluations, ciphers_of, engine_lock
 from fhe_estimators.core.engine._native import compiler as native_compiler
+from fhe_estimators.core.engine._part import ConcretePart
 from fhe_estimators.core.engine._prices import TFHE
 from fhe_estimators.core.engine._program import Facts, Integers
+from fhe_estimators.core.engine._randomness import check_randomness
 from fhe_estimators.core.engine._reasons import misread_tables, reason_of
 from fhe_estimators.core.engine._selection import Selection
 from fhe_estimators.core.engine._signals import (
@@ -97,20 +100,6 @@ def _value_types() -> tuple[Any, Any]:
     return _concrete().Value, Value
 
 
-def _ciphers(client: Any) -> Any:
-    """Return the engine's object that encrypts and decrypts with the keys of a client.
-
-    The engine's own client builds this anew for each call, and reads the description of
-    the circuit from text each time: two milliseconds, a third of a row.
-    """
-    from concrete.compiler import ClientProgram
-
-    description = client.specs.program_info
-    program = ClientProgram.create_encrypted(description, client.keys._keyset)
-    (name,) = description.function_list()
-    return program.get_client_circuit(name)
-
-
 class ConcreteEngine(TFHE):
     """TFHE through concrete-python.
 
@@ -137,6 +126,20 @@ class ConcreteEngine(TFHE):
             path.write_bytes(data)
             server = _concrete().Server.load(path)
         return ConcreteProgram(rows, server, facts, selection)
+
+    def sharing(
+        self, program: Any, graph: Graph, extremes: Sequence[Integers], p_error: float
+    ) -> ConcreteProgram | None:
+        """Return a program of one row for keys and ciphertexts of another, if it can be."""
+        engine = type(self)(self._given, program.specification)
+        try:
+            found = engine.compile(graph, 1, extremes, p_error)
+        except CompilationError:
+            return None
+        if not found.specification.shares_with(program.specification):
+            return None
+        found.adopt(program)
+        return found
 
     def compile(
         self, graph: Graph, rows: int, extremes: Sequence[Integers], p_error: float
@@ -232,32 +235,11 @@ class ConcreteEngine(TFHE):
         reason = misread_tables(graph, compiled)
         if reason is not None:
             raise CompilationError(reason)
-        facts = _facts(compiled)
+        facts = facts_of(compiled)
         if selection is not None:
             facts = facts._replace(input_bytes=facts.input_bytes * selection.n_parts)
         logger.debug("compiled for %d rows: %s", rows, facts)
         return ConcreteProgram(rows, compiled.server, facts, selection, compiled)
-
-
-def _facts(compiled: Any) -> Facts:
-    """Return the operations, bootstraps and bytes of a compiled program.
-
-    The random part of compressed keys is a seed: of a bootstrap key for secret keys of `n`
-    bits and ``k`` polynomials of size `N`, ``n * level * (k + 1) * N`` numbers are left, of
-    a key-switching key one in ``n + 1``.
-    """
-    numbers, dimension = 0, 0
-    for key in compiled.programmable_bootstrap_count_per_parameter:
-        size = key.level() * (key.glwe_dimension() + 1) * key.polynomial_size()
-        numbers += key.input_lwe_dimension() * size
-        dimension = max(dimension, key.input_lwe_dimension())
-    return Facts(
-        compiled.complexity,
-        compiled.programmable_bootstrap_count,
-        compiled.size_of_inputs,
-        compiled.size_of_outputs,
-        8 * numbers + compiled.size_of_keyswitch_keys // (dimension + 1),
-    )
 
 
 class ConcreteProgram:
@@ -288,6 +270,13 @@ class ConcreteProgram:
         self._lock = Lock()
         # The engine leaves its temporary folder behind.
         remove_with(self, server._library.get_output_dir_path())
+
+    def adopt(self, other: ConcreteProgram) -> None:
+        """Take the keys of a program whose ciphertexts have the same parameters."""
+        other.keygen()
+        with self._lock:
+            self._client.keys = other._client.keys
+            self._ciphers = ciphers_of(self._client)
 
     @property
     def specification(self) -> Specification:
@@ -321,8 +310,9 @@ class ConcreteProgram:
             interruptible(self._generate, force)
 
     def _generate(self, force: bool) -> None:
+        check_randomness(native_compiler())
         self._client.keygen(force=force)
-        self._ciphers = _ciphers(self._client)
+        self._ciphers = ciphers_of(self._client)
 
     def _check_not_forked(self) -> None:
         if self.facts.bootstraps:
@@ -356,21 +346,49 @@ class ConcreteProgram:
             If something is not a ciphertext.
         """
         value = _concrete().Value
+        inputs = [ciphertext._inner for ciphertext in self._read_by_program(ciphertexts)]
+        keys = self._client.evaluation_keys.server_keyset
+        self._check_not_forked()
+        return tuple(map(value, self._evaluations.call(inputs, keys)))
+
+    def _read_by_program(self, ciphertexts: Any) -> Any:
+        """Return the ciphertexts that the program takes, of those that `encrypt` returns.
+
+        Raises
+        ------
+        ValueError
+            If something is not a ciphertext.
+        """
+        value = _concrete().Value
         for place, ciphertext in enumerate(ciphertexts):
             if not isinstance(ciphertext, value):
                 raise ValueError(
                     f"ciphertexts[{place}] must be a ciphertext, as encrypt returns it; "
                     f"got {type(ciphertext).__name__}."
                 )
-        if self.selection is not None:
-            messages = [ciphertext.serialize() for ciphertext in ciphertexts]
-            size = self.facts.input_bytes // self.selection.n_parts
-            gathered = self.selection.gathered(messages, self.rows, size)
-            ciphertexts = (value.deserialize(gathered),)
-        inputs = [ciphertext._inner for ciphertext in ciphertexts]
-        keys = self._client.evaluation_keys.server_keyset
-        self._check_not_forked()
-        return tuple(map(value, self._evaluations.call(inputs, keys)))
+        if self.selection is None:
+            return ciphertexts
+        messages = [ciphertext.serialize() for ciphertext in ciphertexts]
+        size = self.facts.input_bytes // self.selection.n_parts
+        gathered = self.selection.gathered(messages, self.rows, size)
+        return (value.deserialize(gathered),)
+
+    def part(self) -> ConcretePart:
+        """Return what computes in another process: evaluation keys, but no secret key."""
+        self.keygen()
+        (name,) = self._server.program_info.function_list()
+        folder = Path(self._server._library.get_output_dir_path())
+        return ConcretePart.of(name, folder, self._client.evaluation_keys.serialize())
+
+    def written(self, ciphertexts: Any) -> list[bytes]:
+        """Return what `encrypt` returned as `part` takes it."""
+        read = self._read_by_program(ciphertexts)
+        return [ciphertext._inner.serialize() for ciphertext in read]
+
+    def read(self, messages: Sequence[bytes]) -> Any:
+        """Return what `part` returned as `decrypt` takes it."""
+        value, transport = _concrete().Value, native_compiler().TransportValue
+        return tuple(value(transport.deserialize(message)) for message in messages)
 
     def decrypt(self, ciphertexts: Any) -> Integers:
         """Return the integers of the results.

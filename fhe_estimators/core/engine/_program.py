@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from fhe_estimators.core.engine._part import Part
 from fhe_estimators.core.engine._prices import Prices
 from fhe_estimators.core.graph import Graph, Node, evaluate
 from fhe_estimators.core.operators import operators_of
@@ -79,6 +80,15 @@ class Program(Protocol):
     def saved(self) -> Any:
         """Return what `Engine.load` takes: it can be pickled and holds no key."""
 
+    def part(self) -> Part:
+        """Return what computes in another process: evaluation keys, but no secret key."""
+
+    def written(self, ciphertexts: Any) -> list[bytes]:
+        """Return what `encrypt` returned as `part` takes it."""
+
+    def read(self, messages: Sequence[bytes]) -> Any:
+        """Return what `part` returned as `decrypt` takes it."""
+
 
 class Engine(Protocol):
     """What turns integer graphs into programs, what it can do at most, and at what price.
@@ -101,6 +111,11 @@ class Engine(Protocol):
         self, graph: Graph, rows: int, extremes: Sequence[Integers], p_error: float
     ) -> Program:
         """Return a program for a number of rows; see `ConcreteEngine.compile`."""
+
+    def sharing(
+        self, program: Any, graph: Graph, extremes: Sequence[Integers], p_error: float
+    ) -> Program | None:
+        """Return a program of one row for the keys of one of this engine, if it can be."""
 
     def load(self, saved: Any) -> Program:
         """Return a program from what its `saved` has returned, without keys."""

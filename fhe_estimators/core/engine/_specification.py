@@ -132,6 +132,33 @@ class Specification:
         found: list[dict[str, Any]] = self._document["circuits"][0]["outputs"]
         return found
 
+    def shares_with(self, other: Specification) -> bool:
+        """Tell whether keys, and what each integer is encrypted to, are the same."""
+
+        def kinds(specification: Specification) -> list[tuple[Any, Any, Any]]:
+            gates = (*specification.inputs, *specification.outputs)
+            found = [gate["typeInfo"]["lweCiphertext"] for gate in gates]
+            return [(k["encoding"], k["encryption"], k["compression"]) for k in found]
+
+        return self.keyset == other.keyset and kinds(self) == kinds(other)
+
+    @property
+    def rows(self) -> int:
+        """Rows of one call: the first axis of all tensors."""
+        return shape_of(self.inputs[0])[0]
+
+    def with_rows(self, rows: int) -> Specification:
+        """Return the same for another number of rows of one call."""
+        document = copy.deepcopy(self._document)
+        for gate in (
+            *document["circuits"][0]["inputs"],
+            *document["circuits"][0]["outputs"],
+        ):
+            for sizes in (_sizes(gate, "abstractShape"), _sizes(gate, "concreteShape")):
+                sizes[0] = rows
+            gate["rawInfo"]["shape"]["dimensions"][0] = rows
+        return type(self)(document)
+
     def with_width(self, width: int) -> Specification:
         """Return the same for a single input of another number of elements."""
         document = copy.deepcopy(self._document)

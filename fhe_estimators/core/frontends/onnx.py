@@ -14,7 +14,7 @@ from onnx import inliner, numpy_helper, shape_inference
 
 from fhe_estimators.core.frontends.branches import unrolled
 from fhe_estimators.core.graph import NEWEST_OPSET, Graph, Node, Value
-from fhe_estimators.core.operators import registry, table, trees
+from fhe_estimators.core.operators import ml_linear, ml_trees, registry, table
 from fhe_estimators.exceptions import UnsupportedOperatorError
 
 #: Oldest and newest version of the default operator set that is read. Version 22 adds
@@ -148,7 +148,13 @@ def _checked(model: onnx.ModelProto) -> onnx.ModelProto:
     if model.functions:
         model = inliner.inline_local_functions(model)
     model = _with_outputs(model)
-    onnx.checker.check_model(model)
+    checked = onnx.ModelProto()
+    checked.CopyFrom(model)
+    for info in checked.graph.output:
+        # The checker wants a shape, which may be of any rank.
+        if info.type.HasField("tensor_type"):
+            info.type.tensor_type.shape.SetInParent()
+    onnx.checker.check_model(checked)
     return model
 
 
@@ -164,12 +170,17 @@ def _graph(proto: onnx.GraphProto, opset: int) -> Graph:
     constants.update(map(_dense, proto.sparse_initializer))
     read = {name for node in proto.node for name in node.input}
     read.update(info.name for info in proto.output)
+    maps = {name for node in proto.node if node.op_type == "ZipMap" for name in node.output}
     return Graph(
         tuple(_node(node, opset, read) for node in proto.node),
         tuple(_value(info) for info in proto.input if info.name not in constants),
-        tuple(_value(info) for info in proto.output),
+        tuple(_result(info, maps) for info in proto.output),
         constants,
-        {info.name: _value(info) for info in proto.value_info},
+        {
+            info.name: _value(info)
+            for info in proto.value_info
+            if info.type.tensor_type.elem_type in _TYPES
+        },
         opset,
     )
 
@@ -266,6 +277,14 @@ def _attribute(entry: onnx.AttributeProto, opset: int) -> object:
     if isinstance(value, list) and value and isinstance(value[0], bytes):
         return [text.decode() for text in value]
     return value
+
+
+def _result(info: onnx.ValueInfoProto, maps: Collection[str]) -> Value:
+    """Return an output: numbers, texts, or maps that are numbers here."""
+    kind = info.type.tensor_type.elem_type
+    if info.name in maps or kind == onnx.TensorProto.STRING:
+        return Value(info.name)
+    return _value(info)
 
 
 def _value(info: onnx.ValueInfoProto) -> Value:
@@ -401,10 +420,10 @@ def behind_trees(
     # The operator gives single precision, whatever it computes with.
     nodes = (
         onnx.helper.make_node(
-            trees.TreeEnsembleRegressor.op_type,
+            ml_trees.TreeEnsembleRegressor.op_type,
             [features],
             [sums],
-            domain=trees.DOMAIN,
+            domain=ml_linear.DOMAIN,
             **given,
         ),
         onnx.helper.make_node("Cast", [sums], [scores.name], to=onnx.TensorProto.DOUBLE),
@@ -415,6 +434,6 @@ def behind_trees(
     rows = onnx.helper.make_tensor_value_info(features, double, ["n_samples", n_features])
     del whole.graph.input[:]
     whole.graph.input.append(rows)
-    whole.opset_import.append(onnx.helper.make_opsetid(trees.DOMAIN, 3))
+    whole.opset_import.append(onnx.helper.make_opsetid(ml_linear.DOMAIN, 3))
     onnx.checker.check_model(whole)
     return whole

@@ -309,15 +309,15 @@ class BinaryScores(LinearScores):
         return super().forward((x > self.threshold).to(torch.float64))
 
 
-def _export_own(module: nn.Module, n_features: int) -> ModelProto:
-    """Export a module of this file, which computes row by row."""
+def export_own(module: nn.Module, n_features: int) -> ModelProto:
+    """Export a module of ours, which computes row by row."""
     examples = (torch.zeros(2, n_features, dtype=torch.float64),)
     return _exported(module, examples, _names(1, 1))
 
 
 def export_linear(coef: np.ndarray, intercept: np.ndarray, link: str) -> ModelProto:
     """Export a linear map behind a link as an ONNX model; see `LinearScores`."""
-    return _export_own(LinearScores(coef, intercept, link), coef.shape[1])
+    return export_own(LinearScores(coef, intercept, link), coef.shape[1])
 
 
 def export_quadratic(
@@ -329,14 +329,14 @@ def export_quadratic(
 ) -> ModelProto:
     """Export a quadratic score of each feature; see `QuadraticScores`."""
     module = QuadraticScores(mean, scale, coef, intercept, link)
-    return _export_own(module, len(mean))
+    return export_own(module, len(mean))
 
 
 def export_binary(
     threshold: float, coef: np.ndarray, intercept: np.ndarray, link: str
 ) -> ModelProto:
     """Export a linear map of truth values behind a link; see `BinaryScores`."""
-    return _export_own(BinaryScores(threshold, coef, intercept, link), coef.shape[1])
+    return export_own(BinaryScores(threshold, coef, intercept, link), coef.shape[1])
 
 
 class TreeScores(nn.Module):
@@ -414,7 +414,7 @@ def export_trees(
     """
     function = LINKS[link] if isinstance(link, str) else link
     if not all(tree.compares_numbers_only for tree in trees):
-        after = _export_own(LinkOfScores(base, function), len(base))
+        after = export_own(LinkOfScores(base, function), len(base))
         return behind_trees(after, node_attributes(trees), n_features)
     module = TreeScores(matrices(trees, n_features), base, function)
-    return _export_own(module, n_features)
+    return export_own(module, n_features)

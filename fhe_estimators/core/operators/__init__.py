@@ -16,6 +16,10 @@ from fhe_estimators.core.operators import (  # noqa: F401  (importing registers)
     integer_arithmetic,
     layout,
     linear,
+    ml_features,
+    ml_kernels,
+    ml_linear,
+    ml_trees,
     normalization,
     norms,
     pooling,
@@ -28,7 +32,6 @@ from fhe_estimators.core.operators import (  # noqa: F401  (importing registers)
     slicing,
     table,
     transposed,
-    trees,
     univariate,
 )
 from fhe_estimators.core.operators._base import (

@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import special
 
 from fhe_estimators.core.operators._base import QuantizedOp, register
 from fhe_estimators.core.operators._body import Writer
@@ -90,7 +89,9 @@ class LogSoftmax(ClearOnly):
 
     @staticmethod
     def f(x, *, axis=-1):
-        return special.log_softmax(x, axis=axis)
+        from scipy.special import log_softmax
+
+        return log_softmax(x, axis=axis)
 
     @staticmethod
     def body(write: Writer) -> str:
@@ -211,7 +212,9 @@ class Softmax(ClearOnly):
 
     @staticmethod
     def f(x, *, axis=-1):
-        return special.softmax(x, axis=axis)
+        from scipy.special import softmax
+
+        return softmax(x, axis=axis)
 
     @staticmethod
     def body(write: Writer) -> str:

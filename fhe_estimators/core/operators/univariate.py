@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from scipy import special
 
 from fhe_estimators.core.integers.builder import IntegerBuilder
 from fhe_estimators.core.integers.layout import expand, rearrange
@@ -181,7 +180,9 @@ class Erf(Univariate):
 
     @staticmethod
     def f(x):
-        return special.erf(x)
+        from scipy.special import erf
+
+        return erf(x)
 
 
 @register("Exp", since=6)
@@ -313,7 +314,9 @@ class Sigmoid(Univariate):
 
     @staticmethod
     def f(x):
-        return special.expit(x)
+        from scipy.special import expit
+
+        return expit(x)
 
 
 @register("Sign", since=9)
@@ -406,7 +409,9 @@ class Gelu(Univariate):
         if approximate == "tanh":
             inner = np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)
             return (0.5 * x * (1 + np.tanh(inner))).astype(x.dtype)
-        return x * special.ndtr(x)
+        from scipy.special import ndtr
+
+        return x * ndtr(x)
 
 
 @register("Mish", since=18)

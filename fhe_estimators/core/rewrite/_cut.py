@@ -33,7 +33,7 @@ def cut(graph: Graph) -> tuple[Graph, Graph]:
     """
     kind_of = kinds_of(graph)
     kinds = {node.outputs: kind_of(node) for node in graph}
-    products = _products(graph, kinds)
+    products = _products(graph, kinds) or _sums_before_clear(graph, kinds)
     if not products:
         last = replace(graph, nodes=())
         return graph, replace(last, inputs=graph.outputs, constants={}, values={})
@@ -68,6 +68,23 @@ def _products(graph: Graph, kinds: Kinds) -> list[Node]:
         if kinds[node.outputs].is_product
         and not clear.issuperset(node.inputs)
         and clear.intersection(node.inputs[:2])
+    ]
+
+
+def _sums_before_clear(graph: Graph, kinds: Kinds) -> list[Node]:
+    """Return sums of what depends on the inputs, if something behind runs in clear only."""
+    clear = known_without(graph)
+    only_clear = any(
+        not kinds[node.outputs].encrypted and not clear.issuperset(node.inputs)
+        for node in graph
+        if kinds[node.outputs].body is None
+    )
+    if not only_clear:
+        return []
+    return [
+        node
+        for node in graph
+        if kinds[node.outputs].sums and not clear.issuperset(node.inputs)
     ]
 
 

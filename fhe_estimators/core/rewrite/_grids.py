@@ -62,7 +62,7 @@ class _OnGrids:
         """Return the graph without integers."""
         for node in self._graph:
             if node.op == "QuantizeLinear":
-                self._quantize(node)
+                self._onto_grid(node)
             elif node.op == "DequantizeLinear":
                 self._dequantize(node)
             elif node.inputs and node.inputs[0] in self._scales and self._commutes(node):
@@ -118,7 +118,7 @@ class _OnGrids:
                 names.append(self._constant(f"{name}.along{axis}.{rank}", broadcast))
         return _Scale(names[0], names[1], axis)
 
-    def _quantize(self, node: Node) -> None:
+    def _onto_grid(self, node: Node) -> None:
         scale = self._parameters(node, 0)
         empty = np.zeros(0, np.float32)
         example = self._operator_of(node)(

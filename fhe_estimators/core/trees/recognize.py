@@ -20,7 +20,8 @@ import numpy as np
 
 from fhe_estimators.core.graph import Graph, Node, Value, evaluate
 from fhe_estimators.core.operators import kinds_of, operators_of
-from fhe_estimators.core.operators.trees import TreeEnsembleRegressor, TreeNodes
+from fhe_estimators.core.operators.ml_trees import Trees
+from fhe_estimators.core.operators.tree_nodes import TreeNodes
 from fhe_estimators.core.rewrite._clean import clean
 from fhe_estimators.core.trees.partitions import ANY, Bounds, complement, intersection
 from fhe_estimators.core.trees.tree import Leaf, SplitNode, Tree, split_by
@@ -77,31 +78,30 @@ class _OtherGraph(Exception):
 
 def _of_operator(graph: Graph) -> tuple[Ensemble, Graph] | None:
     """Return what `recognize` does of a graph whose first node holds all trees."""
-    (source,) = graph.inputs
-    readers = [node for node in graph if source.name in node.inputs]
-    if len(readers) != 1 or readers[0].op != TreeEnsembleRegressor.op_type:
+    walk = _Walk(graph)
+    node = walk.pass_layouts()
+    operator = None if node is None else operators_of(graph)(node)
+    nodes = operator.added() if isinstance(operator, Trees) else None
+    if node is None or nodes is None:
         return None
-    (node,) = readers
-    nodes = TreeNodes.of(node.attributes)
-    if source.shape is None or source.shape[-1] is None:
-        n_features = int(nodes.feature.max()) + 1
-    else:
-        n_features = source.shape[-1]
+    (source,) = graph.inputs
+    n_features = int(nodes.feature.max()) + 1
+    if source.shape is not None and len(source.shape) == 2 and source.shape[1] is not None:
+        n_features = source.shape[1]
     edges: dict[int, np.ndarray] = {}
     codes: dict[int, np.ndarray] = {}
-    for feature in np.unique(nodes.feature[~nodes.is_leaf]).tolist():
-        at = ~nodes.is_leaf & (nodes.feature == feature)
+    inner = ~nodes.is_leaf
+    for feature in np.unique(nodes.feature[inner]).tolist():
+        at = inner & (nodes.feature == feature)
         # To be equal is to be not greater, but greater than the number before.
         codes[feature] = np.unique(nodes.value[at & nodes.equals])
         before = np.nextafter(codes[feature], -np.inf)
         edges[feature] = np.unique([*nodes.value[at], *before, np.inf])
     trees = [_of_nodes(int(root), nodes, edges) for root in nodes.roots]
-    if nodes.base.any():
-        trees.append(Leaf(nodes.base))
     rest = replace(
         graph,
-        nodes=tuple(other for other in graph if other is not node),
-        inputs=(Value(node.outputs[0], (None, len(nodes.base))),),
+        nodes=tuple(other for other in graph if other not in [*walk.passed, node]),
+        inputs=(Value(node.outputs[0], (None, nodes.weights.shape[1])),),
     )
     return Ensemble(tuple(trees), edges, n_features, codes), clean(rest)
 
@@ -201,12 +201,17 @@ class _Walk:
         self.passed.append(node)
         (self.name,) = node.outputs
 
-    def reach(self, *operators: str, constant: int) -> tuple[str, np.ndarray]:
-        """Pass the next node, one of `operators`; return its operator and its constant."""
+    def pass_layouts(self) -> Node | None:
+        """Pass what leaves rows as they are and return the node behind it, if it is one."""
         node = self._next()
         while node is not None and self._kind_of(node).keeps_order:
             self._pass(node)
             node = self._next()
+        return node
+
+    def reach(self, *operators: str, constant: int) -> tuple[str, np.ndarray]:
+        """Pass the next node, one of `operators`; return its operator and its constant."""
+        node = self.pass_layouts()
         if node is None or node.op not in operators or len(node.inputs) != 2:
             raise _OtherGraph
         array = self._graph.constants.get(node.inputs[constant])

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fhe_estimators.deployment.serving._app import create_app
     from fhe_estimators.deployment.serving._limits import Limits
+    from fhe_estimators.deployment.serving._ray import ray_app
     from fhe_estimators.deployment.serving._remote import RemoteModel, fetch_client
 
 _MODULES = {
@@ -19,9 +20,10 @@ _MODULES = {
     "RemoteModel": "_remote",
     "create_app": "_app",
     "fetch_client": "_remote",
+    "ray_app": "_ray",
 }
 
-__all__ = ["Limits", "RemoteModel", "create_app", "fetch_client"]
+__all__ = ["Limits", "RemoteModel", "create_app", "fetch_client", "ray_app"]
 
 if not TYPE_CHECKING:
 

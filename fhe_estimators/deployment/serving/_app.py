@@ -99,7 +99,11 @@ def create_app(
     DeploymentError
         If another server uses the folder, or a bundle cannot be served here.
     """
-    service = Service(folder, state, tokens, limits or Limits())
+    return application(Service(folder, state, tokens, limits or Limits()), metrics_port)
+
+
+def application(service: Service, metrics_port: int | None) -> Starlette:
+    """Return the routes of a service, which begins and ends with them."""
     api = _Api(service)
 
     @contextlib.asynccontextmanager
@@ -159,7 +163,9 @@ class _Api:
                 token = _token(request)
                 tenant = self._service.tenants.holding(token)
                 if tenant is None:
-                    raise HTTPException(401, "A token is needed.", _CHALLENGE)
+                    challenge = _BASIC if path == "/" else "Bearer"
+                    given = {"WWW-Authenticate": challenge}
+                    raise HTTPException(401, "A token is needed.", given)
                 request.state.tenant = tenant
             try:
                 return await endpoint(request)
@@ -251,7 +257,8 @@ class _Api:
         return self._service.version(found["model"], found.get("version"))
 
 
-_CHALLENGE = {"WWW-Authenticate": 'Bearer, Basic realm="token as password"'}
+#: Browsers ask for a password only if this is the first challenge of a header.
+_BASIC = 'Basic realm="token as password"'
 
 
 def _token(request: Request) -> str | None:

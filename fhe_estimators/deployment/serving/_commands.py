@@ -62,6 +62,12 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
         help="serve others without tokens, or without TLS, as behind a proxy that has both",
     )
     serve.add_argument(
+        "--ray",
+        action="store_true",
+        help="compute on replicas of Ray Serve, as many as --workers, on the cluster of "
+        "RAY_ADDRESS or on one that is started here",
+    )
+    serve.add_argument(
         "--round-trip",
         action="store_true",
         help="of the demo: predict from this process through a server in another, and end",
@@ -123,8 +129,7 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _serve_folder(options: argparse.Namespace) -> int:
-    from fhe_estimators.deployment.serving import _demo, _run
-    from fhe_estimators.deployment.serving._app import create_app
+    from fhe_estimators.deployment.serving import _demo, _run, create_app, ray_app
 
     try:
         tokens = _tokens(options.tokens)
@@ -133,14 +138,14 @@ def _serve_folder(options: argparse.Namespace) -> int:
         )
         limits = Limits(**{name: getattr(options, name) for name in asdict(Limits())})
         _run.log_to_stderr()
-        app = create_app(
+        app = (ray_app if options.ray else create_app)(
             options.folder,
             state=options.state,
             tokens=tokens,
             limits=limits,
             metrics_port=options.metrics_port,
         )
-    except (DeploymentError, OSError, ValueError) as error:
+    except (DeploymentError, ImportError, OSError, ValueError) as error:
         raise SystemExit(f"ERROR: {error}") from error
     names = app.state.service.models.names
     example = _demo.rows_of(Path(options.folder))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from threading import Lock
-from typing import Any
+from typing import Any, Protocol
 
 from fhe_estimators.deployment.errors import ServerBusyError
 from fhe_estimators.deployment.serving._limits import Limits
@@ -40,6 +40,32 @@ class NoWorkerError(Exception):
 
 class LethalRequestError(Exception):
     """Two workers ended while they computed the answer to a request."""
+
+
+class AnyPool(Protocol):
+    """What computes answers for a server; see `Pool`."""
+
+    events: Counter[str]
+
+    @property
+    def workers(self) -> int:
+        """How many workers run."""
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait."""
+
+    def open(self) -> None:
+        """Start the workers; it does not wait for them."""
+
+    async def close(self) -> None:
+        """End all workers."""
+
+    async def run(self, task: Mapping[str, Any], body: bytes, key: str | None) -> bytes:
+        """Return the answer of a worker."""
+
+    async def probe(self) -> bool:
+        """Return whether a worker answers."""
 
 
 class _Waiting:

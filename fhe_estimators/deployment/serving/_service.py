@@ -6,7 +6,7 @@ import contextlib
 import logging
 import shutil
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -23,7 +23,7 @@ from fhe_estimators.deployment.serving._keys import KeyStore, Place
 from fhe_estimators.deployment.serving._limits import Limits
 from fhe_estimators.deployment.serving._metrics import Metrics
 from fhe_estimators.deployment.serving._models import Models, Version
-from fhe_estimators.deployment.serving._pool import EVENTS, Pool
+from fhe_estimators.deployment.serving._pool import EVENTS, AnyPool, Pool
 from fhe_estimators.deployment.serving._tenants import Tenants
 from fhe_estimators.deployment.serving._worker import (
     RefusedError,
@@ -63,6 +63,9 @@ class Service:
         in the folder of deployments.
     tokens : collection of str
     limits : Limits
+    make_pool : callable, optional
+        From the folder of compiled programs, and those of bundles and keys, to what
+        computes in place of worker processes.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class Service:
         state: str | Path | None,
         tokens: Collection[str],
         limits: Limits,
+        make_pool: Callable[[Path, tuple[Path, ...]], AnyPool] | None = None,
     ) -> None:
         folder = Path(folder)
         state = private_folder(state or folder / ".state", "The folder of the server")
@@ -89,7 +93,11 @@ class Service:
         except BaseException:
             self.close()
             raise
-        self.pool = Pool(self._worker, limits)
+        self.pool: AnyPool = (
+            Pool(self._worker, limits)
+            if make_pool is None
+            else make_pool(self._compiled, (folder, state))
+        )
         gauge = self.metrics.gauge
         gauge("fhe_workers", "Worker processes that run", lambda: self.pool.workers)
         gauge("fhe_waiting", "Requests that wait", lambda: self.pool.waiting)

@@ -114,14 +114,15 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
-def _limit(memory: int) -> None:
+def limit(memory: int | None) -> None:
+    """Limit the memory of this process, and have it leave none behind if it crashes."""
     try:
         import resource
     except ModuleNotFoundError:  # Windows
         return
     # What a crashed process would leave behind are keys and requests.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if sys.platform == "linux":
+    if memory is not None and sys.platform == "linux":
         # Of what is written to: address space alone costs nothing.
         resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
 
@@ -131,7 +132,7 @@ def main() -> None:
     options = json.loads(sys.argv[1])
     # The server tells its workers when to end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _limit(options["memory"])
+    limit(options["memory"])
     watch = threading.Thread(target=_end_with, args=(options["parent"],), daemon=True)
     watch.start()
     channel = Channel(socket.socket(fileno=options["channel"]), options["most_bytes"])

@@ -36,8 +36,8 @@ class Served:
 
     @classmethod
     @contextlib.contextmanager
-    def started(cls, folder, *options, tokens=(ANN, BOB), log=None):
-        """Return a context with a server; it ends with it."""
+    def started(cls, folder, *options, tokens=(ANN, BOB), log=None, seconds=30):
+        """Return a context with a server, ready in some time; it ends with it."""
         command = [sys.executable, "-m", "fhe_estimators", "serve", str(folder)]
         log = log or folder / "log"
         environment = {**os.environ, "FHE_ESTIMATORS_TOKENS": " ".join(tokens)}
@@ -55,7 +55,7 @@ class Served:
                 line = process.stdout.readline()
                 assert line, log.read_text()
                 found = cls(process, line.split()[-1], log)
-                found.wait_until_ready()
+                found.wait_until_ready(seconds)
                 yield found
             finally:
                 process.terminate()
@@ -78,8 +78,8 @@ class Served:
         url = f"{self.url}/v2/health/ready"
         return httpx.get(url, trust_env=False, verify=False).status_code == 200
 
-    def wait_until_ready(self):
-        until = time.monotonic() + 30
+    def wait_until_ready(self, seconds=30):
+        until = time.monotonic() + seconds
         while not self.is_ready():
             assert time.monotonic() < until
             time.sleep(0.1)

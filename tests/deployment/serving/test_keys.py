@@ -3,11 +3,14 @@
 import errno
 import hashlib
 import os
+import re
 import threading
+import time
+from pathlib import Path
 
 import pytest
 
-from fhe_estimators.deployment import DeploymentError, FormatError, ServerBusyError
+from fhe_estimators.deployment import DeploymentError, FormatError, ServerBusyError, serving
 from fhe_estimators.deployment.serving import Limits
 from fhe_estimators.deployment.serving._keys import KeyStore, Place
 
@@ -191,3 +194,26 @@ def test_many_threads_keep_to_the_quota(store):
         thread.join()
     assert store.total_bytes <= LIMITS.total_bytes
     assert sum(path.stat().st_size for path in files(store._folder)) == store.total_bytes
+
+
+@pytest.mark.parametrize("years", [-60, 30])
+def test_a_clock_that_jumps_breaks_no_quota(store, tmp_path, years):
+    """What is kept of the order in times of files may be any time."""
+    first, second = put(store, "ann", b"a" * 100), put(store, "ann", b"b" * 100)
+    jumped = time.time() + years * 365 * 86400
+    os.utime(tmp_path / "keys" / "ann" / FAMILY / first, times=(jumped, jumped))
+    again = KeyStore(tmp_path / "keys", LIMITS)
+    with again.used(Place("ann", FAMILY, first)) as path:
+        assert path.read_bytes() == b"a" * 100
+    # It was used last, whatever the clock said.
+    third = put(again, "ann", b"c" * 150)
+    assert again.families_of("ann", second) == []
+    assert again.families_of("ann", first) == again.families_of("ann", third) == [FAMILY]
+    assert again.total_bytes == 250
+
+
+def test_only_a_clock_that_does_not_jump_is_waited_by():
+    """All limits of time are on the monotonic clock; the other one is for logs."""
+    jumps = re.compile(r"\btime\.time\(|\bdatetime\b|\bfrom time import\b")
+    for path in Path(serving.__file__).parent.glob("*.py"):
+        assert not jumps.search(path.read_text()), path.name

@@ -1,6 +1,8 @@
 """Models on a server, as estimators here."""
 
+import contextlib
 import pickle
+import socket
 import threading
 import warnings
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -211,3 +213,58 @@ def test_errors_of_the_server_keep_their_class(client, deployed, waits):
         pytest.raises(FormatError, match="400: cut"),
     ):
         RemoteModel(scripted.url, client).predict(deployed.X[:1])
+
+
+class Losing:
+    """What stands between: it passes connections on, and loses the first answers."""
+
+    def __init__(self, port, losses):
+        self._port, self.left, self.asked = port, losses, 0
+        self._door = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._door.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._accept)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._door.shutdown(socket.SHUT_RDWR)
+        self._door.close()
+        self._thread.join()
+
+    def _accept(self):
+        while True:
+            try:
+                here, _ = self._door.accept()
+            except OSError:
+                return
+            there = socket.create_connection(("127.0.0.1", self._port))
+            threading.Thread(target=self._forth, args=(here, there), daemon=True).start()
+            threading.Thread(target=self._back, args=(there, here), daemon=True).start()
+
+    def _forth(self, source, target):
+        with contextlib.suppress(OSError):
+            while data := source.recv(1 << 16):
+                self.asked += data.startswith(b"POST ")
+                target.sendall(data)
+
+    def _back(self, source, target):
+        with contextlib.suppress(OSError):
+            while data := source.recv(1 << 16):
+                if self.left:
+                    # It was computed, and nobody hears of it.
+                    self.left -= 1
+                    source.close()
+                    target.close()
+                    return
+                target.sendall(data)
+
+
+def test_answers_that_are_lost_are_computed_again(served, deployed, client, waits):
+    with Losing(served.port, losses=2) as between:
+        remote = RemoteModel(between.url, client, ANN)
+        found = remote.predict(deployed.X[:3])
+    assert between.asked == 3
+    np.testing.assert_array_equal(found, deployed.linear.predict(deployed.X[:3]))
+    assert served.is_ready()
