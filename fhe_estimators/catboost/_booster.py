@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,11 +14,7 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import _check_feature_names
 
-from fhe_estimators._columns import (
-    categories_refused,
-    explain_columns,
-    in_container_of,
-)
+from fhe_estimators._columns import categories_refused, explain_columns, in_container_of
 from fhe_estimators._fit import refuse
 from fhe_estimators._readings import Labels, Reading
 from fhe_estimators._state import digest
@@ -27,6 +23,7 @@ from fhe_estimators.base import FHEClassifierMixin, FHERegressorMixin, Tags
 from fhe_estimators.catboost._document import (
     document_of,
     features_and_thresholds,
+    features_with_missing,
     loaded,
     moved,
     tree_arrays,
@@ -113,8 +110,13 @@ class BoosterMixin(TreeMixin):
     def _prepared_for_fit(self, X: Any, sample_weight: Any) -> Any:
         self._refuse_categories(X, ())
         with explain_columns(self, X):
+            finite: Any = "allow-nan" if self._takes_missing else True
             array = check_array(
-                X, dtype=self._feature_dtype, ensure_min_samples=2, estimator=self
+                X,
+                dtype=self._feature_dtype,
+                ensure_all_finite=finite,
+                ensure_min_samples=2,
+                estimator=self,
             )
         _check_feature_names(self, X, reset=True)
         return in_container_of(X, array)
@@ -124,9 +126,14 @@ class BoosterMixin(TreeMixin):
     ) -> None:
         """Lower the fitted model: edges of bins are the borders that its trees use."""
         features, thresholds = map(np.concatenate, zip(*self._comparisons(), strict=True))
+        missing = self._known_missing()
         self._bin_edges = BinEdges(
             [
-                np.unique(thresholds[features == column])
+                # A last edge is that of the bin of missing values.
+                np.append(
+                    np.unique(thresholds[features == column]),
+                    [np.inf] if column in missing else [],
+                )
                 for column in range(self.n_features_in_)
             ]
         )
@@ -134,6 +141,10 @@ class BoosterMixin(TreeMixin):
 
     def _comparisons(self) -> list[tuple[np.ndarray, np.ndarray]]:
         return features_and_thresholds(self._document())
+
+    def _known_missing(self) -> Collection[int]:
+        """Return the features that lacked values in `fit`."""
+        return features_with_missing(self._document())
 
     def _set_thresholds(self, thresholds: Sequence[np.ndarray]) -> None:
         """Load the model again, with other thresholds."""
@@ -190,7 +201,8 @@ class BoosterMixin(TreeMixin):
     def _export(self) -> tuple[Sequence[TreeArrays], np.ndarray, str]:
         document, link = self._document(), self._link_of_loss()
         _, bias = document["scale_and_bias"]
-        return tree_arrays(document), np.array(bias, np.float64), link
+        trees = tree_arrays(document, bool(self._with_missing))
+        return trees, np.array(bias, np.float64), link
 
     def _predict(
         self,

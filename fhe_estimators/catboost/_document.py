@@ -16,7 +16,14 @@ from fhe_estimators._fit import refuse
 if TYPE_CHECKING:
     from fhe_estimators.core.frontends.trees import TreeArrays
 
-__all__ = ["document_of", "features_and_thresholds", "loaded", "moved", "tree_arrays"]
+__all__ = [
+    "document_of",
+    "features_and_thresholds",
+    "features_with_missing",
+    "loaded",
+    "moved",
+    "tree_arrays",
+]
 
 _LARGEST = np.finfo(np.float32).max
 
@@ -40,12 +47,27 @@ def loaded(document: Document) -> catboost.CatBoost:
         return catboost.CatBoost().load_model(str(path), format="json")
 
 
-def tree_arrays(document: Document) -> list[TreeArrays]:
-    """Return the trees of a model, whose values are those that scores add up."""
+def features_with_missing(document: Document) -> list[int]:
+    """Return the features that lacked values when the model was fitted."""
+    features = document["features_info"].get("float_features", ())
+    return [entry["flat_feature_index"] for entry in features if entry["has_nans"]]
+
+
+def tree_arrays(document: Document, with_missing: bool = False) -> list[TreeArrays]:
+    """Return the trees of a model, whose values are those that scores add up.
+
+    With missing values they tell where these go: as if they were larger than all numbers,
+    ``nan_mode='Max'``, or smaller.
+    """
     from fhe_estimators.core.frontends.trees import TreeArrays
 
     scale, bias = document["scale_and_bias"]
     columns, arrays = _columns(document), []
+    right_of_all = [
+        entry["flat_feature_index"]
+        for entry in document["features_info"].get("float_features", ())
+        if entry["nan_value_treatment"] == "AsTrue"
+    ]
     for nodes in _trees(document):
         feature, threshold = _comparisons(nodes, columns)
         value = np.zeros((len(nodes), len(bias)))
@@ -55,7 +77,8 @@ def tree_arrays(document: Document) -> list[TreeArrays]:
         left, right = (
             np.array([node.get(side, -1) for node in nodes]) for side in ("left", "right")
         )
-        arrays.append(TreeArrays(feature, threshold, left, right, value))
+        missing_left = ~np.isin(feature, right_of_all) if with_missing else None
+        arrays.append(TreeArrays(feature, threshold, left, right, value, missing_left))
     return arrays
 
 

@@ -81,9 +81,9 @@ class CatBoostClassifier(
         The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16. A
         dict ``{"op_inputs": ..., "op_weights": ...}`` also sets the bits of the values of
         leaves, which are chosen by their effect otherwise.
-    binning : {'quantile', 'uniform', 'adaptive'}, default='quantile'
-        Whether bins hold as many rows each, have the same width, or adapt to the density of
-        values in between, which long tails need.
+    binning : {'quantile', 'uniform'}, default='quantile'
+        Whether bins hold about as many rows each, as CatBoost's own choice does, or have
+        the same width, unless `feature_border_type` is given.
     input_encoding : {'thermometer', 'integer'}, default='thermometer'
         What is encrypted: a bit for each edge between bins, or one integer a feature, which
         is smaller to send and slower to compute with.
@@ -261,9 +261,9 @@ class CatBoostRegressor(
         The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16. A
         dict ``{"op_inputs": ..., "op_weights": ...}`` also sets the bits of the values of
         leaves, which are chosen by their effect otherwise.
-    binning : {'quantile', 'uniform', 'adaptive'}, default='quantile'
-        Whether bins hold as many rows each, have the same width, or adapt to the density of
-        values in between, which long tails need.
+    binning : {'quantile', 'uniform'}, default='quantile'
+        Whether bins hold about as many rows each, as CatBoost's own choice does, or have
+        the same width, unless `feature_border_type` is given.
     input_encoding : {'thermometer', 'integer'}, default='thermometer'
         What is encrypted: a bit for each edge between bins, or one integer a feature, which
         is smaller to send and slower to compute with.

@@ -1,5 +1,7 @@
 """CatBoost: trees, bins, links and refusals, against its own predictions."""
 
+import copy
+
 import catboost
 import numpy as np
 import pandas as pd
@@ -240,7 +242,7 @@ def test_refusals(model, words):
         model.fit(rows, np.arange(40) % 2)
 
 
-def test_categories_and_missing_values_are_refused():
+def test_categories_are_refused():
     y = np.arange(40.0)
     kinds = pd.Series(["a", "b"] * 20)
     for rows in (table(kind=kinds), table(kind=kinds.astype("category"))):
@@ -251,13 +253,39 @@ def test_categories_and_missing_values_are_refused():
     own = of_library(CatBoostRegressor, cat_features=["kind"]).fit(table(kind=kinds), y)
     with pytest.raises(ValueError, match=r"CatBoostRegressor.*'kind'"):
         CatBoostRegressor.from_sklearn_model(own)
-    holes = table()
-    holes.loc[3, "size"] = np.nan
-    with pytest.raises(ValueError, match=r"NaN.*'size'.*SimpleImputer"):
-        CatBoostRegressor(2).fit(holes, y)
-    # A model that knows missing values, of rows that lack none.
-    own = of_library(CatBoostRegressor).fit(holes, y)
-    assert_twin(CatBoostRegressor, own, table())
+
+
+@pytest.mark.parametrize("mode", ["Min", "Max", None])
+def test_missing_values(wine, mode):
+    """They have a bin of their own, below all numbers or above them."""
+    X, y = wine
+    holes = np.random.default_rng(0).random(X.shape) < 0.2
+    holes[:, 3] = False
+    X = np.where(holes, np.nan, X)
+    own = of_library(CatBoostClassifier, nan_mode=mode).fit(X, y)
+    assert_twin(CatBoostClassifier, own, X)
+    model = CatBoostClassifier(8, nan_mode=mode, n_bits=FINE).fit(X, y)
+    expected = library_of(model).predict_proba(X)
+    np.testing.assert_allclose(model.predict_proba(X), expected, atol=1e-3)
+    Exported.of(model)
+    model.set_leaf_values(-model.get_leaf_values())  # it is lowered again
+    # The library's own class goes on with leaves that it has predicted with: not a copy.
+    expected = library_of(copy.deepcopy(model)).predict_proba(X)
+    np.testing.assert_allclose(model.predict_proba(X), expected, atol=1e-2)
+    X[0, 3] = np.nan
+    with pytest.raises(ValueError, match=r"NaN.*column 3 .*without missing values"):
+        model.predict(X)
+    with pytest.raises(ValueError, match="NaN"):
+        CatBoostClassifier(2, nan_mode="Forbidden").fit(X, y)
+
+
+@pytest.mark.simulate
+def test_missing_values_simulated(wine):
+    X, y = wine
+    X = np.where(np.random.default_rng(0).random(X.shape) < 0.2, np.nan, X)
+    for encoding in ("thermometer", "integer"):
+        model = CatBoostClassifier(4, depth=3, input_encoding=encoding).fit(X, y > 0)
+        np.testing.assert_array_equal(model.predict(X, fhe="simulate"), model.predict(X))
 
 
 def test_arguments_of_predict(wine):
