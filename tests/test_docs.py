@@ -178,7 +178,13 @@ def test_documented_defaults_are_those_of_the_signature(cls):
 @pytest.mark.parametrize("family", [BAYES, LINEAR, TREES], ids=len)
 def test_added_parameters_are_described_alike(family):
     for name in family:
-        entries = [documented(cls)[name] for cls in MIRRORS if added(cls) == family]
+        entries = [
+            documented(cls)[name]
+            for cls in MIRRORS
+            # CatBoost cuts features itself: what its bins are differs.
+            if added(cls) == family
+            and (name != "binning" or "catboost" not in cls.__module__)
+        ]
         # Defaults are compared with signatures; that of NearestCentroid's n_bits differs.
         texts = {(entry.type.split(", default=")[0], *entry.desc) for entry in entries}
         assert len(texts) == 1, name
