@@ -1,5 +1,7 @@
 """Columns that are not numbers: errors name estimator, columns and cure."""
 
+from inspect import signature
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -140,7 +142,8 @@ def test_missing_values(name):
         assert "sklearn.ensemble" not in str(caught.value)
     model = fitted(name)
     for method in ("predict", "predict_proba", "decision_function", "score_samples"):
-        if hasattr(model, method):
+        # That of PCA is the parent's own, in clear.
+        if "fhe" in signature(getattr(model, method, print)).parameters:
             with pytest.raises(ValueError, match=words):
                 getattr(model, method)(table)
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from scipy import special
 
 from fhe_estimators.core.operators import table
 from fhe_estimators.core.operators._base import register
@@ -128,7 +127,9 @@ class PairProbabilities(ClearOnly):
 
     @staticmethod
     def f(scores, *, n_classes, prob_a, prob_b):
-        wins = special.expit(-(scores * np.asarray(prob_a) + np.asarray(prob_b)))
+        from scipy.special import expit  # which workers of a server do without
+
+        wins = expit(-(scores * np.asarray(prob_a) + np.asarray(prob_b)))
         wins = np.clip(wins, 1e-7, 1 - 1e-7)
         r = np.zeros((len(scores), n_classes, n_classes))
         for place, (i, j) in enumerate(_pairs(n_classes)):

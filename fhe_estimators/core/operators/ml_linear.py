@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import special
 
 from fhe_estimators.core.operators._base import QuantizedOp, register
 from fhe_estimators.core.operators._body import Writer
@@ -14,13 +13,8 @@ from fhe_estimators.exceptions import UnsupportedOperatorError
 
 #: The operator set.
 DOMAIN = "ai.onnx.ml"
-#: From scores, of shape (n_rows, n_classes), to what is asked for.
-_TRANSFORMS = {
-    "NONE": lambda scores: scores,
-    "LOGISTIC": special.expit,
-    "SOFTMAX": lambda scores: special.softmax(scores, axis=1),
-    "PROBIT": special.ndtri,
-}
+#: What is made of scores, of shape (n_rows, n_classes).
+_TRANSFORMS = ("NONE", "LOGISTIC", "SOFTMAX", "PROBIT")
 #: The operators that do so.
 _OPERATORS = {"LOGISTIC": "Sigmoid", "SOFTMAX": "Softmax"}
 
@@ -32,8 +26,16 @@ def transformed(scores: np.ndarray, name: str, like: np.ndarray) -> np.ndarray:
             f"The post_transform {name!r} is not supported; supported: "
             f"{', '.join(_TRANSFORMS)}."
         )
+    from scipy import special  # which workers of a server do without
+
+    functions: dict[str, Any] = {
+        "NONE": np.asarray,
+        "LOGISTIC": special.expit,
+        "SOFTMAX": lambda scores: special.softmax(scores, axis=1),
+        "PROBIT": special.ndtri,
+    }
     dtype = np.asarray(like).dtype
-    result: np.ndarray = _TRANSFORMS[name](scores)
+    result: np.ndarray = functions[name](scores)
     return result.astype(dtype if dtype.kind == "f" else np.float32)
 
 

@@ -16,7 +16,7 @@ def trilu(monkeypatch):
     """An operator that moves integers and writes zeros, as the guide says to write one."""
     monkeypatch.setattr(_base, "_REGISTRY", dict(_base._REGISTRY))
 
-    @_base.register("Trilu", since=14)
+    @_base.register("UpperPart", since=14)
     class Trilu(Layout):
         """The lower or upper triangle, zeros elsewhere."""
 
@@ -30,7 +30,7 @@ def trilu(monkeypatch):
 
 
 def test_zeros_that_a_layout_writes_are_zeros(trilu):
-    nodes = (Node("Trilu", ("x",), ("t",), {"upper": 0}), Node("Relu", ("t",), ("y",)))
+    nodes = (Node("UpperPart", ("x",), ("t",), {"upper": 0}), Node("Relu", ("t",), ("y",)))
     graph = Graph(nodes, (Value("x", (None, 3, 3)),), (Value("y", (None, 3, 3)),))
     rows = np.random.default_rng(0).normal(size=(50, 3, 3)) + 5
     result, expected = compared(whole(graph, rows, 6), graph, rows)

@@ -62,7 +62,7 @@ def walked(tree, row):
     return tree.value[node]
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("seed", range(20))
 def test_ten_thousand_ensembles(seed):
     """From a model in ONNX, as exported, to an integer graph of the same results."""

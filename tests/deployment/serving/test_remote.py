@@ -223,6 +223,7 @@ class Losing:
         self._door = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._door.getsockname()[1]}"
         self._thread = threading.Thread(target=self._accept)
+        self._connections, self._threads = [], []
 
     def __enter__(self):
         self._thread.start()
@@ -232,6 +233,10 @@ class Losing:
         self._door.shutdown(socket.SHUT_RDWR)
         self._door.close()
         self._thread.join()
+        for both in self._connections:
+            self._end(*both)
+        for thread in self._threads:
+            thread.join()
 
     def _accept(self):
         while True:
@@ -240,8 +245,18 @@ class Losing:
             except OSError:
                 return
             there = socket.create_connection(("127.0.0.1", self._port))
-            threading.Thread(target=self._forth, args=(here, there), daemon=True).start()
-            threading.Thread(target=self._back, args=(there, here), daemon=True).start()
+            self._connections.append((here, there))
+            for target, ends in ((self._forth, (here, there)), (self._back, (there, here))):
+                self._threads.append(threading.Thread(target=target, args=ends))
+                self._threads[-1].start()
+
+    @staticmethod
+    def _end(*ends):
+        for end in ends:
+            # Closed alone, a connection stays as long as the other thread reads.
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
 
     def _forth(self, source, target):
         with contextlib.suppress(OSError):
@@ -255,10 +270,9 @@ class Losing:
                 if self.left:
                     # It was computed, and nobody hears of it.
                     self.left -= 1
-                    source.close()
-                    target.close()
-                    return
+                    break
                 target.sendall(data)
+        self._end(source, target)
 
 
 def test_answers_that_are_lost_are_computed_again(served, deployed, client, waits):
