@@ -264,18 +264,12 @@ class Circuit:
         with self._lock:
             if count not in self._shards:
                 single, compile_ = self._programs[self._single], self._engine.sharing
-                members = [
-                    (
-                        shard,
-                        compile_(single, shard.graph, extremes(shard.graph), self.p_error),
-                    )
-                    for shard in shards(self.graph, count)
-                ]
-                whole = [
-                    (shard, program) for shard, program in members if program is not None
-                ]
-                can = len(whole) == len(members) > 1
-                self._shards[count] = Divided(whole) if can else None
+
+                def sharing(graph: Graph) -> Program | None:
+                    return compile_(single, graph, extremes(graph), self.p_error)
+
+                found = shards(self.graph, count)
+                self._shards[count] = Divided.of(found, sharing)
             return self._shards[count]
 
     def _gathered(

@@ -41,7 +41,9 @@ class Shard(NamedTuple):
 
 
 def shards(graph: Graph, count: int) -> list[Shard]:
-    """Return at most so many shards of about as many tables each; none if it has none.
+    """Return at most so many shards of about as many tables each.
+
+    None if the graph is no sum of tables: with a second layer of them it is none.
 
     Parameters
     ----------
@@ -135,7 +137,7 @@ def _is_sum_of_tables(graph: Graph) -> bool:
         and all(node.op in _KNOWN and len(node.outputs) == 1 for node in graph)
         and all(shape is not None and len(shape) == 2 for shape in shapes)
         and all(_is_by_column(graph, node) for node in graph)
-        and any(node.op == "TableLookup" for node in graph)
+        and sum(node.op == "TableLookup" for node in graph) == 1
     )
 
 

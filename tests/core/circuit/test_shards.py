@@ -1,9 +1,12 @@
 """Some columns of a sum of tables give what all of them give there."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from joblib import parallel_config
 from sklearn.datasets import load_breast_cancer, load_iris
+from torch import nn
 
 from fhe_estimators import (
     GradientBoostingClassifier,
@@ -14,6 +17,7 @@ from fhe_estimators import (
 from fhe_estimators.core.circuit import Circuit, _circuit, extremes
 from fhe_estimators.core.circuit._shards import Divided, shards
 from fhe_estimators.core.engine import ClearEngine, ConcreteEngine, dumped, run_clear
+from fhe_estimators.torch import compile_torch_model
 from tests.test_secrets import secret_of
 
 MODELS = {
@@ -40,6 +44,21 @@ def test_shards_give_what_the_whole_gives(fitted, count):
         range(whole.shape[1])
     )
     assert len(found) == min(count, whole.shape[1])
+    for shard in found:
+        (part,) = run_clear(shard.graph, (q_rows[:, shard.indices],))
+        np.testing.assert_array_equal(part, whole[:, shard.columns])
+
+
+@pytest.mark.parametrize(("sizes", "n_shards"), [((4, 8, 3), 2), ((4, 8, 8, 3), 0)])
+def test_tables_of_one_layer_are_divided(sizes, n_shards):
+    layers = [layer for ends in pairwise(sizes) for layer in (nn.Linear(*ends), nn.ReLU())]
+    rows = np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32)
+    net = nn.Sequential(*layers[:-1])
+    module = compile_torch_model(net, rows, n_bits=3, rounding_bits=3)
+    found = shards(module.graph, 2)
+    assert len(found) == n_shards
+    q_rows = module.quantize_input(rows)
+    (whole,) = run_clear(module.graph, (q_rows,))
     for shard in found:
         (part,) = run_clear(shard.graph, (q_rows[:, shard.indices],))
         np.testing.assert_array_equal(part, whole[:, shard.columns])
