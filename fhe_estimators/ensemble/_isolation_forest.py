@@ -11,6 +11,7 @@ from sklearn.ensemble._iforest import _average_path_length
 from sklearn.utils.validation import check_is_fitted
 
 from fhe_estimators._config import is_fitting
+from fhe_estimators._outliers import FHEOutlierMixin
 from fhe_estimators._readings import Labels, Reading
 from fhe_estimators._tree_based import SklearnTreesMixin
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["IsolationForest"]
 
 
-class IsolationForest(SklearnTreesMixin, ensemble.IsolationForest):
+class IsolationForest(SklearnTreesMixin, FHEOutlierMixin, ensemble.IsolationForest):
     """A forest of random trees that finds outliers in encrypted data.
 
     Fitted by scikit-learn, in clear, on binned values. With ``fhe="execute"`` the client
@@ -206,39 +207,3 @@ class IsolationForest(SklearnTreesMixin, ensemble.IsolationForest):
         check_is_fitted(self)
         with self._mode(fhe):
             return self._score_samples(self._validated(X))
-
-    def decision_function(self, X, *, fhe: str | None = None) -> np.ndarray:
-        """Return the scores less the one from which on a row is no outlier.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-        fhe : {'disable', 'simulate', 'execute'}, optional
-            As in `predict`.
-
-        Returns
-        -------
-        scores : ndarray of shape (n_samples,)
-            Negative for outliers.
-        """
-        return self._in_mode("decision_function", fhe, X)
-
-    def fit_predict(self, X, y=None, *, fhe: str | None = None, **fit_params) -> np.ndarray:
-        """Fit, then predict the same rows.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-        y : object, optional
-            Not used.
-        fhe : {'disable', 'simulate', 'execute'}, optional
-            As in `predict`.
-        **fit_params : dict
-            Passed to `fit`.
-
-        Returns
-        -------
-        is_inlier : ndarray of shape (n_samples,)
-            -1 for outliers, 1 for others.
-        """
-        return self._in_mode("fit_predict", fhe, X, y, **fit_params)
