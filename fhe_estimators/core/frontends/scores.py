@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fhe_estimators.core.frontends.torch import LinearScores, export_own
+from fhe_estimators.core.frontends.torch import LinearScores, QuadraticScores, export_own
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
 
-class FormScores(LinearScores):
+class FormScores(QuadraticScores):
     """`LinearScores` of ``z = (x - mean) / scale`` and of products of any two of them.
 
     Parameters
@@ -27,8 +27,6 @@ class FormScores(LinearScores):
         As in `LinearScores`.
     """
 
-    mean: Tensor
-    scale: Tensor
     first: Tensor
     second: Tensor
 
@@ -40,18 +38,14 @@ class FormScores(LinearScores):
         intercept: np.ndarray,
         link: str,
     ) -> None:
-        super().__init__(coef, intercept, link)
-        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float64))
-        self.register_buffer("scale", torch.tensor(scale, dtype=torch.float64))
+        super().__init__(mean, scale, coef, intercept, link)
         first, second = np.triu_indices(len(mean))
         self.register_buffer("first", torch.tensor(first))
         self.register_buffer("second", torch.tensor(second))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return predictions, of shape (n_samples, n_outputs)."""
-        z = (x - self.mean) / self.scale
-        products = z.index_select(1, self.first) * z.index_select(1, self.second)
-        return super().forward(torch.cat([z, products], dim=1))
+    def products(self, z: Tensor) -> Tensor:
+        """Return the products of any two numbers, of shape (n_samples, n_products)."""
+        return z.index_select(1, self.first) * z.index_select(1, self.second)
 
 
 def export_form(

@@ -282,7 +282,11 @@ class QuadraticScores(LinearScores):
     def forward(self, x: Tensor) -> Tensor:
         """Return predictions, of shape (n_samples, n_outputs or n_classes)."""
         z = (x - self.mean) / self.scale
-        return super().forward(torch.cat([z, z * z], dim=1))
+        return super().forward(torch.cat([z, self.products(z)], dim=1))
+
+    def products(self, z: Tensor) -> Tensor:
+        """Return the products that scores are made of, of shape (n_samples, n_products)."""
+        return z * z
 
 
 class BinaryScores(LinearScores):
