@@ -24,7 +24,6 @@ from fhe_estimators.core.lowering import (
     Options,
     to_quantized_module,
 )
-from fhe_estimators.core.operators import kinds_of
 from fhe_estimators.core.quantized_module import ROUNDINGS, RoundingOptions
 from fhe_estimators.core.trees import TreeOptions
 from fhe_estimators.exceptions import UnsupportedEstimatorError, UnsupportedOperatorError
@@ -125,16 +124,12 @@ class ConvertedMixin(FHEMixin):
 
     def _tell_cost(self) -> None:
         """Tell what takes minutes a row before it is compiled; see `check_affordable`."""
-        graph = self.quantized_module_.graph
         prices = ConcreteEngine().prices(self.p_error)
-        kind_of, n_tables, operations = kinds_of(graph), 0, 0.0
-        for node in graph:
-            kind = kind_of(node)
-            if kind.bootstraps:
-                number = graph.value(node.outputs[0]).row_size
-                n_tables += number
-                bits = kind.table_bits(node, graph)
-                operations += number * prices.operations(bits)
+        layers = [layer for layer in self.quantized_module_.layers if layer.tables]
+        n_tables = sum(layer.tables for layer in layers)
+        operations = sum(
+            layer.tables * prices.operations(layer.kept_bits) for layer in layers
+        )
         name = type(self.estimator_).__name__
         check_affordable(
             prices.seconds(operations),
