@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +10,7 @@ from sklearn.model_selection import train_test_split
 import fhe_estimators
 from benchmarks import data
 from benchmarks.costs import P_ERROR
+from benchmarks.tools import chosen
 
 #: Bits that the peer is measured with; ours are measured with their default.
 PEER_BITS = (6, 4)
@@ -84,7 +84,7 @@ class Case:
 
 
 def cases() -> list[Case]:
-    """Return all cases, or those with FHE_BENCH_CASES, an environment variable, in them."""
+    """Return the cases that are chosen: all by default."""
     forests = ("forest 10x4", "forest 50x4")
     boosting = ("boosting 10x3", "boosting 50x3", "boosting 100x2")
     models = {
@@ -94,8 +94,7 @@ def cases() -> list[Case]:
         "diabetes": ("tree", "forest 10x4", "boosting 50x3"),
     }
     all_cases = [Case(name, model) for name, entries in models.items() for model in entries]
-    wanted = os.environ.get("FHE_BENCH_CASES", "")
-    return [case for case in all_cases if wanted in str(case)]
+    return chosen(all_cases)
 
 
 def training_rows(case: Case) -> data.Data:

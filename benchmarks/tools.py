@@ -12,15 +12,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from benchmarks import MODULE_OF
 from benchmarks.report import Goal, Row
+
+Named = TypeVar("Named")
 
 #: Seconds between measurements, for threads of the last one that wait by spinning.
 _PAUSE = 0.3
@@ -107,6 +109,12 @@ def measure(name: str, python: str | None, repeat: int) -> list[Row]:
         module = importlib.import_module(f"benchmarks.{MODULE_OF[name]}")
         rows: list[Row] = getattr(module, name)(Setup(peer, repeat))
     return rows
+
+
+def chosen(cases: Iterable[Named]) -> list[Named]:
+    """Return the cases with FHE_BENCH_CASES, an environment variable, in their names."""
+    wanted = os.environ.get("FHE_BENCH_CASES", "")
+    return [case for case in cases if wanted in str(case)]
 
 
 def median(values: Sequence[Any]) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -16,7 +15,7 @@ from benchmarks.costs import P_ERROR
 from benchmarks.float_nets import NETS, FloatNet, outputs, split
 from benchmarks.float_nets import trained as trained_net
 from benchmarks.report import Row, table
-from benchmarks.tools import Setup, progress, ratio, seconds
+from benchmarks.tools import Setup, chosen, progress, ratio, seconds
 from fhe_estimators.quantization import QuantizedModule
 from fhe_estimators.torch import compile_torch_model
 
@@ -36,13 +35,11 @@ def trained_rows(setup: Setup) -> list[Row]:
 
 
 def _each(rows_of: Callable[[FloatNet], list[Row]]) -> list[Row]:
-    """Return the rows of all networks, or those with FHE_BENCH_CASES in their names."""
+    """Return the rows of the networks that are chosen."""
     rows: list[Row] = []
-    wanted = os.environ.get("FHE_BENCH_CASES", "")
-    for net in NETS:
-        if wanted in str(net):
-            rows += (found := rows_of(net))
-            progress(table(found))
+    for net in chosen(NETS):
+        rows += (found := rows_of(net))
+        progress(table(found))
     return rows
 
 

@@ -2,9 +2,9 @@
 
 import doctest
 import re
-from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from tests.sources import ROOT
+
 DOCS = ROOT / "docs"
 
 
