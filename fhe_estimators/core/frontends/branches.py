@@ -53,11 +53,7 @@ class _Course:
 
     def append(self, node: Node, names: Mapping[str, str]) -> None:
         """Append a node whose inputs and results have other names than in its body."""
-        node = replace(
-            node,
-            inputs=tuple(names.get(name, name) for name in node.inputs),
-            outputs=tuple(names.get(name, name) for name in node.outputs),
-        )
+        node = node.renamed(names)
         if node.op == "If":
             self._branch(node, names)
         elif node.op == "Loop":

@@ -210,8 +210,7 @@ def _renamed(node: Node, names: Mapping[str, str]) -> Node:
         else value
         for key, value in node.attributes.items()
     }
-    inputs = tuple(names.get(name, name) for name in node.inputs)
-    return replace(node, inputs=inputs, attributes=attributes)
+    return replace(node.renamed(names), attributes=attributes)
 
 
 def _elem_type(info: onnx.ValueInfoProto) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -105,6 +105,14 @@ class Node:
         label = f" '{self.name}'" if self.name else ""
         inputs = ", ".join(self.inputs)
         return f"{self.op}{label} ({inputs}) -> {', '.join(self.outputs)}"
+
+    def renamed(self, names: Mapping[str, str]) -> Node:
+        """Return the node with other names for some inputs and results."""
+        inputs, outputs = (
+            tuple(names.get(name, name) for name in group)
+            for group in (self.inputs, self.outputs)
+        )
+        return replace(self, inputs=inputs, outputs=outputs)
 
 
 def wraps(node: Node) -> bool:

@@ -135,13 +135,4 @@ class Writer:
                 renamed[name] = result
             else:
                 self.nodes.append(Node("Identity", (name,), (result,)))
-        return tuple(
-            Node(
-                node.op,
-                tuple(renamed.get(name, name) for name in node.inputs),
-                tuple(renamed.get(name, name) for name in node.outputs),
-                node.attributes,
-                node.name,
-            )
-            for node in self.nodes
-        )
+        return tuple(node.renamed(renamed) for node in self.nodes)

@@ -75,18 +75,8 @@ class _OnGrids:
                 inputs = tuple(map(self._as_integers, node.inputs))
                 self.nodes.append(replace(node, inputs=inputs))
         outputs = {value.name for value in self._graph.outputs} & self._scales.keys()
-        renamed = {}
-        for name in outputs:
-            renamed[name] = f"{name}.numbers"
-        nodes = [
-            replace(
-                node,
-                inputs=tuple(renamed.get(n, n) for n in node.inputs),
-                outputs=tuple(renamed.get(n, n) for n in node.outputs),
-            )
-            for node in self.nodes
-        ]
-        self.nodes = nodes
+        renamed = {name: f"{name}.numbers" for name in outputs}
+        self.nodes = [node.renamed(renamed) for node in self.nodes]
         for name in sorted(outputs):
             self._write_integers(renamed[name], self._scales[name], name)
         return replace(self._graph, nodes=tuple(self.nodes), constants=self.constants)
