@@ -22,7 +22,7 @@ from fhe_estimators.core.engine._memory import kept_memory
 from fhe_estimators.core.engine._randomness import check_randomness
 from fhe_estimators.core.engine._selection import Selection
 from fhe_estimators.core.engine._signals import (
-    evaluating,
+    evaluated,
     interruptible,
     signals_kept,
     undisturbed,
@@ -267,12 +267,8 @@ class Evaluations:
             program = compiler().ServerProgram(self._library, False)
             evaluator = program.get_server_circuit(self._name)
 
-        def call() -> Any:
-            with evaluating():
-                return evaluator.call(inputs, keys)
-
         with kept_memory():
-            results: list[Any] = interruptible(call)
+            results: list[Any] = evaluated(evaluator.call, inputs, keys)
         self._idle.append(evaluator)
         return results
 

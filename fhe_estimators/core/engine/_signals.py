@@ -305,20 +305,23 @@ def interruptible(function: Callable[..., Result], *args: Any, **kwargs: Any) ->
         return call()
 
 
-@contextmanager
-def evaluating() -> Iterator[None]:
-    """Return a context for one evaluation or simulation, inside of `interruptible`.
+def evaluated(function: Callable[..., Result], *args: Any) -> Result:
+    """Return the results of one evaluation or simulation, `interruptible`.
 
     The first one keeps what the engine's runtime takes over when it starts. Outside of the
     main thread, a watcher waits for the interpreter's lock: it gets it as soon as the
     engine has replaced what the process does on SIGINT, as long as all is `undisturbed`.
     """
+    return interruptible(_evaluated, function, *args)
+
+
+def _evaluated(function: Callable[..., Result], *args: Any) -> Result:
     global _started
     started, _started = _started, True
     with nullcontext() if started else signals_kept():
         if _libc() is not None and _helper.get() is None:
             _start_watcher()
-        yield
+        return function(*args)
 
 
 def _start_watcher() -> None:
