@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 import itertools
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -55,9 +55,12 @@ def _exported(
     module: nn.Module, examples: tuple[Tensor, ...], names: dict[str, Any]
 ) -> ModelProto:
     file = io.BytesIO()
-    with one_at_a_time(), warnings.catch_warnings():
+    with one_at_a_time(), _written_out(), warnings.catch_warnings():
         # The exporter that needs no onnxscript announces its end at each call.
         warnings.simplefilter("ignore", DeprecationWarning)
+        # Layers of torch compare sizes, which rows of calibration have too.
+        ignored = torch.jit.TracerWarning  # type: ignore[attr-defined]
+        warnings.filterwarnings("ignore", category=ignored, module=r"torch\.nn\.")
         torch.onnx.export(
             module.eval(),
             examples,
@@ -67,6 +70,20 @@ def _exported(
             **names,
         )
     return load_onnx(file.getvalue())
+
+
+@contextmanager
+def _written_out() -> Iterator[None]:
+    """Return a context in which torch writes encoders out, not as one operator of its own.
+
+    It has one for evaluation of weights that need no gradients.
+    """
+    enabled = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(enabled)
 
 
 def one_at_a_time() -> AbstractContextManager[bool]:
@@ -188,7 +205,8 @@ def _check_rows(outputs: Any, others: Any, n_rows: int) -> None:
                 f"rows: the output {place} of {len(output)} rows has the shape "
                 f"{tuple(output.shape)}, that of one row more {tuple(other.shape)}. What "
                 "is encrypted must be computed row by row: do not use the number of rows, "
-                "statistics of a batch or random numbers in forward()."
+                "statistics of a batch, random numbers or layers that take "
+                "steps first (set batch_first=True) in forward()."
             )
 
 

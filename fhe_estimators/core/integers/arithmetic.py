@@ -188,11 +188,13 @@ def _onto(
             scaled = multiply_by(builder, x, whole.astype(np.int64), f"{name}.multiple")
             return replace(scaled, scale=np.broadcast_to(unit, x.shape))
     own = builder.calibrated([name])
-    smallest, step = float(own.offset.min()), float(own.scale.max())
+    # Its integers count from the smallest number, or from one in the middle.
+    zero, step = float(own.offset.min()), float(own.scale.max())
+    assert isinstance(own.low, int)
     assert isinstance(own.high, int)
-    offset = origin + unit * np.floor((smallest - origin) / unit)
-    levels = math.ceil(step * own.high / float(unit.min())) + 1
-    return builder.materialize(x, name, grid=Grid(unit, offset, 0, levels))
+    offset = origin + unit * np.floor((zero - origin) / unit)
+    below, above = (math.ceil(step * n / float(unit.min())) for n in (-own.low, own.high))
+    return builder.materialize(x, name, grid=Grid(unit, offset, -below, above + 1))
 
 
 def add(builder: IntegerBuilder, a: Encrypted, b: Encrypted, result: str) -> Encrypted:

@@ -21,6 +21,8 @@ MOST_ROWS = 5_000
 _CONDITION = 1e-11
 #: What rounding of weights may make a range larger by.
 _ROUNDED = 1.04
+#: What ranges of integers differ by, at least, where weights become finer for it.
+_APART = 8
 #: Variance of a number that was rounded to an integer.
 _ROUNDING_VARIANCE = 1 / 12
 
@@ -78,18 +80,19 @@ def integer_weights(
     chosen: slice | np.ndarray = slice(None)
     if len(each) > MOST_ROWS:
         chosen = np.random.default_rng(0).choice(len(each), MOST_ROWS, replace=False)
-    limit, least = largest_weight(bits.number), np.zeros((n_groups, target.shape[-1]))
+    real = np.where(constant, 0, units)[..., np.newaxis] * values
+    finer, least = _finer(q, real), np.zeros((n_groups, target.shape[-1]))
+    limit = largest_weight(bits.number) * finer
     if bits.margin is not None:
-        real = np.where(constant, 0, units)[..., np.newaxis] * values
         least = _units_of_one_range(real, target, limit, bits.margin)
-        limit = largest_weight(bits.most)
+        limit = largest_weight(bits.most) * finer
     fits = [
         fit_weights(
             q[:, group].reshape(-1, n_features)[chosen].astype(float),
             target[:, group].reshape(len(each), -1)[chosen],
-            np.where(constant[group], 0, units[group])[:, np.newaxis] * values[group],
+            real[group],
             each[chosen],
-            limit,
+            limit[group],
             magnitude[group],
             None if step is None else step._replace(scale=step.scale[group]),
             least[group],
@@ -105,8 +108,34 @@ def largest_weight(n_bits: int) -> int:
     return max(1, (1 << n_bits - 1) - 1)
 
 
+def _finer(q: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return how much larger weights of each output may be than their bits say.
+
+    One unit counts for the weights of all features of an output. Where integers of some
+    features have many more bits than those that matter most, as sums beside results of
+    tables, that unit would leave nothing of their weights. With this factor what matters
+    most, a weight times the range of its integers, has as many bits as if all integers had
+    those of the widest: sums get no wider than these make them.
+
+    Parameters
+    ----------
+    q : ndarray of shape (n_rows, n_groups, n_places, n_features)
+    weights : ndarray of shape (n_groups, n_features, n_outputs)
+
+    Returns
+    -------
+    finer : ndarray of int64 of shape (n_groups, n_outputs)
+        1 if ranges are nearly alike.
+    """
+    spread = np.ptp(q, axis=(0, 2)).astype(float)[..., np.newaxis]
+    most = (np.abs(weights) * spread).max(axis=1, initial=0.0)
+    alike = np.abs(weights).max(axis=1, initial=0.0) * spread.max(axis=1, initial=0.0)
+    factor = np.divide(alike, most, out=np.ones_like(most), where=most > 0)
+    return np.where(factor >= _APART, factor, 1).astype(np.int64)
+
+
 def _units_of_one_range(
-    weights: np.ndarray, target: np.ndarray, limit: int, margin: float
+    weights: np.ndarray, target: np.ndarray, limit: np.ndarray, margin: float
 ) -> np.ndarray:
     """Return units of weights with which accumulators of all outputs have one range.
 
@@ -118,7 +147,7 @@ def _units_of_one_range(
     ----------
     weights : ndarray of shape (n_groups, n_features, n_outputs)
     target : ndarray of shape (n_rows, n_groups, n_places, n_outputs)
-    limit : int
+    limit : ndarray of int of shape (n_groups, n_outputs)
     margin : float
         See `IntegerBuilder`.
 
@@ -139,7 +168,7 @@ def fit_weights(
     target: np.ndarray,
     weights: np.ndarray,
     row_weights: np.ndarray,
-    limit: int,
+    limit: int | np.ndarray,
     magnitude: float | np.ndarray = 0.0,
     step: Step | None = None,
     least: float | np.ndarray = 0.0,
@@ -166,7 +195,7 @@ def fit_weights(
     weights : ndarray of float64 of shape (n_features, n_outputs)
         The original weights ``v``.
     row_weights : ndarray of shape (n_rows,)
-    limit : int
+    limit : int or ndarray of int of shape (n_outputs,)
         Largest magnitude of an integer weight.
     magnitude : float or ndarray of shape (n_outputs,), default=0.0
         Size of each result with its offset. What is invisible beside it in double
@@ -226,7 +255,9 @@ def fit_weights(
     return integers.astype(np.int64), scale, shift
 
 
-def _round_in_turn(exact: np.ndarray, inverse: np.ndarray, limit: int) -> np.ndarray:
+def _round_in_turn(
+    exact: np.ndarray, inverse: np.ndarray, limit: int | np.ndarray
+) -> np.ndarray:
     """Round row by row; pass each error on to the rows that follow.
 
     Row ``k`` of the upper Cholesky factor of the inverse Hessian says how the optimum of

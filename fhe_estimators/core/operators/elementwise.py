@@ -18,6 +18,7 @@ import numpy as np
 from fhe_estimators.core.graph import Graph, Node
 from fhe_estimators.core.integers import arithmetic
 from fhe_estimators.core.integers.builder import IntegerBuilder
+from fhe_estimators.core.integers.kept_bits import KeptBits
 from fhe_estimators.core.integers.layout import expand
 from fhe_estimators.core.integers.tensors import Encrypted
 from fhe_estimators.core.operators._base import Operand, QuantizedOp, register
@@ -337,8 +338,23 @@ class Several(Elementwise):
         return self.fused([x, *clear]) if clear else x
 
 
+class Extreme(Several):
+    """Family base: tables read all bits of differences of two operands."""
+
+    def on_one_scale(
+        self,
+        operands: Sequence[Operand],
+        builder: IntegerBuilder,
+        n_bits: int | None = None,
+    ) -> list[Encrypted]:
+        """Round accumulators first, as `arithmetic.comparable` does."""
+        rounds = builder.kept_bits != KeptBits()
+        widest = builder.bits.op_inputs if rounds else builder.table_bits - 1
+        return super().on_one_scale(operands, builder, widest)
+
+
 @register("Max", since=6)
-class Max(Several):
+class Max(Extreme):
     """The largest of the tensors."""
 
     takes_infinity = True
@@ -353,7 +369,7 @@ class Max(Several):
 
 
 @register("Min", since=6)
-class Min(Several):
+class Min(Extreme):
     """The smallest of the tensors."""
 
     takes_infinity = True
