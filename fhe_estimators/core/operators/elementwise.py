@@ -18,7 +18,6 @@ import numpy as np
 from fhe_estimators.core.graph import Graph, Node
 from fhe_estimators.core.integers import arithmetic
 from fhe_estimators.core.integers.builder import IntegerBuilder
-from fhe_estimators.core.integers.kept_bits import KeptBits
 from fhe_estimators.core.integers.layout import expand
 from fhe_estimators.core.integers.tensors import Encrypted
 from fhe_estimators.core.operators._base import Operand, QuantizedOp, register
@@ -348,8 +347,7 @@ class Extreme(Several):
         n_bits: int | None = None,
     ) -> list[Encrypted]:
         """Round accumulators first, as `arithmetic.comparable` does."""
-        rounds = builder.kept_bits != KeptBits()
-        widest = builder.bits.op_inputs if rounds else builder.table_bits - 1
+        widest = arithmetic.widest_compared(builder)
         return super().on_one_scale(operands, builder, widest)
 
 
