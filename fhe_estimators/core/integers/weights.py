@@ -24,7 +24,7 @@ _ROUNDED = 1.04
 #: What ranges of integers differ by, at least, where weights become finer for it.
 _APART = 8
 #: Variance of a number that was rounded to an integer.
-_ROUNDING_VARIANCE = 1 / 12
+ROUNDING_VARIANCE = 1 / 12
 
 
 def integer_weights(
@@ -37,6 +37,7 @@ def integer_weights(
     bits: WeightBits,
     magnitude: np.ndarray,
     step: Step | None = None,
+    noise: np.ndarray | float = ROUNDING_VARIANCE,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Choose the integer weights of products of groups of features.
 
@@ -60,6 +61,8 @@ def integer_weights(
     magnitude : ndarray of shape (n_groups, n_outputs)
         See `fit_weights`.
     step : Step, its scale of shape (n_groups, n_outputs), optional
+        See `fit_weights`.
+    noise : ndarray of shape (n_groups, n_features), optional
         See `fit_weights`.
 
     Returns
@@ -86,6 +89,7 @@ def integer_weights(
     if bits.margin is not None:
         least = _units_of_one_range(real, target, limit, bits.margin)
         limit = largest_weight(bits.most) * finer
+    noises = np.broadcast_to(noise, (n_groups, n_features))
     fits = [
         fit_weights(
             q[:, group].reshape(-1, n_features)[chosen].astype(float),
@@ -96,6 +100,7 @@ def integer_weights(
             magnitude[group],
             None if step is None else step._replace(scale=step.scale[group]),
             least[group],
+            noises[group],
         )
         for group in range(n_groups)
     ]
@@ -172,6 +177,7 @@ def fit_weights(
     magnitude: float | np.ndarray = 0.0,
     step: Step | None = None,
     least: float | np.ndarray = 0.0,
+    noise: float | np.ndarray = ROUNDING_VARIANCE,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Choose integer weights that reproduce a product as well as integers can.
 
@@ -179,9 +185,9 @@ def fit_weights(
     can make up for each other. So the weights are not the original ones, ``v``, rounded;
     they minimize the error of the result on the calibration rows [1]_::
 
-        sum_rows |target - t q V - shift|**2 + n/12 |t V - v|**2
+        sum_rows |target - t q V - shift|**2 + n |e (t V - v)|**2
 
-    The second term is what rounding errors of ``q`` cost on average; it keeps the weights
+    The second term is what errors of ``q``, of the variance ``e**2``, cost on average; it keeps the weights
     near the original ones along directions that the rows do not fix. The minimum in real
     numbers is a linear system; it is rounded feature by feature, and each rounding error
     is passed on to the features that are not rounded yet ([2]_, [3]_). `shift` makes the
@@ -205,6 +211,9 @@ def fit_weights(
         a multiple of it, and is not below it if it is one `of_weights`.
     least : float or ndarray of shape (n_outputs,), default=0.0
         The unit of the weights of each output, at least.
+    noise : float or ndarray of shape (n_features,), default=1/12
+        Variance of the errors of each integer: of rounding alone, or of all that was
+        rounded before.
 
     Returns
     -------
@@ -233,7 +242,7 @@ def fit_weights(
         # as much as the system needs to have a solution.
         diagonal = np.diag_indices(n_features)
         floor = _CONDITION * gram[diagonal].max(initial=0.0)
-        gram[diagonal] += max(total * _ROUNDING_VARIANCE, floor)
+        gram[diagonal] += np.maximum(total * noise, floor)
         inverse = np.linalg.inv(gram)
         inverse = (inverse + inverse.T) / 2
         residual = (target - mean_target) - centred @ weights
