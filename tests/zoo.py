@@ -35,7 +35,6 @@ class Entry(NamedTuple):
     refused: str = ""
     #: Oldest opset that torch exports it with.
     since: int = 11
-    n_bits: int = 8
 
 
 def between(function):
@@ -309,11 +308,7 @@ SINCE = {
     "causal attention": 17,
     **{name: 14 for name in TOKENS if name.startswith(("Multihead", "Transformer"))},
 }
-#: Tables of their differences are as wide as sums.
-NARROW = ()
 for _name, _opset in SINCE.items():
     ZOO[_name] = ZOO[_name]._replace(since=_opset)
-for _name in NARROW:
-    ZOO[_name] = ZOO[_name]._replace(n_bits=6)
 #: Opsets that torch exports them with.
 OPSETS = (11, 13, 17, 18, 20)

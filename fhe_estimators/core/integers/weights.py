@@ -187,11 +187,11 @@ def fit_weights(
 
         sum_rows |target - t q V - shift|**2 + n |e (t V - v)|**2
 
-    The second term is what errors of ``q``, of the variance ``e**2``, cost on average; it keeps the weights
-    near the original ones along directions that the rows do not fix. The minimum in real
-    numbers is a linear system; it is rounded feature by feature, and each rounding error
-    is passed on to the features that are not rounded yet ([2]_, [3]_). `shift` makes the
-    mean of the result exact (bias correction, [4]_).
+    The second term is what errors of ``q``, of the variance ``e**2``, cost on average; it
+    keeps the weights near the original ones along directions that the rows do not fix. The
+    minimum in real numbers is a linear system; it is rounded feature by feature, and each
+    rounding error is passed on to the features that are not rounded yet ([2]_, [3]_).
+    `shift` makes the mean of the result exact (bias correction, [4]_).
 
     Parameters
     ----------
