@@ -66,7 +66,7 @@ def page(
     ]
     for name, entry in zoo.items():
         cure = next((text for key, text in _CURES.items() if key in entry.refused), "")
-        result, measured = f"refused: {cure}", "– | – | –"
+        result, measured = f"refused: {cure}", "| |"
         if not entry.refused:
             known = figures[name]
             result = "works"

@@ -7,6 +7,7 @@ import itertools
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from importlib.util import find_spec
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +71,50 @@ def _exported(
             **names,
         )
     return load_onnx(file.getvalue())
+
+
+def export_program(program: Any) -> ModelProto:
+    """Write a program of ``torch.export.export`` as ONNX.
+
+    Parameters
+    ----------
+    program : torch.export.ExportedProgram
+
+    Returns
+    -------
+    model : onnx.ModelProto
+        Its outputs have the names that `export_torch` gives those of the module.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If onnxscript is missing: torch's newer exporter, the only one that takes programs,
+        needs it.
+    """
+    if find_spec("onnxscript") is None:
+        raise ModuleNotFoundError(
+            "The parameter 'torch_model' is an exported program, which torch writes as "
+            "ONNX with onnxscript only: pip install --no-deps onnxscript onnx-ir "
+            "ml_dtypes. Or pass the torch.nn.Module that was exported.",
+            name="onnxscript",
+        )
+    with one_at_a_time(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        written = torch.onnx.export(
+            program,
+            dynamo=True,
+            verbose=False,
+            output_names=_names_of_results(program.call_spec.out_spec),
+        )
+    assert written is not None
+    return written.model_proto
+
+
+def _names_of_results(tree: Any) -> Sequence[str]:
+    """Return the names that `signature` gives what a program returns."""
+    results = tree.unflatten([torch.zeros(0)] * tree.num_leaves)
+    names = list(_leaves(results))
+    return names if isinstance(results, Mapping) else _numbered("output", len(names))
 
 
 @contextmanager

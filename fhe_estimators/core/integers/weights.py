@@ -23,6 +23,8 @@ _CONDITION = 1e-11
 _ROUNDED = 1.04
 #: What ranges of integers differ by, at least, where weights become finer for it.
 _APART = 8
+#: Bits of sums up to which they do. (There are no parameters for some networks beyond 20.)
+_WIDEST_SUM = 19
 #: Variance of a number that was rounded to an integer.
 ROUNDING_VARIANCE = 1 / 12
 
@@ -84,7 +86,8 @@ def integer_weights(
     if len(each) > MOST_ROWS:
         chosen = np.random.default_rng(0).choice(len(each), MOST_ROWS, replace=False)
     real = np.where(constant, 0, units)[..., np.newaxis] * values
-    finer, least = _finer(q, real), np.zeros((n_groups, target.shape[-1]))
+    least = np.zeros((n_groups, target.shape[-1]))
+    finer = _finer(q, real, largest_weight(bits.number))
     limit = largest_weight(bits.number) * finer
     if bits.margin is not None:
         least = _units_of_one_range(real, target, limit, bits.margin)
@@ -113,19 +116,21 @@ def largest_weight(n_bits: int) -> int:
     return max(1, (1 << n_bits - 1) - 1)
 
 
-def _finer(q: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def _finer(q: np.ndarray, weights: np.ndarray, limit: int) -> np.ndarray:
     """Return how much larger weights of each output may be than their bits say.
 
     One unit counts for the weights of all features of an output. Where integers of some
     features have many more bits than those that matter most, as sums beside results of
     tables, that unit would leave nothing of their weights. With this factor what matters
     most, a weight times the range of its integers, has as many bits as if all integers had
-    those of the widest: sums get no wider than these make them.
+    those of the widest, unless sums get too wide for the engine.
 
     Parameters
     ----------
     q : ndarray of shape (n_rows, n_groups, n_places, n_features)
     weights : ndarray of shape (n_groups, n_features, n_outputs)
+    limit : int
+        The largest weight that their bits allow.
 
     Returns
     -------
@@ -136,7 +141,10 @@ def _finer(q: np.ndarray, weights: np.ndarray) -> np.ndarray:
     most = (np.abs(weights) * spread).max(axis=1, initial=0.0)
     alike = np.abs(weights).max(axis=1, initial=0.0) * spread.max(axis=1, initial=0.0)
     factor = np.divide(alike, most, out=np.ones_like(most), where=most > 0)
-    return np.where(factor >= _APART, factor, 1).astype(np.int64)
+    sums = limit * (np.abs(weights) * spread).sum(axis=1)
+    room = 2.0**_WIDEST_SUM * np.abs(weights).max(axis=1, initial=0.0)
+    room = np.divide(room, sums, out=np.ones_like(sums), where=sums > 0)
+    return np.where(factor >= _APART, np.clip(room, 1, factor), 1).astype(np.int64)
 
 
 def _units_of_one_range(
