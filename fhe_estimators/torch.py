@@ -57,8 +57,8 @@ def compile_torch_model(
 
     Parameters
     ----------
-    torch_model : torch.nn.Module
-        A float network, in double or single precision.
+    torch_model : torch.nn.Module or torch.export.ExportedProgram
+        A float network, in double or single precision. A program needs onnxscript.
     torch_inputset : array-like or tensor of shape (n_samples, ...), or a tuple of them
         Representative rows, of each input if there are several. Ranges of integers come
         from them.
@@ -191,7 +191,7 @@ def compile_onnx_model(
 
     Parameters
     ----------
-    onnx_model : onnx.ModelProto, bytes, str or os.PathLike
+    onnx_model : onnx.ModelProto, torch.onnx.ONNXProgram, bytes, str or os.PathLike
         The model, itself or serialized, or the path of its file: of any opset up to 22. It
         may hold quantizers of QONNX, whose integers are used.
     torch_inputset : array-like or tensor of shape (n_samples, ...), or a tuple of them
@@ -264,6 +264,10 @@ def _exported(
     inputs: tuple[np.ndarray, ...],
 ) -> ModelProto:
     """Return a network as ONNX; integers and truth values may stand for real numbers."""
+    if hasattr(torch_model, "graph_signature"):
+        from fhe_estimators.core.frontends.torch import export_program
+
+        return export_program(torch_model)
     examples = _examples(torch_model, inputs)
     try:
         return export(torch_model, examples)
@@ -320,12 +324,6 @@ def _examples(
     TypeError
         If it is no network of torch.
     """
-    if hasattr(torch_model, "graph_signature"):
-        raise TypeError(
-            "The parameter 'torch_model' must be a torch.nn.Module; got an exported "
-            "program. Write it as ONNX, torch.onnx.export(program).save(path), and pass "
-            "the path to compile_onnx_model."
-        )
     if not callable(getattr(torch_model, "parameters", None)):
         raise TypeError(
             "The parameter 'torch_model' must be a torch.nn.Module; got "

@@ -35,7 +35,6 @@ class Entry(NamedTuple):
     refused: str = ""
     #: Oldest opset that torch exports it with.
     since: int = 11
-    n_bits: int = 8
 
 
 def between(function):
@@ -233,6 +232,28 @@ STEPS = {
         lambda m, x: m[0](torch.einsum("nij,nkj->nik", x, x).relu()), nn.Linear(3, 2)
     ),
 }
+CAUSAL = nn.Transformer.generate_square_subsequent_mask(3)
+
+
+def heads(n_heads, *, need_weights=False, batch_first=True, mask=None):
+    """Return attention of torch of four numbers a step to themselves, and a layer."""
+
+    def forward(parts, x):
+        attention, last = parts
+        x = x if batch_first else x.transpose(0, 1)
+        y = attention(x, x, x, need_weights=need_weights, attn_mask=mask)[0]
+        return last(y if batch_first else y.transpose(0, 1))
+
+    attention = nn.MultiheadAttention(4, n_heads, batch_first=batch_first)
+    return Wired(forward, attention, nn.Linear(4, 2))
+
+
+def encoder(**options):
+    """Return an encoder of transformers, and a layer."""
+    layer = nn.TransformerEncoderLayer(4, 2, 6, batch_first=True, **options)
+    return nn.Sequential(layer, nn.Linear(4, 2))
+
+
 TOKENS = {
     "attention": lambda: Attention(4, 1),
     "attention of two heads": lambda: Attention(4, 2),
@@ -245,27 +266,27 @@ TOKENS = {
         nn.Linear(4, 4),
         nn.Linear(4, 2),
     ),
+    "MultiheadAttention": lambda: heads(2),
+    "MultiheadAttention, one head": lambda: heads(1),
+    "MultiheadAttention, with weights": lambda: heads(2, need_weights=True),
+    "MultiheadAttention, steps first": lambda: heads(2, batch_first=False),
+    "MultiheadAttention, causal": lambda: heads(2, mask=CAUSAL),
+    "TransformerEncoderLayer": lambda: encoder(),
+    "TransformerEncoderLayer, norm_first": lambda: encoder(
+        norm_first=True, activation="gelu"
+    ),
+    "TransformerDecoderLayer": lambda: Wired(
+        lambda m, x: m[1](m[0](x, x.flip(1))),
+        nn.TransformerDecoderLayer(4, 2, 6, batch_first=True),
+        nn.Linear(4, 2),
+    ),
 }
 REFUSED = {
-    "MultiheadAttention": (
-        lambda: Wired(
-            lambda m, x: m[1](m[0](x, x, x, need_weights=False)[0]),
-            nn.MultiheadAttention(4, 2, batch_first=True),
-            nn.Linear(4, 2),
-        ),
-        "it moves the axis of the rows",
-    ),
-    "TransformerEncoderLayer": (
-        lambda: nn.Sequential(
-            nn.TransformerEncoderLayer(4, 2, 6, batch_first=True), nn.Linear(4, 2)
-        ),
-        "it moves the axis of the rows",
+    "LocalResponseNorm": (
+        image(conv(2, 2, 3), lambda: nn.LocalResponseNorm(2)),
+        "or on a size that is not known",
     ),
 }
-REFUSED["LocalResponseNorm"] = (
-    image(conv(2, 2, 3), lambda: nn.LocalResponseNorm(2)),
-    "or on a size that is not known",
-)
 ZOO = {
     **_activations(),
     **BN,
@@ -285,14 +306,9 @@ SINCE = {
     "einsum of two": 13,
     "scaled_dot_product_attention": 17,
     "causal attention": 17,
-    "MultiheadAttention": 17,
-    "TransformerEncoderLayer": 17,
+    **{name: 14 for name in TOKENS if name.startswith(("Multihead", "Transformer"))},
 }
-#: Tables of their differences are as wide as sums.
-NARROW = ("maximum", "minimum")
 for _name, _opset in SINCE.items():
     ZOO[_name] = ZOO[_name]._replace(since=_opset)
-for _name in NARROW:
-    ZOO[_name] = ZOO[_name]._replace(n_bits=6)
 #: Opsets that torch exports them with.
 OPSETS = (11, 13, 17, 18, 20)

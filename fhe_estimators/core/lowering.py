@@ -21,7 +21,7 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -247,7 +247,11 @@ def quantize(parts: Parts, calibration: Calibration, options: Options) -> Quanti
     prices = ConcreteEngine().prices(options.p_error)
     if isinstance(parts.encrypted, Ensemble):
         (rows,), sample_weight, _ = calibration
-        graphs = TreeGraphs(parts.encrypted, rows, options.trees, sample_weight, prices)
+        # Values that rows lack have bins of their own; estimators say where they may.
+        absent = np.flatnonzero(np.isnan(rows).any(axis=0)).tolist() if len(rows) else []
+        missing = frozenset({*options.trees.missing, *absent})
+        trees = replace(options.trees, missing=missing)
+        graphs = TreeGraphs(parts.encrypted, rows, trees, sample_weight, prices)
         graph, decoder = graphs.default()
         encoders = [graphs.encoder]
         prologue = None if parts.before is None else NumpyModule(parts.before)

@@ -50,9 +50,9 @@ def as_model(model: Any) -> onnx.ModelProto:
 
     Parameters
     ----------
-    model : onnx.ModelProto, bytes, str or os.PathLike
-        The model, itself or serialized, or the path of a file. Weights in files of their
-        own are read from beside the file.
+    model : onnx.ModelProto, torch.onnx.ONNXProgram, bytes, str or os.PathLike
+        The model, itself, as torch's newer exporter holds it, or serialized, or the path of
+        a file. Weights in files of their own are read from beside the file.
 
     Raises
     ------
@@ -63,6 +63,8 @@ def as_model(model: Any) -> onnx.ModelProto:
     ValueError
         If what is given holds no ONNX model.
     """
+    # What torch's newer exporter returns has the model as an attribute.
+    model = getattr(model, "model_proto", model)
     if isinstance(model, onnx.ModelProto):
         return model
     if not isinstance(model, bytes | str | os.PathLike):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import itertools
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from importlib.util import find_spec
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -55,9 +56,12 @@ def _exported(
     module: nn.Module, examples: tuple[Tensor, ...], names: dict[str, Any]
 ) -> ModelProto:
     file = io.BytesIO()
-    with one_at_a_time(), warnings.catch_warnings():
+    with one_at_a_time(), _written_out(), warnings.catch_warnings():
         # The exporter that needs no onnxscript announces its end at each call.
         warnings.simplefilter("ignore", DeprecationWarning)
+        # Layers of torch compare sizes, which rows of calibration have too.
+        ignored = torch.jit.TracerWarning  # type: ignore[attr-defined]
+        warnings.filterwarnings("ignore", category=ignored, module=r"torch\.nn\.")
         torch.onnx.export(
             module.eval(),
             examples,
@@ -67,6 +71,64 @@ def _exported(
             **names,
         )
     return load_onnx(file.getvalue())
+
+
+def export_program(program: Any) -> ModelProto:
+    """Write a program of ``torch.export.export`` as ONNX.
+
+    Parameters
+    ----------
+    program : torch.export.ExportedProgram
+
+    Returns
+    -------
+    model : onnx.ModelProto
+        Its outputs have the names that `export_torch` gives those of the module.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If onnxscript is missing: torch's newer exporter, the only one that takes programs,
+        needs it.
+    """
+    if find_spec("onnxscript") is None:
+        raise ModuleNotFoundError(
+            "The parameter 'torch_model' is an exported program, which torch writes as "
+            "ONNX with onnxscript only: pip install --no-deps onnxscript onnx-ir "
+            "ml_dtypes. Or pass the torch.nn.Module that was exported.",
+            name="onnxscript",
+        )
+    with one_at_a_time(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        written = torch.onnx.export(
+            program,
+            dynamo=True,
+            verbose=False,
+            output_names=_names_of_results(program.call_spec.out_spec),
+        )
+    assert written is not None
+    return written.model_proto
+
+
+def _names_of_results(tree: Any) -> Sequence[str]:
+    """Return the names that `signature` gives what a program returns."""
+    results = tree.unflatten([torch.zeros(0)] * tree.num_leaves)
+    names = list(_leaves(results))
+    return names if isinstance(results, Mapping) else _numbered("output", len(names))
+
+
+@contextmanager
+def _written_out() -> Iterator[None]:
+    """Return a context in which torch writes encoders out, not as one operator of its own.
+
+    It has one for evaluation of weights that need no gradients.
+    """
+    enabled = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(enabled)
 
 
 def one_at_a_time() -> AbstractContextManager[bool]:
@@ -188,7 +250,8 @@ def _check_rows(outputs: Any, others: Any, n_rows: int) -> None:
                 f"rows: the output {place} of {len(output)} rows has the shape "
                 f"{tuple(output.shape)}, that of one row more {tuple(other.shape)}. What "
                 "is encrypted must be computed row by row: do not use the number of rows, "
-                "statistics of a batch or random numbers in forward()."
+                "statistics of a batch, random numbers or layers that take "
+                "steps first (set batch_first=True) in forward()."
             )
 
 

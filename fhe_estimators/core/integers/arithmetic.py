@@ -76,13 +76,20 @@ def comparable(
     units_along : tuple of int
         Axes along which scales may differ.
     """
-    x = builder.materialize(x, name, units_along=units_along)
-    bits = width(x)
-    rounds = builder.kept_bits != KeptBits()
-    if bits > builder.bits.op_inputs if rounds else bits >= builder.table_bits:
-        grid = builder.calibrated([name], axes=units_along)
+    most = widest_compared(builder)
+    if x.function is None or most >= builder.bits.op_inputs:
+        x = builder.materialize(x, name, units_along=units_along)
+    if x.function is not None or width(x) > most:
+        grid = builder.calibrated([name], builder.compared_bits, units_along)
         x = builder.materialize(x, name, grid=grid)
     return upright(builder, x, name)
+
+
+def widest_compared(builder: IntegerBuilder) -> int:
+    """Return the bits up to which integers are compared as they are."""
+    if builder.kept_bits == KeptBits():
+        return builder.table_bits - 1
+    return builder.compared_bits
 
 
 def on_one_scale(
@@ -105,7 +112,8 @@ def on_one_scale(
     names : sequence of str
         The float tensors that they stand for.
     n_bits : int, optional
-        A tensor of more bits does not keep its scale; any may by default.
+        A tensor of more bits does not keep its scale, and none is rounded to more. Any may
+        keep it by default.
     """
     tensors = [
         # What a table gave already is narrower than what the table reads.
@@ -123,7 +131,8 @@ def on_one_scale(
             )
             for x, factor, name in zip(tensors, factors, names, strict=True)
         ]
-    joint = builder.calibrated(names)
+    most = builder.bits.op_inputs
+    joint = builder.calibrated(names, most if n_bits is None else min(n_bits, most))
     fine = [
         x
         for x in tensors
@@ -188,11 +197,13 @@ def _onto(
             scaled = multiply_by(builder, x, whole.astype(np.int64), f"{name}.multiple")
             return replace(scaled, scale=np.broadcast_to(unit, x.shape))
     own = builder.calibrated([name])
-    smallest, step = float(own.offset.min()), float(own.scale.max())
+    # Its integers count from the smallest number, or from one in the middle.
+    zero, step = float(own.offset.min()), float(own.scale.max())
+    assert isinstance(own.low, int)
     assert isinstance(own.high, int)
-    offset = origin + unit * np.floor((smallest - origin) / unit)
-    levels = math.ceil(step * own.high / float(unit.min())) + 1
-    return builder.materialize(x, name, grid=Grid(unit, offset, 0, levels))
+    offset = origin + unit * np.floor((zero - origin) / unit)
+    below, above = (math.ceil(step * n / float(unit.min())) for n in (-own.low, own.high))
+    return builder.materialize(x, name, grid=Grid(unit, offset, -below, above + 1))
 
 
 def add(builder: IntegerBuilder, a: Encrypted, b: Encrypted, result: str) -> Encrypted:

@@ -21,8 +21,12 @@ MOST_ROWS = 5_000
 _CONDITION = 1e-11
 #: What rounding of weights may make a range larger by.
 _ROUNDED = 1.04
+#: What ranges of integers differ by, at least, where weights become finer for it.
+_APART = 8
+#: Bits of sums up to which they do. (There are no parameters for some networks beyond 20.)
+_WIDEST_SUM = 19
 #: Variance of a number that was rounded to an integer.
-_ROUNDING_VARIANCE = 1 / 12
+ROUNDING_VARIANCE = 1 / 12
 
 
 def integer_weights(
@@ -35,6 +39,7 @@ def integer_weights(
     bits: WeightBits,
     magnitude: np.ndarray,
     step: Step | None = None,
+    noise: np.ndarray | float = ROUNDING_VARIANCE,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Choose the integer weights of products of groups of features.
 
@@ -59,6 +64,8 @@ def integer_weights(
         See `fit_weights`.
     step : Step, its scale of shape (n_groups, n_outputs), optional
         See `fit_weights`.
+    noise : ndarray of shape (n_groups, n_features), optional
+        See `fit_weights`.
 
     Returns
     -------
@@ -78,21 +85,25 @@ def integer_weights(
     chosen: slice | np.ndarray = slice(None)
     if len(each) > MOST_ROWS:
         chosen = np.random.default_rng(0).choice(len(each), MOST_ROWS, replace=False)
-    limit, least = largest_weight(bits.number), np.zeros((n_groups, target.shape[-1]))
+    real = np.where(constant, 0, units)[..., np.newaxis] * values
+    least = np.zeros((n_groups, target.shape[-1]))
+    finer = _finer(q, real, largest_weight(bits.number))
+    limit = largest_weight(bits.number) * finer
     if bits.margin is not None:
-        real = np.where(constant, 0, units)[..., np.newaxis] * values
         least = _units_of_one_range(real, target, limit, bits.margin)
-        limit = largest_weight(bits.most)
+        limit = largest_weight(bits.most) * finer
+    noises = np.broadcast_to(noise, (n_groups, n_features))
     fits = [
         fit_weights(
             q[:, group].reshape(-1, n_features)[chosen].astype(float),
             target[:, group].reshape(len(each), -1)[chosen],
-            np.where(constant[group], 0, units[group])[:, np.newaxis] * values[group],
+            real[group],
             each[chosen],
-            limit,
+            limit[group],
             magnitude[group],
             None if step is None else step._replace(scale=step.scale[group]),
             least[group],
+            noises[group],
         )
         for group in range(n_groups)
     ]
@@ -105,8 +116,39 @@ def largest_weight(n_bits: int) -> int:
     return max(1, (1 << n_bits - 1) - 1)
 
 
+def _finer(q: np.ndarray, weights: np.ndarray, limit: int) -> np.ndarray:
+    """Return how much larger weights of each output may be than their bits say.
+
+    One unit counts for the weights of all features of an output. Where integers of some
+    features have many more bits than those that matter most, as sums beside results of
+    tables, that unit would leave nothing of their weights. With this factor what matters
+    most, a weight times the range of its integers, has as many bits as if all integers had
+    those of the widest, unless sums get too wide for the engine.
+
+    Parameters
+    ----------
+    q : ndarray of shape (n_rows, n_groups, n_places, n_features)
+    weights : ndarray of shape (n_groups, n_features, n_outputs)
+    limit : int
+        The largest weight that their bits allow.
+
+    Returns
+    -------
+    finer : ndarray of int64 of shape (n_groups, n_outputs)
+        1 if ranges are nearly alike.
+    """
+    spread = np.ptp(q, axis=(0, 2)).astype(float)[..., np.newaxis]
+    most = (np.abs(weights) * spread).max(axis=1, initial=0.0)
+    alike = np.abs(weights).max(axis=1, initial=0.0) * spread.max(axis=1, initial=0.0)
+    factor = np.divide(alike, most, out=np.ones_like(most), where=most > 0)
+    sums = limit * (np.abs(weights) * spread).sum(axis=1)
+    room = 2.0**_WIDEST_SUM * np.abs(weights).max(axis=1, initial=0.0)
+    room = np.divide(room, sums, out=np.ones_like(sums), where=sums > 0)
+    return np.where(factor >= _APART, np.clip(room, 1, factor), 1).astype(np.int64)
+
+
 def _units_of_one_range(
-    weights: np.ndarray, target: np.ndarray, limit: int, margin: float
+    weights: np.ndarray, target: np.ndarray, limit: np.ndarray, margin: float
 ) -> np.ndarray:
     """Return units of weights with which accumulators of all outputs have one range.
 
@@ -118,7 +160,7 @@ def _units_of_one_range(
     ----------
     weights : ndarray of shape (n_groups, n_features, n_outputs)
     target : ndarray of shape (n_rows, n_groups, n_places, n_outputs)
-    limit : int
+    limit : ndarray of int of shape (n_groups, n_outputs)
     margin : float
         See `IntegerBuilder`.
 
@@ -139,10 +181,11 @@ def fit_weights(
     target: np.ndarray,
     weights: np.ndarray,
     row_weights: np.ndarray,
-    limit: int,
+    limit: int | np.ndarray,
     magnitude: float | np.ndarray = 0.0,
     step: Step | None = None,
     least: float | np.ndarray = 0.0,
+    noise: float | np.ndarray = ROUNDING_VARIANCE,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Choose integer weights that reproduce a product as well as integers can.
 
@@ -150,13 +193,13 @@ def fit_weights(
     can make up for each other. So the weights are not the original ones, ``v``, rounded;
     they minimize the error of the result on the calibration rows [1]_::
 
-        sum_rows |target - t q V - shift|**2 + n/12 |t V - v|**2
+        sum_rows |target - t q V - shift|**2 + n |e (t V - v)|**2
 
-    The second term is what rounding errors of ``q`` cost on average; it keeps the weights
-    near the original ones along directions that the rows do not fix. The minimum in real
-    numbers is a linear system; it is rounded feature by feature, and each rounding error
-    is passed on to the features that are not rounded yet ([2]_, [3]_). `shift` makes the
-    mean of the result exact (bias correction, [4]_).
+    The second term is what errors of ``q``, of the variance ``e**2``, cost on average; it
+    keeps the weights near the original ones along directions that the rows do not fix. The
+    minimum in real numbers is a linear system; it is rounded feature by feature, and each
+    rounding error is passed on to the features that are not rounded yet ([2]_, [3]_).
+    `shift` makes the mean of the result exact (bias correction, [4]_).
 
     Parameters
     ----------
@@ -166,7 +209,7 @@ def fit_weights(
     weights : ndarray of float64 of shape (n_features, n_outputs)
         The original weights ``v``.
     row_weights : ndarray of shape (n_rows,)
-    limit : int
+    limit : int or ndarray of int of shape (n_outputs,)
         Largest magnitude of an integer weight.
     magnitude : float or ndarray of shape (n_outputs,), default=0.0
         Size of each result with its offset. What is invisible beside it in double
@@ -176,6 +219,9 @@ def fit_weights(
         a multiple of it, and is not below it if it is one `of_weights`.
     least : float or ndarray of shape (n_outputs,), default=0.0
         The unit of the weights of each output, at least.
+    noise : float or ndarray of shape (n_features,), default=1/12
+        Variance of the errors of each integer: of rounding alone, or of all that was
+        rounded before.
 
     Returns
     -------
@@ -204,7 +250,7 @@ def fit_weights(
         # as much as the system needs to have a solution.
         diagonal = np.diag_indices(n_features)
         floor = _CONDITION * gram[diagonal].max(initial=0.0)
-        gram[diagonal] += max(total * _ROUNDING_VARIANCE, floor)
+        gram[diagonal] += np.maximum(total * noise, floor)
         inverse = np.linalg.inv(gram)
         inverse = (inverse + inverse.T) / 2
         residual = (target - mean_target) - centred @ weights
@@ -226,7 +272,9 @@ def fit_weights(
     return integers.astype(np.int64), scale, shift
 
 
-def _round_in_turn(exact: np.ndarray, inverse: np.ndarray, limit: int) -> np.ndarray:
+def _round_in_turn(
+    exact: np.ndarray, inverse: np.ndarray, limit: int | np.ndarray
+) -> np.ndarray:
     """Round row by row; pass each error on to the rows that follow.
 
     Row ``k`` of the upper Cholesky factor of the inverse Hessian says how the optimum of

@@ -337,8 +337,22 @@ class Several(Elementwise):
         return self.fused([x, *clear]) if clear else x
 
 
+class Extreme(Several):
+    """Family base: tables read all bits of differences of two operands."""
+
+    def on_one_scale(
+        self,
+        operands: Sequence[Operand],
+        builder: IntegerBuilder,
+        n_bits: int | None = None,
+    ) -> list[Encrypted]:
+        """Round accumulators first, as `arithmetic.comparable` does."""
+        widest = arithmetic.widest_compared(builder)
+        return super().on_one_scale(operands, builder, widest)
+
+
 @register("Max", since=6)
-class Max(Several):
+class Max(Extreme):
     """The largest of the tensors."""
 
     takes_infinity = True
@@ -353,7 +367,7 @@ class Max(Several):
 
 
 @register("Min", since=6)
-class Min(Several):
+class Min(Extreme):
     """The smallest of the tensors."""
 
     takes_infinity = True

@@ -11,7 +11,7 @@ from fhe_estimators.core.integers import arithmetic
 from fhe_estimators.core.integers.builder import IntegerBuilder, Step
 from fhe_estimators.core.integers.layout import expand, rearrange, sum_over
 from fhe_estimators.core.integers.tensors import ClearIntegers, Encrypted, same_but_along
-from fhe_estimators.core.integers.weights import integer_weights
+from fhe_estimators.core.integers.weights import ROUNDING_VARIANCE, integer_weights
 from fhe_estimators.core.operators._base import Operand, QuantizedOp, as_array, register
 from fhe_estimators.core.operators._body import Writer
 
@@ -100,6 +100,7 @@ class Linear(QuantizedOp):
             builder.weight_bits(result),
             grouped(np.abs(real) + np.abs(exact)).max(axis=(0, 2)),
             self._step(builder, stack, n_outputs),
+            self._noise(x, builder, grouped),
         )
         integers = integers.reshape(*stack, n_features, n_outputs)
         shape = (*stack, 1, n_outputs) if stack else (n_outputs,)
@@ -123,6 +124,24 @@ class Linear(QuantizedOp):
             low,
             high,
         )
+
+    def _noise(
+        self,
+        x: Encrypted,
+        builder: IntegerBuilder,
+        grouped: Callable[[np.ndarray], np.ndarray],
+    ) -> np.ndarray | float:
+        """Return the variance of the errors of integers, of shape (n_groups, n_features).
+
+        Where it is known what they stand for, and not less than that of rounding alone.
+        """
+        real = builder.real.get(self.node.inputs[0])
+        q = builder.samples[x.name]
+        if real is None or real.shape != q.shape:
+            return ROUNDING_VARIANCE
+        errors = (real - x.offset) / np.where(x.scale == 0, 1, x.scale) - q
+        found: np.ndarray = grouped(errors).var(axis=(0, 2))
+        return np.maximum(found, ROUNDING_VARIANCE)
 
     def _step(
         self, builder: IntegerBuilder, stack: tuple[int, ...], n_outputs: int

@@ -100,5 +100,6 @@ def _error(
         f"Node {node} gives {shown} for row {row * step} of the calibration data"
         f"{', where ' if read else ''}{' and '.join(read)}: there is no integer for it. "
         "Leave such rows out, scale the features, or write the function so that it is "
-        "finite there, for example with a Clip (torch.clamp) in front."
+        "finite there, for example with a Clip (torch.clamp) in front; masks that are "
+        "inputs are added, 0 or -100."
     )

@@ -18,7 +18,7 @@ from fhe_estimators.core.integers import (
     KeptBits,
     RangeOf,
 )
-from fhe_estimators.core.integers.builder import Step
+from fhe_estimators.core.integers.builder import WRAPPING_BITS, Step
 from fhe_estimators.core.integers.tables import count_from_lowest
 from fhe_estimators.core.numpy_module import NumpyModule
 from fhe_estimators.core.operators import Operand, as_array, kinds_of, operators_of
@@ -29,9 +29,6 @@ from fhe_estimators.core.quantization._narrowing import narrow
 from fhe_estimators.core.quantization._uniform import UniformQuantizer
 from fhe_estimators.exceptions import UnsupportedOperatorError
 
-#: Bits up to which tables are read in the way that lets them wrap around, whatever
-#: parameters are cheapest for others (measured: to 10 bits at ``p_error = 2**-40``).
-_WRAPPING_BITS = 8
 #: Rows that intermediate tensors are looked at on.
 _ROWS = 5_000
 #: Numbers of all tensors that are looked at, and rows of large networks at least.
@@ -158,7 +155,7 @@ class PostTraining:
         if any(map(wraps, integers)):
             kind_of = kinds_of(integers)
             read = (kind_of(node).table_bits(node, integers) for node in integers)
-            if max(read) > _WRAPPING_BITS:
+            if max(read) > WRAPPING_BITS:
                 integers, outputs = self._integers(kept_bits, None)
             else:
                 integers = narrow(integers)

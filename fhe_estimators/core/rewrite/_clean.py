@@ -11,6 +11,7 @@ from fhe_estimators.core.operators import kinds_of, operators_of
 from fhe_estimators.core.rewrite._bodies import modernize, write_products
 from fhe_estimators.core.rewrite._grids import on_grids
 from fhe_estimators.core.rewrite._layouts import rows_first
+from fhe_estimators.core.rewrite._masks import without_masked
 from fhe_estimators.core.rewrite._shapes import fold_shapes
 from fhe_estimators.core.rewrite._stable import stabilize
 
@@ -32,7 +33,7 @@ def clean(graph: Graph) -> Graph:
     written = on_grids(written)
     if written.nodes is not modern.nodes:
         written = fold_shapes(_fold(written), all_sizes=True)
-    return tidy(stabilize(rows_first(written)))
+    return tidy(without_masked(stabilize(rows_first(written))))
 
 
 def tidy(graph: Graph) -> Graph:
