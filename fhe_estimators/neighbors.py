@@ -250,6 +250,9 @@ class _NearestRowsMixin(LinearMixin):
     def _state(self) -> list[Any]:
         return [np.asarray(self._fit_X), self._y, self.n_neighbors, str(self.weights)]
 
+    def _rows_known(self) -> np.ndarray:
+        return np.asarray(self._fit_X, np.float64)
+
     def _lower_again(self) -> None:
         self._quantize(np.asarray(self._fit_X, np.float64))
 

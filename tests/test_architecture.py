@@ -20,6 +20,7 @@ FLOORS = {
     "_meta": 0,
     "_readings": 0,
     "_tags": 0,
+    "_twins": 0,
     "_version": 0,
     "core": 0,
     "core.validation": 0,

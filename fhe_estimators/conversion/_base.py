@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -43,9 +43,11 @@ _N_COMPARED = 500
 class ConvertedMixin(FHEMixin):
     """Scores come from the integer graph of what the estimator computes."""
 
-    _fhe_constraints: ClassVar[dict[str, list[Any]]] = {
+    _fhe_constraints: ClassVar[dict[str, Any]] = {
         **FHE_CONSTRAINTS,
         "rounding": [StrOptions(set(ROUNDINGS)), None],
+        # `RoundingOptions` validates them.
+        "rounding_bits": "no_validation",
         "accumulator_range": [StrOptions(set(MARGINS))],
     }
     _mirrors: ClassVar[Any]
@@ -223,7 +225,7 @@ class ConvertedMixin(FHEMixin):
         return [self._method, *numbers_of(self.estimator_, set())]
 
     @classmethod
-    def _holder(cls, model: Any) -> Any:
+    def _holder(cls, model: Any, X: Any = None) -> Any:
         if isinstance(model, cls._mirrors):
             check_is_fitted(model)
             twin: Any = cls.__new__(cls)
@@ -243,56 +245,16 @@ class ConvertedMixin(FHEMixin):
         twin._take_over()
         return twin
 
-    @classmethod
-    def from_sklearn_model(
-        cls,
-        model: Any,
-        X: Any = None,
-        *,
-        n_bits: Any = None,
-        rounding_bits: Any = None,
-        p_error: float | None = None,
-    ) -> Any:
-        """Return an estimator that predicts as one that is already fitted, encrypted.
+    def _lower_held(self, X: Any, given: Collection[str]) -> None:
+        rows = self._rows_known() if X is None else X
+        if rows is not None and not hasattr(self, "n_features_in_"):
+            validate_data(self, rows, dtype=np.float64)
+        super()._lower_held(rows, given)
 
-        Parameters
-        ----------
-        model : estimator
-            Fitted, of any class that can be converted. It is neither changed nor fitted
-            again.
-        X : array-like of shape (n_samples, n_features)
-            Rows like those that it was fitted on; they have to be given.
-        n_bits : int or dict, optional
-            As in the constructor, with its default.
-        rounding_bits : int, dict or 'auto', optional
-            As in the constructor, with its default.
-        p_error : float in (0, 1), optional
-            As in the constructor, with its default.
+    def _rows_known(self) -> np.ndarray | None:
+        from fhe_estimators.conversion._rows import rows_known
 
-        Returns
-        -------
-        estimator : instance of this class
-            Fitted.
-
-        Raises
-        ------
-        TypeError
-            If `model` is of another kind, or `X` is missing.
-        UnsupportedEstimatorError
-            If `model` has no encrypted form.
-        NotFittedError
-            If `model` is not fitted.
-        """
-        twin = cls._twin(model, n_bits=n_bits, rounding_bits=rounding_bits, p_error=p_error)
-        if X is None:
-            raise TypeError(
-                f"from_sklearn_model of {cls.__name__} needs rows X like those that the "
-                "model was fitted on: the model does not know the ranges of its features."
-            )
-        if not hasattr(twin, "n_features_in_"):
-            validate_data(twin, X, dtype=np.float64)
-        twin._lower(X)
-        return twin
+        return rows_known(self.estimator_)
 
 
 def numbers_of(thing: Any, seen: set[int]) -> Iterator[Any]:

@@ -48,9 +48,10 @@ def convert(
     fitted : estimator
         A fitted estimator or pipeline of scikit-learn, XGBoost, LightGBM or skorch. It is
         neither changed nor fitted again.
-    X : array-like of shape (n_samples, n_features)
+    X : array-like of shape (n_samples, n_features), optional
         Rows like those that it was fitted on: ranges of integers come from them, and what
-        is converted is compared with `fitted` on them. Only trees do without.
+        is converted is compared with `fitted` on them. Trees do without, and what else
+        knows the ranges of its features; see `from_sklearn_model` of the class.
     n_bits : int or dict, optional
         Bits of inputs, and of weights; see the class that is returned. By default its own
         default; trees keep their thresholds.
@@ -130,9 +131,8 @@ def convert(
         except InvalidParameterError as error:
             refusal = error
     try:
-        return _class_for(fitted).from_sklearn_model(
-            fitted, X, rounding_bits=rounding_bits, **options
-        )
+        rounding = {} if rounding_bits is None else {"rounding_bits": rounding_bits}
+        return _class_for(fitted).from_sklearn_model(fitted, X, **options, **rounding)
     except UnsupportedEstimatorError:
         if refusal is None:
             raise
