@@ -36,6 +36,7 @@ FLOORS = {
     "core.trees": 7,
     "core.quantized_module": 8,
     "core.lowering": 9,
+    "core.nearest": 9,
     "quantization": 9,
     "_fit": 1,
     "_state": 1,
