@@ -321,9 +321,10 @@ class FHEMixin(TwinMixin, FollowingMixin):
         q_X : ndarray of int64 of shape (n_samples, n_inputs)
             C-contiguous. One for each feature, or each function of features that the
             client computes before it encrypts; in ``[-2**(n_bits-1), 2**(n_bits-1) - 1]``,
-            with more bits for a `range_margin`. Of trees, for each feature that they look
-            at, in order: a bit for each edge of its bins, 1 if the value is not above the
-            edge, or, with ``input_encoding="integer"``, the number of the bin, from 0 to
+            with more bits for a `range_margin`, and two more for converted models. Of
+            trees, for each feature that they look at, in order: a bit for each edge of its
+            bins, 1 if the value is not above the edge, or, with
+            ``input_encoding="integer"``, the number of the bin, from 0 to
             the number of edges.
         """
         self._check_lowered()

@@ -57,8 +57,10 @@ def convert(
         default; trees keep their thresholds.
     rounding_bits : int or 'auto', optional
         Bits that tables of a converted model read, of kernels and neurons. By default as
-        few as leave its scores off by about a tenth of their standard deviation; 7 or 8 are
-        closer, and take two or four times as long. It has no effect elsewhere.
+        few as change the label of one row in a hundred of `X`, or leave numbers off by
+        about a twentieth of their standard deviation. A number of them is for all tables;
+        with a large `n_bits` there may be no cryptographic parameters for it. It has no
+        effect elsewhere.
     p_error : float in (0, 1), optional
         Probability that a table, or a decrypted result, is wrong.
 
