@@ -117,13 +117,15 @@ class ConvertedMixin(FHEMixin):
         """Return the integers of the exported model, rounded as little as has to be.
 
         Where bits are chosen, few are tried first if labels are what is predicted: scores
-        may be off by a part that changes none.
+        may be off by a part that changes none. Labels by the largest of several scores
+        are kept by the search for bits; those by the sign of one are looked at here.
         """
         numbers = is_regressor(self)
         module = self._rounded(rows, sample_weight, _CLOSER if numbers else _ROUGH)
         if numbers or RoundingOptions(self.rounding, self.rounding_bits).given is not None:
             return module
-        if not any(layer.tables for layer in module.layers):
+        several = sum(value.row_size for value in module.graph.outputs) > 1
+        if several or not any(layer.tables for layer in module.layers):
             return module
         if self._other_labels(module, rows[:_N_COMPARED]) <= _OTHER_LABELS:
             return module
@@ -154,7 +156,9 @@ class ConvertedMixin(FHEMixin):
         options = Options(
             self._bit_widths(),
             ranges="least_error",
-            rounding=RoundingOptions(self.rounding, self.rounding_bits, tolerance),
+            rounding=RoundingOptions(
+                self.rounding, self.rounding_bits, tolerance, labels=is_classifier(self)
+            ),
             accumulator_range=self.accumulator_range,
             trees=trees,
             p_error=self.p_error,
