@@ -32,5 +32,7 @@ MODULE_OF = {
     "exactness": "prices",
     "limits": "prices",
     "widths": "widths",
+    "neighbors": "neighbors",
+    "nearest_labels": "neighbors",
     "serving": "serving",
 }

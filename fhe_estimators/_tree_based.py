@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -159,96 +159,40 @@ class TreeMixin(BinnedMixin, FHEMixin):
         trees, self._base, link = self._export()
         return export_trees(trees, self.n_features_in_, self._base, link)
 
-    @classmethod
-    def from_sklearn_model(
-        cls,
-        model: Any,
-        X: Any = None,
-        *,
-        n_bits: int | None = None,
-        binning: str = "quantile",
-        p_error: float | None = None,
-    ) -> Any:
-        """Return the encrypted twin of a model that is already fitted.
-
-        Parameters
-        ----------
-        model : estimator
-            A fitted instance of the class that this class mirrors. It is neither changed
-            nor fitted again.
-        X : array-like of shape (n_samples, n_features), optional
-            Rows like those that it was fitted on: they tell how precise leaves must be, and
-            which features may be missing. By default every leaf counts as much, and those
-            may be missing of which the model knows it: categories, and what LightGBM saw.
-        n_bits : int, optional
-            By default the model's own thresholds are the edges of bins: every row ends in
-            the leaves that it ends in without encryption, and the client sees the
-            thresholds. With `n_bits` bins are those that `fit` would use, which takes `X`,
-            and every threshold of the twin moves to the nearest edge: all of its methods,
-            ``apply`` too, see the bins only, as after `fit`.
-        binning : {'quantile', 'uniform', 'adaptive'}, default='quantile'
-            How bins are chosen, if `n_bits` is given.
-        p_error : float in (0, 1), optional
-            As in the constructor, with its default.
-
-        Returns
-        -------
-        estimator : instance of this class
-            Fitted.
-
-        Raises
-        ------
-        TypeError
-            If `model` is of another class.
-        ValueError
-            If `n_bits` is given without `X`.
-        NotFittedError
-            If `model` is not fitted.
-
-        Notes
-        -----
-        On the model's own thresholds a single tree predicts exactly what the model does.
-        Several trees do up to float precision where the client is given the numbers of
-        their leaves. Where it is given their sum, leaves are rounded: raw scores change by
-        about 1/4096 of what most of them differ by, and of no row by more than
-        ``twin.quantized_module_.output_quantizers[0].rounding_error_bound``, an array of
-        shape (n_outputs,) that is zero where nothing is rounded.
-        """
-        given: dict[str, Any] = {"p_error": p_error}
-        if n_bits is not None:
-            given |= {"n_bits": n_bits, "binning": binning}
-        twin = cls._twin(model, **given)
-        if X is None and n_bits is not None:
+    def _lower_held(self, X: Any, given: Collection[str]) -> None:
+        """Lower on the thresholds of the model, or on bins of `X` if `n_bits` is given."""
+        on_bins = "n_bits" in given
+        if X is None and on_bins:
             raise ValueError(
-                f"n_bits={n_bits} divides the values of each feature into bins: pass rows "
-                "like those that the model was fitted on as X, or leave n_bits out to keep "
-                "the thresholds of the model."
+                f"n_bits={self.n_bits} divides the values of each feature into bins: pass "
+                "rows like those that the model was fitted on as X, or leave n_bits out to "
+                "keep the thresholds of the model."
             )
-        twin._bin_edges = None
+        self._bin_edges = None
         if X is not None:
-            twin._note_columns(X)
-        twin._table = twin._fitted_table()
-        coded = twin._labelled()
+            self._note_columns(X)
+        self._table = self._fitted_table()
+        coded = self._labelled()
         # All may be missing, until it is known of the rows.
-        everything = range(twin.n_features_in_)
-        twin._own_missing = frozenset(everything if twin._takes_missing else ())
+        everything = range(self.n_features_in_)
+        self._own_missing = frozenset(everything if self._takes_missing else ())
         rows = (
-            np.empty((0, twin.n_features_in_), cls._feature_dtype)
+            np.empty((0, self.n_features_in_), self._feature_dtype)
             if X is None
-            else twin._validated(X)
+            else self._validated(X)
         )
         missing = np.flatnonzero(np.isnan(rows).any(axis=0)).tolist()
-        twin._own_missing = frozenset([*coded, *missing, *twin._known_missing()])
-        if n_bits is not None:
-            edges = list(BinEdges.of(rows, twin._bit_widths().op_inputs, binning).edges)
+        self._own_missing = frozenset([*coded, *missing, *self._known_missing()])
+        if on_bins:
+            n_bits = self._bit_widths().op_inputs
+            edges = list(BinEdges.of(rows, n_bits, self.binning).edges)
             for feature, categories in coded.items():
                 edges[feature] = categories.edges
-            twin._bin_edges = BinEdges(edges)
-            twin._set_thresholds(
-                [twin._bin_edges.moved(*comparisons) for comparisons in twin._comparisons()]
+            self._bin_edges = BinEdges(edges)
+            self._set_thresholds(
+                [self._bin_edges.moved(*comparisons) for comparisons in self._comparisons()]
             )
-        twin._quantize(rows)
-        return twin
+        self._quantize(rows)
 
 
 class SklearnTreesMixin(TreeMixin):

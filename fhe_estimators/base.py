@@ -8,7 +8,6 @@ overrides the one method of the parent that computes it, through `FHEMixin._scor
 
 from __future__ import annotations
 
-import copy
 import inspect
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -40,6 +39,7 @@ from fhe_estimators._readings import Beside, Reading
 from fhe_estimators._state import FollowingMixin
 from fhe_estimators._tables import TableRows
 from fhe_estimators._tags import FHETags, Tags
+from fhe_estimators._twins import TwinMixin, parent_of
 from fhe_estimators.core.lowering import Calibration, Options, to_quantized_module
 from fhe_estimators.core.quantization import MAXIMUM_N_BITS, InputRange, resolve_n_bits
 from fhe_estimators.core.validation import P_ERROR, check_p_error
@@ -78,7 +78,7 @@ def _parent_has(method: str) -> Callable[[FHEMixin], bool]:
     return check
 
 
-class FHEMixin(FollowingMixin):
+class FHEMixin(TwinMixin, FollowingMixin):
     """Encrypted prediction for a scikit-learn estimator; stands left of its class.
 
     Attributes
@@ -111,8 +111,6 @@ class FHEMixin(FollowingMixin):
     _CLIPPING_CURE: ClassVar[str] = "Fit on rows that cover the range."
     #: Whether features fall into bins: missing values and categories have some, too.
     _has_bins: ClassVar[bool] = False
-    #: The mirrored class, if it is one of this package.
-    _mirrors: ClassVar[type | None] = None
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]]
     n_bits: Any
@@ -234,79 +232,6 @@ class FHEMixin(FollowingMixin):
         """Return how much each row counts when weights are rounded (hook of the family)."""
         return sample_weight
 
-    @classmethod
-    def from_sklearn_model(
-        cls, model: Any, X: Any = None, *, n_bits: Any = None, p_error: float | None = None
-    ) -> Any:
-        """Return the encrypted twin of a model that is already fitted.
-
-        Parameters
-        ----------
-        model : estimator
-            A fitted instance of the scikit-learn class that this class mirrors. It is
-            neither changed nor fitted again.
-        X : array-like of shape (n_samples, n_features), optional
-            Rows like those that it was fitted on: they give the ranges of the features, and
-            have to be given.
-        n_bits : int or dict, optional
-            As in the constructor, with its default.
-        p_error : float in (0, 1), optional
-            As in the constructor, with its default.
-
-        Returns
-        -------
-        estimator : instance of this class
-            Fitted.
-
-        Raises
-        ------
-        TypeError
-            If `model` is of another class, or `X` is missing.
-        NotFittedError
-            If `model` is not fitted.
-        """
-        twin = cls._twin(model, n_bits=n_bits, p_error=p_error)
-        if X is None:
-            raise TypeError(
-                f"from_sklearn_model of {cls.__name__} needs rows X like those that the "
-                "model was fitted on: the model does not know the ranges of its features."
-            )
-        twin._lower(X)
-        return twin
-
-    @classmethod
-    def _twin(cls, model: Any, **parameters: Any) -> Any:
-        """Return an estimator that holds a fitted model of the parent, with parameters.
-
-        Those that are None keep their defaults.
-        """
-        twin = cls._holder(model)
-        given = {name: value for name, value in parameters.items() if value is not None}
-        twin.set_params(**given)
-        twin._check_fhe_parameters()
-        return twin
-
-    @classmethod
-    def _holder(cls, model: Any) -> Any:
-        """Return an estimator that holds all that a fitted model of the parent holds."""
-        mirrored = parent_of(cls)
-        if not isinstance(model, mirrored):
-            raise TypeError(
-                f"from_sklearn_model of {cls.__name__} takes a fitted "
-                f"{public_name(mirrored)}; got {type(model).__name__}."
-            )
-        check_is_fitted(model)
-        twin: Any = cls()
-        twin._hold(model)
-        # Not all that the parent takes can be encrypted.
-        twin._validate_params()
-        return twin
-
-    def _hold(self, model: Any) -> None:
-        """Hold copies of all that a fitted model of the parent holds (hook)."""
-        for name, value in vars(model).items():
-            setattr(self, name, copy.deepcopy(value))
-
     # Encrypted prediction ------------------------------------------------------------
 
     def _scores(
@@ -396,9 +321,10 @@ class FHEMixin(FollowingMixin):
         q_X : ndarray of int64 of shape (n_samples, n_inputs)
             C-contiguous. One for each feature, or each function of features that the
             client computes before it encrypts; in ``[-2**(n_bits-1), 2**(n_bits-1) - 1]``,
-            with more bits for a `range_margin`. Of trees, for each feature that they look
-            at, in order: a bit for each edge of its bins, 1 if the value is not above the
-            edge, or, with ``input_encoding="integer"``, the number of the bin, from 0 to
+            with more bits for a `range_margin`, and two more for converted models. Of
+            trees, for each feature that they look at, in order: a bit for each edge of its
+            bins, 1 if the value is not above the edge, or, with
+            ``input_encoding="integer"``, the number of the bin, from 0 to
             the number of edges.
         """
         self._check_lowered()
@@ -509,19 +435,6 @@ class FHEMixin(FollowingMixin):
         super().__setstate__(state)  # type: ignore[misc]
         if inheritance is not None:
             self._fhe_inheritance = inheritance
-
-
-def parent_of(cls: type[FHEMixin]) -> type:
-    """Return the class that an estimator mirrors: it stands right of all that is ours."""
-    right = cls.__mro__[cls.__mro__.index(FHEMixin) + 1 :]
-    outside = (base for base in right if not base.__module__.startswith("fhe_estimators."))
-    return cls._mirrors or next(outside)
-
-
-def public_name(cls: type) -> str:
-    """Return the dotted name of a class without the private modules of its library."""
-    parts = [part for part in cls.__module__.split(".") if not part.startswith("_")]
-    return ".".join([*parts, cls.__name__])
 
 
 class FHERegressorMixin(FHEMixin):

@@ -325,6 +325,11 @@ class BernoulliNB(_NaiveBayesMixin, naive_bayes.BernoulliNB):
         rows, known = super()._rows_like_fitted(), self._input_range
         return np.where(rows > (known.low + known.high) / 2, known.high, known.low)
 
+    def _rows_known(self) -> np.ndarray:
+        """Return rows of features that are false or true: there are no others."""
+        true = np.random.default_rng(0).random((N_ROWS, self.n_features_in_)) < 0.5
+        return true * 1.0 if self.binarize is None else self.binarize + true
+
     def _range_of(
         self, X: np.ndarray, n_bits: int, sample_weight: np.ndarray | None
     ) -> InputRange:

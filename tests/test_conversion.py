@@ -5,13 +5,16 @@ import pickle
 import numpy as np
 import pytest
 from sklearn import linear_model, svm
-from sklearn.base import clone
-from sklearn.datasets import load_iris
+from sklearn.base import clone, is_regressor
+from sklearn.cluster import KMeans
+from sklearn.covariance import EllipticEnvelope
+from sklearn.datasets import load_iris, load_wine
 from sklearn.ensemble import BaggingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
+from sklearn.kernel_ridge import KernelRidge
 from sklearn.model_selection import GridSearchCV
-from sklearn.neural_network import MLPRegressor
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
@@ -36,7 +39,9 @@ def iris():
 
 #: Estimators that hold another one, small.
 HOLDERS = [
-    ConvertedClassifier(svm.SVC(C=1e-2), n_bits=4, rounding_bits=4),
+    ConvertedClassifier(
+        svm.SVC(C=1e-2), n_bits={"op_inputs": 4, "op_weights": 4}, rounding_bits=4
+    ),
     ConvertedRegressor(linear_model.TheilSenRegressor(random_state=0, max_iter=20)),
     ConvertedOutlierDetector(linear_model.SGDOneClassSVM(random_state=0)),
 ]
@@ -64,7 +69,7 @@ def test_sklearn_checks(estimator, check):
             "execute",
             ConvertedRegressor(
                 MLPRegressor(hidden_layer_sizes=(2,), random_state=0, max_iter=2000),
-                n_bits=4,
+                n_bits={"op_inputs": 4, "op_weights": 4},
                 rounding_bits=4,
             ),
             marks=pytest.mark.fhe,
@@ -83,6 +88,28 @@ def test_encrypted_is_clear(mode, estimator, iris):
         if hasattr(model, method):
             call = getattr(model, method)
             np.testing.assert_array_equal(call(rows, fhe=mode), call(rows))
+
+
+@pytest.mark.fhe
+@pytest.mark.parametrize(
+    ("fitted", "method"),
+    [
+        (linear_model.LogisticRegression(max_iter=500), "predict_proba"),
+        (linear_model.RidgeCV(), "predict"),
+        (EllipticEnvelope(random_state=0), "decision_function"),
+        (KMeans(3, n_init=1, random_state=0), "predict"),
+        (ExtraTreeClassifier(max_depth=2, random_state=0), "predict_proba"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_encrypted_is_clear_of_mirrors(fitted, method, iris):
+    """One of each kind: classifier, regressor, outlier detector, clusterer, tree."""
+    X, y = iris
+    model = convert(fitted.fit(X, y), X)
+    assert not type(model).__name__.startswith("Converted")
+    rows = X[[3, 80, 140]]
+    call = getattr(model, method)
+    np.testing.assert_array_equal(call(rows, fhe="execute"), call(rows))
 
 
 @parametrize_with_fhe_checks([HOLDERS[1]])
@@ -151,6 +178,73 @@ def test_a_subclass_that_predicts_otherwise_is_not_taken_for_its_parent(iris):
     fitted = Opposite(max_iter=1000).fit(X, y + 1)
     with pytest.raises(UnsupportedEstimatorError, match="Opposite has no encrypted form"):
         convert(fitted, X)
+
+
+# How near it comes -----------------------------------------------------------------------
+
+
+def error(model, twin, method, X):
+    """Return the error of a method, as a part of the standard deviation."""
+    expected, found = getattr(model, method)(X), getattr(twin, method)(X)
+    return np.sqrt(np.mean((found - expected) ** 2)) / np.std(expected)
+
+
+@pytest.mark.parametrize(
+    ("fitted", "method", "most"),
+    [
+        (svm.OneClassSVM(nu=0.1), "decision_function", 0.2),
+        (svm.SVR(C=10.0, epsilon=0.4), "predict", 0.11),
+        (
+            MLPRegressor(hidden_layer_sizes=(6,), max_iter=3000, random_state=0),
+            "predict",
+            0.09,
+        ),
+        pytest.param(
+            KernelRidge(kernel="rbf", gamma=0.05), "predict", 0.13, marks=pytest.mark.slow
+        ),
+        pytest.param(svm.SVC(C=5.0), "decision_function", 0.16, marks=pytest.mark.slow),
+        pytest.param(
+            MLPClassifier((10, 5), max_iter=2000, random_state=0),
+            "predict_proba",
+            0.1,
+            marks=pytest.mark.slow,
+        ),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_scores_of_new_rows(fitted, method, most):
+    """At automatic rounding; as a part of their standard deviation."""
+    X, y = load_wine(return_X_y=True)
+    X = StandardScaler().fit_transform(X)[:, :6]
+    y = X @ [1, -1, 2, 0, 0, 1] + np.tanh(X[:, 0]) if is_regressor(fitted) else y > 0
+    rows = X[1::2]
+    fitted.fit(X[::2], y[::2])
+    twin = convert(fitted, X[::2])
+    assert error(fitted, twin, method, rows) < most
+    if not is_regressor(fitted):
+        assert np.mean(twin.predict(rows) == fitted.predict(rows)) > 0.95
+
+
+def test_bits_of_inputs(iris):
+    """They have two more than weights, unless a dict tells."""
+    X, _ = iris
+    fitted = linear_model.TheilSenRegressor(random_state=0).fit(X, X[:, 0])
+    for n_bits, expected in ((5, 7), (16, 16), ({"op_inputs": 4, "op_weights": 6}, 4)):
+        (quantizer,) = convert(fitted, X, n_bits=n_bits).quantized_module_.input_quantizers
+        assert quantizer.n_bits == expected
+
+
+def test_labels_that_change_are_worth_bits(iris):
+    """Fewer bits are kept as long as labels stay."""
+    X, y = iris
+    few = svm.SVC(gamma=0.1).fit(X[:100], y[:100])  # far apart
+    near = svm.SVC(gamma=0.1).fit(X[50:], y[50:])
+    kept = [
+        max(layer.kept_bits for layer in convert(one, of).quantized_module_.layers)
+        for one, of in ((few, X[:100]), (near, X[50:]))
+    ]
+    assert kept[0] < kept[1]
+    assert np.mean(convert(near, X[50:]).predict(X[50:]) == near.predict(X[50:])) >= 0.98
 
 
 # Errors ----------------------------------------------------------------------------------

@@ -9,6 +9,10 @@ from fhe_estimators import KNeighborsClassifier, KNeighborsRegressor
 
 X, Y = load_iris(return_X_y=True)
 TRAIN, TEST = slice(0, None, 2), slice(1, None, 2)
+SIMULATED_AND_ENCRYPTED = [
+    pytest.param("simulate", marks=pytest.mark.simulate),
+    pytest.param("execute", marks=pytest.mark.fhe),
+]
 
 
 @pytest.mark.parametrize("weights", ["uniform", "distance", None])
@@ -67,11 +71,61 @@ def test_what_is_refused(options, words):
         KNeighborsClassifier(**options).fit(X, Y)
 
 
-def test_labels_alone_are_refused():
-    with pytest.raises(NotImplementedError, match="reveal='labels'"):
-        KNeighborsClassifier(reveal="labels").fit(X, Y)
+def test_several_labels_are_refused():
     with pytest.raises(ValueError, match="one label for each row"):
         KNeighborsClassifier().fit(X, np.column_stack([Y, Y]))
+
+
+# Labels alone ----------------------------------------------------------------------------
+
+FEW = slice(0, None, 4)
+
+
+@pytest.mark.parametrize("n_neighbors", [1, 3])
+def test_labels_are_those_of_the_parent(n_neighbors):
+    X, y = make_blobs(80, centers=3, n_features=3, cluster_std=3, random_state=0)
+    model = KNeighborsClassifier(n_neighbors, reveal="labels").fit(X[::4], y[::4])
+    theirs = neighbors.KNeighborsClassifier(n_neighbors).fit(X[::4], y[::4])
+    rows = X[1::2]
+    assert np.mean(model.predict(rows) == theirs.predict(rows)) > 0.9
+    shares = model.predict_proba(rows)
+    np.testing.assert_allclose(shares.sum(axis=1), 1)
+    assert set((shares * n_neighbors).round(9).ravel()) <= set(range(n_neighbors + 1))
+    assert model.quantize_input(rows).max() < 2**4
+    assert not model.__sklearn_tags__().fhe_tags.levelled
+    # A twin needs no rows, and a changed model is lowered again.
+    twin = KNeighborsClassifier.from_sklearn_model(theirs, reveal="labels")
+    np.testing.assert_array_equal(twin.predict(rows), model.predict(rows))
+    twin.reveal = "distances"
+    assert twin.kneighbors(rows)[1].shape == (len(rows), n_neighbors)
+
+
+def test_what_labels_alone_refuse():
+    model = KNeighborsClassifier(2, reveal="labels").fit(X[FEW], Y[FEW])
+    with pytest.raises(ValueError, match=r"reveal='labels' keeps distances"):
+        model.kneighbors(X[:2])
+    assert model.kneighbors()[0].shape == (38, 2)
+    with pytest.raises(ValueError, match=r"weights='distance'.*weights='uniform'"):
+        KNeighborsClassifier(reveal="labels", weights="distance").fit(X[FEW], Y[FEW])
+    with pytest.raises(ValueError, match=r"up to 64; got 150\. .*KMeans"):
+        KNeighborsClassifier(reveal="labels").fit(X, Y)
+    with pytest.raises(ValueError, match=r"n_neighbors=6 .* got 6\."):
+        KNeighborsClassifier(6, reveal="labels").fit(X[::25], Y[::25])
+    with pytest.raises(ValueError, match="'reveal' parameter"):
+        KNeighborsRegressor(reveal="labels").fit(X[FEW], Y[FEW])
+
+
+@pytest.mark.parametrize("mode", SIMULATED_AND_ENCRYPTED)
+def test_labels_alone_encrypted(mode):
+    model = KNeighborsClassifier(1, reveal="labels", n_bits=3, p_error=2**-20)
+    model.fit(X[::24, 2:], Y[::24])
+    rows = X[[1, 71, 143], 2:]
+    found = model.predict_proba(rows, fhe=mode)
+    np.testing.assert_array_equal(found, model.predict_proba(rows))
+    assert len(np.unique(found, axis=0)) == 3
+
+
+# Distances -------------------------------------------------------------------------------
 
 
 @pytest.mark.fhe

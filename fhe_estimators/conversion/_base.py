@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator, clone, is_classifier
+from sklearn.base import BaseEstimator, clone, is_classifier, is_regressor
 from sklearn.tree._tree import Tree
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -24,6 +25,7 @@ from fhe_estimators.core.lowering import (
     Options,
     to_quantized_module,
 )
+from fhe_estimators.core.quantization import MAXIMUM_N_BITS
 from fhe_estimators.core.quantized_module import ROUNDINGS, RoundingOptions
 from fhe_estimators.core.trees import TreeOptions
 from fhe_estimators.exceptions import UnsupportedEstimatorError, UnsupportedOperatorError
@@ -32,10 +34,20 @@ from fhe_estimators.quantization import QuantizedModule
 if TYPE_CHECKING:
     from onnx import ModelProto
 
+    from fhe_estimators.core.integers import BitWidths
+
 #: By how much what is exported may differ from the model, of the size of its results, and
 #: which part of labels: single precision, and rows that are on the border.
 _CLOSE, _LABELS = 1e-4, 0.01
 _FAITHFUL = 2.0**-12
+#: Bits that inputs have more than weights and results of tables. Distances between rows are
+#: made of them; where sums are rounded, one more takes a table of one bit.
+_INPUT_BITS = 2
+#: What rounding may add to the error of scores, as a part of their standard deviation:
+#: first, and where labels of more than a part of the rows change, or numbers are predicted.
+_ROUGH, _CLOSER, _OTHER_LABELS = 0.1, 0.05, 0.01
+#: Attributes that hold rows of training, and how far from one to another rows are judged.
+_ROWS_HELD, _BETWEEN = {"support_vectors_", "X_fit_"}, 0.3
 #: Rows that both are compared on.
 _N_COMPARED = 500
 
@@ -43,9 +55,11 @@ _N_COMPARED = 500
 class ConvertedMixin(FHEMixin):
     """Scores come from the integer graph of what the estimator computes."""
 
-    _fhe_constraints: ClassVar[dict[str, list[Any]]] = {
+    _fhe_constraints: ClassVar[dict[str, Any]] = {
         **FHE_CONSTRAINTS,
         "rounding": [StrOptions(set(ROUNDINGS)), None],
+        # `RoundingOptions` validates them.
+        "rounding_bits": "no_validation",
         "accumulator_range": [StrOptions(set(MARGINS))],
     }
     _mirrors: ClassVar[Any]
@@ -92,7 +106,41 @@ class ConvertedMixin(FHEMixin):
         self._remember()
         self._tell_cost()
 
+    def _bit_widths(self) -> BitWidths:
+        """Return more bits for inputs than for weights, if `n_bits` does not tell both."""
+        bits = super()._bit_widths()
+        if isinstance(self.n_bits, Mapping):
+            return bits
+        return replace(bits, model_inputs=min(bits.op_inputs + _INPUT_BITS, MAXIMUM_N_BITS))
+
     def _quantized(self, rows: np.ndarray, sample_weight: Any) -> QuantizedModule:
+        """Return the integers of the exported model, rounded as little as has to be.
+
+        Where bits are chosen, few are tried first if labels are what is predicted: scores
+        may be off by a part that changes none. Labels by the largest of several scores
+        are kept by the search for bits; those by the sign of one are looked at here.
+        """
+        numbers = is_regressor(self)
+        module = self._rounded(rows, sample_weight, _CLOSER if numbers else _ROUGH)
+        if numbers or RoundingOptions(self.rounding, self.rounding_bits).given is not None:
+            return module
+        several = sum(value.row_size for value in module.graph.outputs) > 1
+        if several or not any(layer.tables for layer in module.layers):
+            return module
+        if self._other_labels(module, rows[:_N_COMPARED]) <= _OTHER_LABELS:
+            return module
+        return self._rounded(rows, sample_weight, _CLOSER)
+
+    def _other_labels(self, module: QuantizedModule, rows: np.ndarray) -> float:
+        """Return the part of the rows that get another label than from the model."""
+        scores = as_tuple(module.scores(rows.astype(self._feature_dtype)))
+        reading = self._readings()["predict"]
+        found = read(reading, scores, module.clear_module, "predict")
+        return float(np.mean(found != self.estimator_.predict(rows)))
+
+    def _rounded(
+        self, rows: np.ndarray, sample_weight: Any, tolerance: float
+    ) -> QuantizedModule:
         """Return the integers of the exported model.
 
         Raises
@@ -109,13 +157,16 @@ class ConvertedMixin(FHEMixin):
             self._bit_widths(),
             ranges="least_error",
             rounding=RoundingOptions(
-                self.rounding, self.rounding_bits, labels=is_classifier(self)
+                self.rounding, self.rounding_bits, tolerance, labels=is_classifier(self)
             ),
             accumulator_range=self.accumulator_range,
             trees=trees,
             p_error=self.p_error,
         )
-        calibration = Calibration([rows.astype(self._feature_dtype)], sample_weight)
+        rows = self._calibrating(rows).astype(self._feature_dtype)
+        if sample_weight is not None:
+            sample_weight = np.resize(sample_weight, len(rows))
+        calibration = Calibration([rows], sample_weight)
         try:
             return to_quantized_module(self.onnx_model_, calibration, options)
         except UnsupportedOperatorError as error:
@@ -123,6 +174,20 @@ class ConvertedMixin(FHEMixin):
             raise UnsupportedEstimatorError(
                 f"{name} has no encrypted form: {error}"
             ) from error
+
+    def _calibrating(self, rows: np.ndarray) -> np.ndarray:
+        """Return rows on which it is judged how far sums may be rounded.
+
+        A kernel is at its largest at the rows that a model holds: others are nearer to what
+        will be predicted, which are some of the way from one row to another.
+        """
+        if self._counts_votes:  # a vote more or less would be the largest error
+            return rows
+        parts = (part for part in numbers_of(self.estimator_, set()) if _is_text(part))
+        if not _ROWS_HELD.intersection(parts):
+            return rows
+        others = rows[np.random.default_rng(0).permutation(len(rows))]
+        return np.concatenate([rows, rows + _BETWEEN * (others - rows)])
 
     def _tell_cost(self) -> None:
         """Tell what takes minutes a row before it is compiled; see `check_affordable`."""
@@ -225,7 +290,7 @@ class ConvertedMixin(FHEMixin):
         return [self._method, *numbers_of(self.estimator_, set())]
 
     @classmethod
-    def _holder(cls, model: Any) -> Any:
+    def _holder(cls, model: Any, X: Any = None) -> Any:
         if isinstance(model, cls._mirrors):
             check_is_fitted(model)
             twin: Any = cls.__new__(cls)
@@ -245,56 +310,20 @@ class ConvertedMixin(FHEMixin):
         twin._take_over()
         return twin
 
-    @classmethod
-    def from_sklearn_model(
-        cls,
-        model: Any,
-        X: Any = None,
-        *,
-        n_bits: Any = None,
-        rounding_bits: Any = None,
-        p_error: float | None = None,
-    ) -> Any:
-        """Return an estimator that predicts as one that is already fitted, encrypted.
+    def _lower_held(self, X: Any, given: Collection[str]) -> None:
+        rows = self._rows_known() if X is None else X
+        if rows is not None and not hasattr(self, "n_features_in_"):
+            validate_data(self, rows, dtype=np.float64)
+        super()._lower_held(rows, given)
 
-        Parameters
-        ----------
-        model : estimator
-            Fitted, of any class that can be converted. It is neither changed nor fitted
-            again.
-        X : array-like of shape (n_samples, n_features)
-            Rows like those that it was fitted on; they have to be given.
-        n_bits : int or dict, optional
-            As in the constructor, with its default.
-        rounding_bits : int, dict or 'auto', optional
-            As in the constructor, with its default.
-        p_error : float in (0, 1), optional
-            As in the constructor, with its default.
+    def _rows_known(self) -> np.ndarray | None:
+        from fhe_estimators.conversion._rows import rows_known
 
-        Returns
-        -------
-        estimator : instance of this class
-            Fitted.
+        return rows_known(self.estimator_)
 
-        Raises
-        ------
-        TypeError
-            If `model` is of another kind, or `X` is missing.
-        UnsupportedEstimatorError
-            If `model` has no encrypted form.
-        NotFittedError
-            If `model` is not fitted.
-        """
-        twin = cls._twin(model, n_bits=n_bits, rounding_bits=rounding_bits, p_error=p_error)
-        if X is None:
-            raise TypeError(
-                f"from_sklearn_model of {cls.__name__} needs rows X like those that the "
-                "model was fitted on: the model does not know the ranges of its features."
-            )
-        if not hasattr(twin, "n_features_in_"):
-            validate_data(twin, X, dtype=np.float64)
-        twin._lower(X)
-        return twin
+
+def _is_text(part: Any) -> bool:
+    return isinstance(part, str)
 
 
 def numbers_of(thing: Any, seen: set[int]) -> Iterator[Any]:

@@ -48,16 +48,19 @@ def convert(
     fitted : estimator
         A fitted estimator or pipeline of scikit-learn, XGBoost, LightGBM or skorch. It is
         neither changed nor fitted again.
-    X : array-like of shape (n_samples, n_features)
+    X : array-like of shape (n_samples, n_features), optional
         Rows like those that it was fitted on: ranges of integers come from them, and what
-        is converted is compared with `fitted` on them. Only trees do without.
+        is converted is compared with `fitted` on them. Trees do without, and what else
+        knows the ranges of its features; see `from_sklearn_model` of the class.
     n_bits : int or dict, optional
         Bits of inputs, and of weights; see the class that is returned. By default its own
         default; trees keep their thresholds.
     rounding_bits : int or 'auto', optional
         Bits that tables of a converted model read, of kernels and neurons. By default as
-        few as leave its scores off by about a tenth of their standard deviation; 7 or 8 are
-        closer, and take two or four times as long. It has no effect elsewhere.
+        few as change the label of one row in a hundred of `X`, or leave numbers off by
+        about a twentieth of their standard deviation. A number of them is for all tables;
+        with a large `n_bits` there may be no cryptographic parameters for it. It has no
+        effect elsewhere.
     p_error : float in (0, 1), optional
         Probability that a table, or a decrypted result, is wrong.
 
@@ -130,9 +133,8 @@ def convert(
         except InvalidParameterError as error:
             refusal = error
     try:
-        return _class_for(fitted).from_sklearn_model(
-            fitted, X, rounding_bits=rounding_bits, **options
-        )
+        rounding = {} if rounding_bits is None else {"rounding_bits": rounding_bits}
+        return _class_for(fitted).from_sklearn_model(fitted, X, **options, **rounding)
     except UnsupportedEstimatorError:
         if refusal is None:
             raise

@@ -34,9 +34,9 @@ class ConvertedClassifier(ConvertedMixin, FHEClassifierMixin, ClearConvertedClas
     estimator : estimator
         What is fitted: it is cloned. Its parameters are nested: ``estimator__alpha``.
     n_bits : int or dict, default=8
-        Bits of inputs, weights and results of tables, from 1 to 16. A dict ``{"op_inputs":
-        ..., "op_weights": ...}`` sets results of tables and weights; it may have
-        ``"model_inputs"`` and ``"model_outputs"``. Trees keep their thresholds.
+        Bits of weights and results of tables, from 1 to 16; inputs have two more, up to 16.
+        A dict ``{"op_inputs": ..., "op_weights": ...}`` sets results of tables and weights;
+        it may have ``"model_inputs"`` and ``"model_outputs"``. Trees keep their thresholds.
     rounding : {'exact', 'approximate'} or None, default='exact'
         How sums are rounded in front of tables. ``"exact"`` gives the same integers in
         clear and encrypted. ``"approximate"`` is faster; a sum near the border between two
@@ -160,9 +160,9 @@ class ConvertedRegressor(ConvertedMixin, FHERegressorMixin, ClearConvertedRegres
     estimator : estimator
         What is fitted: it is cloned. Its parameters are nested: ``estimator__alpha``.
     n_bits : int or dict, default=8
-        Bits of inputs, weights and results of tables, from 1 to 16. A dict ``{"op_inputs":
-        ..., "op_weights": ...}`` sets results of tables and weights; it may have
-        ``"model_inputs"`` and ``"model_outputs"``. Trees keep their thresholds.
+        Bits of weights and results of tables, from 1 to 16; inputs have two more, up to 16.
+        A dict ``{"op_inputs": ..., "op_weights": ...}`` sets results of tables and weights;
+        it may have ``"model_inputs"`` and ``"model_outputs"``. Trees keep their thresholds.
     rounding : {'exact', 'approximate'} or None, default='exact'
         How sums are rounded in front of tables. ``"exact"`` gives the same integers in
         clear and encrypted. ``"approximate"`` is faster; a sum near the border between two
@@ -221,9 +221,9 @@ class ConvertedOutlierDetector(ConvertedMixin, ClearConvertedOutlierDetector):
     estimator : estimator
         What is fitted: it is cloned. Its parameters are nested: ``estimator__alpha``.
     n_bits : int or dict, default=8
-        Bits of inputs, weights and results of tables, from 1 to 16. A dict ``{"op_inputs":
-        ..., "op_weights": ...}`` sets results of tables and weights; it may have
-        ``"model_inputs"`` and ``"model_outputs"``. Trees keep their thresholds.
+        Bits of weights and results of tables, from 1 to 16; inputs have two more, up to 16.
+        A dict ``{"op_inputs": ..., "op_weights": ...}`` sets results of tables and weights;
+        it may have ``"model_inputs"`` and ``"model_outputs"``. Trees keep their thresholds.
     rounding : {'exact', 'approximate'} or None, default='exact'
         How sums are rounded in front of tables. ``"exact"`` gives the same integers in
         clear and encrypted. ``"approximate"`` is faster; a sum near the border between two

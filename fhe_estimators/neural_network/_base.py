@@ -273,7 +273,7 @@ class EncryptedNetMixin(FHEMixin):
         ]
 
     @classmethod
-    def _holder(cls, model: Any) -> Any:
+    def _holder(cls, model: Any, X: Any = None) -> Any:
         mirrored = parent_of(cls)
         if not isinstance(model, mirrored):
             kind = type(model)

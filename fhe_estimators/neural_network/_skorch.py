@@ -422,42 +422,22 @@ class _SkorchMixin(EncryptedNetMixin):
         return next(found, "none")
 
     @classmethod
-    def from_sklearn_model(
-        cls, model: Any, X: Any = None, *, n_bits: Any = None, p_error: float | None = None
-    ) -> Any:
-        """Return the encrypted twin of a net that is already fitted.
-
-        Parameters
-        ----------
-        model : skorch.NeuralNet or estimator
-            A fitted net of skorch, or a fitted estimator of this class. It is neither
-            changed nor fitted again.
-        X : array-like of shape (n_samples, n_features)
-            Rows like those that it was fitted on; they have to be given.
-        n_bits : int or dict, optional
-            As in the constructor, with its default.
-        p_error : float in (0, 1), optional
-            As in the constructor, with its default.
-
-        Returns
-        -------
-        estimator : instance of this class
-            Fitted. Its classes are the numbers that the net predicts.
-
-        Raises
-        ------
-        TypeError
-            If `model` is something else.
-        NotFittedError
-            If `model` is not fitted.
-        """
-        if isinstance(model, NeuralNet) and X is not None:
+    def _holder(cls, model: Any, X: Any = None) -> Any:
+        if isinstance(model, NeuralNet):
+            if X is None:
+                raise cls._no_rows()
             model = cls._mirrors._holding(model, X)
-        return super().from_sklearn_model(model, X, n_bits=n_bits, p_error=p_error)
+        return super()._holder(model, X)
 
     @classmethod
     def from_skorch(
-        cls, net: Any, X: Any = None, *, n_bits: Any = None, p_error: float | None = None
+        cls,
+        net: Any,
+        X: Any = None,
+        *,
+        n_bits: Any = None,
+        p_error: float | None = None,
+        **parameters: Any,
     ) -> Any:
         """Return the encrypted twin of a net that skorch has fitted.
 
@@ -471,6 +451,8 @@ class _SkorchMixin(EncryptedNetMixin):
             As in the constructor, with its default.
         p_error : float in (0, 1), optional
             As in the constructor, with its default.
+        **parameters : dict
+            Others of the constructor that say how a net is encrypted.
 
         Returns
         -------
@@ -489,12 +471,7 @@ class _SkorchMixin(EncryptedNetMixin):
                 f"{cls.__name__}.from_skorch takes a fitted net of skorch; got a "
                 f"{type(net).__name__}."
             )
-        if X is None:
-            raise TypeError(
-                f"{cls.__name__}.from_skorch needs rows X like those that the net was "
-                "fitted on: the net does not know the ranges of its features."
-            )
-        return cls.from_sklearn_model(net, X, n_bits=n_bits, p_error=p_error)
+        return cls.from_sklearn_model(net, X, n_bits=n_bits, p_error=p_error, **parameters)
 
 
 class SkorchClassifier(_SkorchMixin, FHEClassifierMixin, ClearSkorchClassifier):
