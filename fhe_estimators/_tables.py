@@ -60,6 +60,8 @@ class Categories:
         Whether numbers in arrays, which have no labels, are numbers of categories.
     truncates : bool, default=False
         Whether labels are numbers of which only the part in front of the point counts.
+    as_texts : bool, default=False
+        Whether labels are texts, as which numbers are written: 1, 1.0 and True as ``'1'``.
     """
 
     UNKNOWN: ClassVar[tuple[str, ...]] = ("missing", "other", "error")
@@ -68,6 +70,7 @@ class Categories:
     unknown: str = "missing"
     arrays_hold_codes: bool = False
     truncates: bool = False
+    as_texts: bool = False
 
     @property
     def n_codes(self) -> int:
@@ -134,6 +137,8 @@ class Categories:
                 key = value
                 if truncates or self.truncates:
                     key = _whole(value)
+                if self.as_texts:
+                    key = _text(value)
                 numbers[value] = (
                     known[key] if key in known else self._of_unknown(value, where)
                 )
@@ -155,6 +160,14 @@ def _whole(value: Any) -> Any:
         return int(value)
     except (TypeError, ValueError, OverflowError):
         return value
+
+
+def _text(value: Any) -> str:
+    """Return a label as text; whole numbers without a point."""
+    if isinstance(value, bool):
+        value = int(value)
+    # There is one zero.
+    return repr(value + 0.0).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
 @dataclass(frozen=True, eq=False)

@@ -108,9 +108,7 @@ class ConvertedMixin(FHEMixin):
         options = Options(
             self._bit_widths(),
             ranges="least_error",
-            rounding=RoundingOptions(
-                self.rounding, self.rounding_bits, labels=is_classifier(self)
-            ),
+            rounding=RoundingOptions(self.rounding, self.rounding_bits),
             accumulator_range=self.accumulator_range,
             trees=trees,
             p_error=self.p_error,
