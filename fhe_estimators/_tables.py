@@ -117,6 +117,10 @@ class Categories:
         known = {code: float(code) for code in range(len(self.labels))}
         return self._looked_up(values, known, where, truncates=True)
 
+    def texts(self, values: Sequence[Any]) -> list[str]:
+        """Return labels as texts; those that are missing are left out."""
+        return [_text(value) for value in values if not _is_missing(value)]
+
     def _looked_up(
         self,
         values: Sequence[Any],
@@ -130,7 +134,7 @@ class Categories:
             if value in known:
                 found[place] = known[value]
                 continue
-            if is_scalar_nan(value) or value is None or is_pandas_na(value):
+            if _is_missing(value):
                 found[place] = np.nan
                 continue
             if value not in numbers:
@@ -160,6 +164,10 @@ def _whole(value: Any) -> Any:
         return int(value)
     except (TypeError, ValueError, OverflowError):
         return value
+
+
+def _is_missing(value: Any) -> bool:
+    return bool(is_scalar_nan(value) or value is None or is_pandas_na(value))
 
 
 def _text(value: Any) -> str:
