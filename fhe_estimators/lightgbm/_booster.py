@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +48,7 @@ _NAMES = {
     "regression regression_l2 l2 mean_squared_error mse l2_root root_mean_squared_error "
     "rmse regression_l1 l1 mean_absolute_error mae",
     "softmax": "multiclass softmax",
+    "softplus": "cross_entropy_lambda xentlambda",
 }
 _OBJECTIVES = {name: link for link, names in _NAMES.items() for name in names.split()}
 
@@ -193,7 +194,7 @@ class BoosterMixin(LibraryMixin):
         trees = self._text().partition("end of trees")[0]
         return [trees.encode(), self.best_iteration_]
 
-    def _export(self) -> tuple[Sequence[TreeArrays], np.ndarray, str]:
+    def _export(self) -> tuple[Sequence[TreeArrays], np.ndarray, Any]:
         text = self._text()
         head = fields(text.partition("\n\n")[0])
         trees, n_outputs = trees_of(text), int(head["num_tree_per_iteration"])
@@ -209,10 +210,12 @@ class BoosterMixin(LibraryMixin):
                 # A constant: the client adds it, exactly.
                 base += arrays[-1].value[0]
                 arrays[-1].value[:] = 0
-        link = _link(head.get("objective", ""))
+        # That of a function of the user's own has no name.
+        named = "custom" if is_classifier(self) else "regression"
+        link, factor = _link_and_factor(head.get("objective", named))
         if link == "expit" and is_classifier(self) and n_outputs == 1:
             link = "sigmoid"
-        return arrays, base, link
+        return arrays, base, link if factor == 1 else _scaled(link, factor)
 
     def predict(
         self,
@@ -264,6 +267,12 @@ class BoosterMixin(LibraryMixin):
 
 class BoosterRegressorMixin(BoosterMixin, FHERegressorMixin):
     """For the regressor of LightGBM."""
+
+    # What a function of the user's own leads to is predicted as it is.
+    _fhe_constraints = {
+        **BoosterMixin._fhe_constraints,
+        "objective": [*BoosterMixin._fhe_constraints["objective"], callable],
+    }
 
     def _readings(self) -> dict[str, list[Reading]]:
         form = "vector" if len(self._base) == 1 else "table"
@@ -414,15 +423,26 @@ class RawScoreModel(lightgbm.LGBMModel):
         return outputs[:, -1] if len(self._base) == 1 else outputs
 
 
-def _link(objective: str) -> str:
-    """Return the link of an objective, given as in a model's text, with its options."""
+def _link_and_factor(objective: str) -> tuple[str, float]:
+    """Return the link of an objective, given as in a model's text, with its options.
+
+    The logistic function may take a multiple of the raw score.
+    """
     name, *options = objective.split()
     if name not in _OBJECTIVES:
         refuse("objective", name, sorted(_OBJECTIVES))
+    factor = 1.0
     for option in options:
         key, _, value = option.partition(":")
         if key == "sqrt":
             refuse("reg_sqrt", True, [False])
-        if key == "sigmoid" and float(value) != 1:
-            refuse("sigmoid", float(value), [1.0])
-    return _OBJECTIVES[name]
+        if key == "sigmoid":
+            factor = float(value)
+    return _OBJECTIVES[name], factor
+
+
+def _scaled(link: str, factor: float) -> Callable[[Any], Any]:
+    """Return a link of a multiple of the raw score."""
+    from fhe_estimators.core.frontends.torch import LINKS
+
+    return lambda score: LINKS[link](factor * score)
