@@ -61,7 +61,7 @@ def assert_near(model, own, rows):
     np.testing.assert_allclose(found, right, rtol=1e-9, atol=allowed)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=8)
 @given(
     st.integers(0, 10**6),
     st.sampled_from([0, 2, 3]),
@@ -196,6 +196,7 @@ def test_subsets_of_categories_cost_no_table():
     )
 
 
+@pytest.mark.nightly
 @pytest.mark.fhe
 def test_client_and_server(tmp_path):
     frame = table()[["size", "colour"]]

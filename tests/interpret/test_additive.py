@@ -1,6 +1,7 @@
 """Explainable boosting machines: terms, bins, links and labels, against the library's."""
 
 import warnings
+from functools import partial
 
 import joblib
 import numpy as np
@@ -29,6 +30,8 @@ pytestmark = [
 ]
 
 SMALL = {"outer_bags": 1, "max_rounds": 100, "n_jobs": 1}
+#: Of the same kind as a case that always runs.
+AT_NIGHT = partial(pytest.param, marks=pytest.mark.nightly)
 TYPES = [None, None, "nominal", None, None]
 
 
@@ -130,7 +133,7 @@ RANDOM_TABLES = given(
     st.sampled_from([0, 1, 3]),
     st.booleans(),
 )
-test_random_tables = settings(deadline=None, max_examples=8)(
+test_random_tables = settings(deadline=None, max_examples=5)(
     RANDOM_TABLES(check_random_table)
 )
 
@@ -254,7 +257,7 @@ def test_main_effects_take_no_table(wine):
 
 
 @pytest.mark.simulate
-@pytest.mark.parametrize("with_holes", [False, True])
+@pytest.mark.parametrize("with_holes", [False, AT_NIGHT(True)])
 def test_a_pair_takes_one_table(diabetes, with_holes):
     X, y = diabetes
     if with_holes:
@@ -272,7 +275,7 @@ def test_a_pair_takes_one_table(diabetes, with_holes):
 
 
 @pytest.mark.simulate
-@pytest.mark.parametrize("encoding", ["thermometer", "integer"])
+@pytest.mark.parametrize("encoding", ["thermometer", AT_NIGHT("integer")])
 def test_tables_of_all_kinds_simulated(encoding):
     frame = table(0)
     model = small(
@@ -289,7 +292,7 @@ def test_tables_of_all_kinds_simulated(encoding):
 
 
 @pytest.mark.fhe
-@pytest.mark.parametrize("interactions", [0, 1])
+@pytest.mark.parametrize("interactions", [AT_NIGHT(0), 1])
 def test_encrypted(interactions):
     frame = table(0)[["size", "colour"]]
     model = small(ExplainableBoostingClassifier, interactions=interactions, n_bits=2)
