@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ from fhe_estimators._tables import (
 )
 from fhe_estimators._tree_based import TREE_CONSTRAINTS
 from fhe_estimators.base import FHEClassifierMixin, FHERegressorMixin
+from fhe_estimators.lightgbm._objectives import OBJECTIVES, link_and_factor, scaled
 from fhe_estimators.lightgbm._text import (
     ALMOST_INFINITE,
     CATEGORICAL,
@@ -39,18 +40,6 @@ from fhe_estimators.lightgbm._text import (
 
 if TYPE_CHECKING:
     from fhe_estimators.core.frontends.trees import TreeArrays
-
-#: Objectives and their other names, by link, a key of `frontends.torch.LINKS`.
-_NAMES = {
-    "expit": "binary cross_entropy xentropy multiclassova multiclass_ova ova ovr",
-    "exp": "gamma poisson tweedie",
-    "identity": "fair huber mape mean_absolute_percentage_error quantile "
-    "regression regression_l2 l2 mean_squared_error mse l2_root root_mean_squared_error "
-    "rmse regression_l1 l1 mean_absolute_error mae",
-    "softmax": "multiclass softmax",
-    "softplus": "cross_entropy_lambda xentlambda",
-}
-_OBJECTIVES = {name: link for link, names in _NAMES.items() for name in names.split()}
 
 #: The parameter that lists categorical features, and its other names.
 _CATEGORICAL_FEATURES = (
@@ -73,7 +62,7 @@ class BoosterMixin(LibraryMixin):
     _feature_dtype = np.float64
     _fhe_constraints = _parameter_constraints = {
         **TREE_CONSTRAINTS,
-        "objective": [StrOptions(set(_OBJECTIVES)), None],
+        "objective": [StrOptions(set(OBJECTIVES)), None],
     }
 
     booster_: lightgbm.Booster
@@ -212,10 +201,10 @@ class BoosterMixin(LibraryMixin):
                 arrays[-1].value[:] = 0
         # That of a function of the user's own has no name.
         named = "custom" if is_classifier(self) else "regression"
-        link, factor = _link_and_factor(head.get("objective", named))
+        link, factor = link_and_factor(head.get("objective", named))
         if link == "expit" and is_classifier(self) and n_outputs == 1:
             link = "sigmoid"
-        return arrays, base, link if factor == 1 else _scaled(link, factor)
+        return arrays, base, link if factor == 1 else scaled(link, factor)
 
     def predict(
         self,
@@ -421,28 +410,3 @@ class RawScoreModel(lightgbm.LGBMModel):
         else:
             outputs = self.quantized_module_.clear_module(scores)
         return outputs[:, -1] if len(self._base) == 1 else outputs
-
-
-def _link_and_factor(objective: str) -> tuple[str, float]:
-    """Return the link of an objective, given as in a model's text, with its options.
-
-    The logistic function may take a multiple of the raw score.
-    """
-    name, *options = objective.split()
-    if name not in _OBJECTIVES:
-        refuse("objective", name, sorted(_OBJECTIVES))
-    factor = 1.0
-    for option in options:
-        key, _, value = option.partition(":")
-        if key == "sqrt":
-            refuse("reg_sqrt", True, [False])
-        if key == "sigmoid":
-            factor = float(value)
-    return _OBJECTIVES[name], factor
-
-
-def _scaled(link: str, factor: float) -> Callable[[Any], Any]:
-    """Return a link of a multiple of the raw score."""
-    from fhe_estimators.core.frontends.torch import LINKS
-
-    return lambda score: LINKS[link](factor * score)
