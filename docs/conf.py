@@ -72,6 +72,7 @@ SITES = {
     "sklearn": "https://scikit-learn.org/stable/modules/generated/{}.html",
     "xgboost": "https://xgboost.readthedocs.io/en/stable/python/python_api.html#{}",
     "lightgbm": "https://lightgbm.readthedocs.io/en/stable/pythonapi/{}.html",
+    "interpret": "https://interpret.ml/docs/search.html?q={}",
     "skorch": "https://skorch.readthedocs.io/en/stable/search.html?q={}",
 }
 

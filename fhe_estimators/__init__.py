@@ -69,6 +69,12 @@ if TYPE_CHECKING:
         UnsupportedOperatorError as UnsupportedOperatorError,
     )
     from fhe_estimators.exceptions import WrapAroundWarning as WrapAroundWarning
+    from fhe_estimators.interpret import (
+        ExplainableBoostingClassifier as ExplainableBoostingClassifier,
+    )
+    from fhe_estimators.interpret import (
+        ExplainableBoostingRegressor as ExplainableBoostingRegressor,
+    )
     from fhe_estimators.lightgbm import LGBMClassifier as LGBMClassifier
     from fhe_estimators.lightgbm import LGBMRegressor as LGBMRegressor
     from fhe_estimators.linear_model import ARDRegression as ARDRegression
@@ -169,6 +175,8 @@ _MODULE_OF = {
     "UnsupportedEstimatorError": "exceptions",
     "UnsupportedOperatorError": "exceptions",
     "WrapAroundWarning": "exceptions",
+    "ExplainableBoostingClassifier": "interpret",
+    "ExplainableBoostingRegressor": "interpret",
     "LGBMClassifier": "lightgbm",
     "LGBMRegressor": "lightgbm",
     "ARDRegression": "linear_model",
@@ -226,7 +234,7 @@ _MODULE_OF = {
 }
 
 #: Modules named after the library that they need.
-_OPTIONAL = {"catboost", "lightgbm", "xgboost"}
+_OPTIONAL = {"catboost", "interpret", "lightgbm", "xgboost"}
 
 _MISSING = {module for module in _OPTIONAL if find_spec(module) is None}
 

@@ -14,6 +14,7 @@ from sklearn.utils.validation import _get_feature_names
 
 __all__ = [
     "categories_refused",
+    "columns_with_missing",
     "explain_columns",
     "in_container_of",
     "missing_refused",
@@ -95,7 +96,7 @@ def _explanation(estimator: Any, X: Any, error: str) -> str | None:
     if error.endswith(_SAID):
         return None
     if _MISSING.search(error):
-        columns = [column for column, values in _columns(X) if _any_missing(values)]
+        columns = columns_with_missing(X)
         if columns:
             if getattr(estimator, "_takes_missing", False):
                 if "NAType" in error:
@@ -119,6 +120,11 @@ def _explanation(estimator: Any, X: Any, error: str) -> str | None:
                 "OneHotEncoder or OrdinalEncoder, or drop the columns."
             )
     return None
+
+
+def columns_with_missing(X: Any) -> list[Any]:
+    """Return names of columns that lack values, or their numbers without names."""
+    return [column for column, values in _columns(X) if _any_missing(values)]
 
 
 def _columns(X: Any) -> Iterator[tuple[Any, np.ndarray]]:

@@ -60,6 +60,8 @@ class Categories:
         Whether numbers in arrays, which have no labels, are numbers of categories.
     truncates : bool, default=False
         Whether labels are numbers of which only the part in front of the point counts.
+    as_texts : bool, default=False
+        Whether labels are texts, as which numbers are written: 1, 1.0 and True as ``'1'``.
     """
 
     UNKNOWN: ClassVar[tuple[str, ...]] = ("missing", "other", "error")
@@ -68,6 +70,7 @@ class Categories:
     unknown: str = "missing"
     arrays_hold_codes: bool = False
     truncates: bool = False
+    as_texts: bool = False
 
     @property
     def n_codes(self) -> int:
@@ -114,6 +117,10 @@ class Categories:
         known = {code: float(code) for code in range(len(self.labels))}
         return self._looked_up(values, known, where, truncates=True)
 
+    def texts(self, values: Sequence[Any]) -> list[str]:
+        """Return labels as texts; those that are missing are left out."""
+        return [_text(value) for value in values if not _is_missing(value)]
+
     def _looked_up(
         self,
         values: Sequence[Any],
@@ -127,13 +134,15 @@ class Categories:
             if value in known:
                 found[place] = known[value]
                 continue
-            if is_scalar_nan(value) or value is None or is_pandas_na(value):
+            if _is_missing(value):
                 found[place] = np.nan
                 continue
             if value not in numbers:
                 key = value
                 if truncates or self.truncates:
                     key = _whole(value)
+                if self.as_texts:
+                    key = _text(value)
                 numbers[value] = (
                     known[key] if key in known else self._of_unknown(value, where)
                 )
@@ -155,6 +164,18 @@ def _whole(value: Any) -> Any:
         return int(value)
     except (TypeError, ValueError, OverflowError):
         return value
+
+
+def _is_missing(value: Any) -> bool:
+    return bool(is_scalar_nan(value) or value is None or is_pandas_na(value))
+
+
+def _text(value: Any) -> str:
+    """Return a label as text; whole numbers without a point."""
+    if isinstance(value, bool):
+        value = int(value)
+    # There is one zero.
+    return repr(value + 0.0).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
 @dataclass(frozen=True, eq=False)

@@ -164,6 +164,11 @@ class FHEMixin(TwinMixin, FollowingMixin):
         """Whether all numbers have to be finite, as `check_array` takes it."""
         return True
 
+    @property
+    def _names_of_features(self) -> Any:
+        """The names of the columns that rows have to have, None if they need none."""
+        return getattr(self, "feature_names_in_", None)
+
     def _table_rows(self) -> TableRows | None:
         """Return how tables become features, if not column by column (hook)."""
         return None
@@ -253,7 +258,7 @@ class FHEMixin(TwinMixin, FollowingMixin):
         self._follow()
         if mode != "disable" and not self.quantized_module_.is_compiled:
             self.compile()
-        names = getattr(self, "feature_names_in_", None)
+        names = self._names_of_features
         scores: np.ndarray = self.quantized_module_.scores(
             X, fhe=mode, names=names, cure=self._CLIPPING_CURE
         )

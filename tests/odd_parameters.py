@@ -84,6 +84,8 @@ SMALL = {
     "max_depth": 2,
     "n_estimators": 2,
     "iterations": 2,
+    "max_rounds": 20,
+    "outer_bags": 1,
     "max_iter": 20,
     "max_epochs": 2,
     "random_state": 0,

@@ -82,6 +82,15 @@ _CATBOOST = {
     "subsample": (None, 0.5),
     "thread_count": (1,),
 }
+_ADDITIVE = {
+    "outer_bags": (1, 2),
+    "max_rounds": (1, 5, 50),
+    "learning_rate": (0.015, 0.3),
+    "interactions": (0, 0, 1, 3),
+    "max_bins": (None, 5, 40),
+    "max_interaction_bins": (None, 4),
+    "n_jobs": (1,),
+}
 _HIST = {
     "max_iter": (1, 2, 4),
     "l2_regularization": (0.0, 1.0),
@@ -114,6 +123,11 @@ OWN_PARAMETERS: dict[str, dict[str, tuple[Any, ...]]] = {
     "DecisionTreeRegressor": {"criterion": ("squared_error", "absolute_error", "poisson")},
     "ElasticNet": {"selection": ("cyclic", "random")},
     "ElasticNetCV": {**_PATH, "l1_ratio": (0.1, 0.5, [0.5, 1.0])},
+    "ExplainableBoostingClassifier": _ADDITIVE,
+    "ExplainableBoostingRegressor": {
+        **_ADDITIVE,
+        "objective": ("rmse", "poisson_deviance"),
+    },
     "ExtraTreesClassifier": _FOREST,
     "ExtraTreesRegressor": _FOREST,
     "GammaRegressor": {"solver": ("lbfgs", "newton-cholesky")},
@@ -216,4 +230,10 @@ OWN_PARAMETERS: dict[str, dict[str, tuple[Any, ...]]] = {
     },
 }
 #: One tree is all that stays of them without.
-FEW_TREES = {"n_estimators": 3, "iterations": 3, "max_iter": 3, "max_depth": 3}
+FEW_TREES = {
+    "n_estimators": 3,
+    "iterations": 3,
+    "max_iter": 3,
+    "max_depth": 3,
+    "max_rounds": 20,
+}

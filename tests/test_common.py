@@ -22,6 +22,8 @@ FEW_TREES = {
     "min_child_samples": 5,
     "n_jobs": 1,
     "thread_count": 1,
+    "max_rounds": 100,
+    "outer_bags": 1,
 }
 
 #: Parameters with which linear models are fitted few times.
@@ -46,7 +48,7 @@ def instance(cls):
     names = (
         ("max_iter", "min_samples_leaf")
         if boosted
-        else ("n_estimators", "iterations", "min_child_samples", "n_jobs", "thread_count")
+        else tuple(FEW_TREES.keys() - {"max_iter", "min_samples_leaf"})
     )
     return cls(**{name: FEW_TREES[name] for name in names if name in cls().get_params()})
 

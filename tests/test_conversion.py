@@ -286,7 +286,7 @@ def test_nothing_of_the_process_changes(iris):
     assert torch.get_num_threads() == threads
 
 
-@pytest.mark.parametrize("library", ["xgboost", "lightgbm"])
+@pytest.mark.parametrize("library", ["xgboost", "lightgbm", "interpret"])
 def test_models_of_boosting_libraries(library, iris):
     module = pytest.importorskip(library)
     X, y = iris
@@ -295,6 +295,10 @@ def test_models_of_boosting_libraries(library, iris):
             module.XGBClassifier(n_estimators=3, max_depth=2),
             "XGBClassifier",
         )
+    elif library == "interpret":
+        expected = "ExplainableBoostingClassifier"
+        options = {"interactions": 0, "outer_bags": 1, "max_rounds": 50, "n_jobs": 1}
+        fitted = getattr(module.glassbox, expected)(**options)
     else:
         fitted = module.LGBMClassifier(n_estimators=3, num_leaves=4, verbose=-1)
         expected = "LGBMClassifier"

@@ -18,10 +18,15 @@ NEIGHBORS = ("n_bits", "range_margin", "reveal", "p_error")
 BAYES = ("n_bits", "p_error")
 TREES = ("n_bits", "binning", "input_encoding", "p_error")
 
+#: Modules of those that cut features themselves: what their bins are differs.
+OWN_BINS = ("catboost", "interpret")
+ADDITIVE = {"max_bins": None, "max_interaction_bins": None, "interactions": 0}
 #: Defaults that are not the parent's; the description names the parent's.
 CHANGED_DEFAULTS = {
     "CatBoostClassifier": {"depth": 4, "iterations": 100, "allow_writing_files": False},
     "CatBoostRegressor": {"depth": 4, "iterations": 100, "allow_writing_files": False},
+    "ExplainableBoostingClassifier": ADDITIVE,
+    "ExplainableBoostingRegressor": ADDITIVE,
     "ExtraTreesClassifier": {"max_depth": 4},
     "ExtraTreesRegressor": {"max_depth": 4},
     "HistGradientBoostingClassifier": {"max_leaf_nodes": 8},
@@ -43,6 +48,7 @@ CHANGED_DEFAULTS = {
 #: How descriptions call the libraries of the mirrored classes.
 LIBRARIES = {
     "catboost": "CatBoost",
+    "interpret": "interpret",
     "lightgbm": "LightGBM",
     "sklearn": "scikit-learn",
     "xgboost": "XGBoost",
@@ -181,9 +187,8 @@ def test_added_parameters_are_described_alike(family):
         entries = [
             documented(cls)[name]
             for cls in MIRRORS
-            # CatBoost cuts features itself: what its bins are differs.
             if added(cls) == family
-            and (name != "binning" or "catboost" not in cls.__module__)
+            and (name != "binning" or cls.__module__.split(".")[1] not in OWN_BINS)
         ]
         # Defaults are compared with signatures; that of NearestCentroid's n_bits differs.
         texts = {(entry.type.split(", default=")[0], *entry.desc) for entry in entries}
@@ -248,7 +253,7 @@ def test_deprecated_parameters_are_called_so(name, parameter):
 @each_mirror
 def test_see_also_names_the_parent(cls):
     parent = parent_of(cls)
-    module = parent.__module__.rpartition("._")[0] or parent.__module__
+    module = parent.__module__.partition("._")[0]
     # The libraries beside it keep their estimators for scikit-learn in a module.
     module = module.removesuffix(".sklearn").removesuffix(".core")
     ((names, _),) = NumpyDocString(inspect.getdoc(cls))["See Also"]

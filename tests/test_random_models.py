@@ -176,7 +176,8 @@ def has_log_link(model):
         return type(loss.link).__name__ == "LogLink"
     parameters = model.get_params(deep=False)
     losses = {parameters.get(name) for name in ("loss", "loss_function", "objective")}
-    return bool(losses & {"poisson", "Poisson", "gamma", "count:poisson"})
+    logarithms = {"poisson", "Poisson", "poisson_deviance", "gamma", "count:poisson"}
+    return bool(losses & logarithms)
 
 
 # Checks --------------------------------------------------------------------------------

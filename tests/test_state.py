@@ -46,6 +46,8 @@ ATTRIBUTES = {
     "NearestCentroid": ("centroids_",),
     "DecisionTreeClassifier": ("tree_",),
     "DecisionTreeRegressor": ("tree_",),
+    "ExplainableBoostingClassifier": ("term_scores_", "bins_", "intercept_"),
+    "ExplainableBoostingRegressor": ("term_scores_", "bins_", "intercept_"),
     "ExtraTreesClassifier": ("estimators_",),
     "ExtraTreesRegressor": ("estimators_",),
     "GradientBoostingClassifier": ("estimators_", "init_"),
@@ -82,6 +84,7 @@ def options(cls):
     """Return parameters with which a model is small, always the same, and precise."""
     given = {"n_estimators": 6, "max_iter": 6, "random_state": 0, "n_jobs": 1}
     given |= {"iterations": 6, "thread_count": 1}
+    given |= {"max_rounds": 100, "outer_bags": 1}
     names = cls().get_params()
     if "max_leaf_nodes" not in names and "max_iter" in names:
         del given["max_iter"]  # of solvers, not of trees

@@ -36,6 +36,15 @@ def test_fractions_of_labels():
     np.testing.assert_array_equal(found, [1, 0, 1, np.nan, np.nan])
 
 
+def test_numbers_as_texts():
+    """interpret writes numbers so."""
+    categories = Categories(["1", "0", "2.5", "1e+22", "x"], "other", as_texts=True)
+    values = [1, 1.0, True, False, -0.0, 2.5, 1e22, "x", "1", "1.0", None, 7]
+    found = categories.codes(values, "Column")
+    expected = [0, 0, 0, 1, 1, 2, 3, 4, 0, 5, np.nan, 5]
+    np.testing.assert_array_equal(found, expected)
+
+
 FRAME = pd.DataFrame({"x": [0.5, 1.5], "kind": pd.Categorical(["u", None]), "z": [2, 3]})
 TABLE = Table({1: Categories(["t", "u"], arrays_hold_codes=True)}, [1, 0, 2])
 

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import logit
 from sklearn.metrics import accuracy_score, r2_score
-from sklearn.utils import check_array
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import _check_feature_names
 
-from fhe_estimators._columns import categories_refused, explain_columns, in_container_of
+from fhe_estimators._columns import explain_columns, in_container_of
 from fhe_estimators._fit import refuse
 from fhe_estimators._readings import Labels, Reading
 from fhe_estimators._state import digest
 from fhe_estimators._tree_based import TREE_CONSTRAINTS, TreeMixin
 from fhe_estimators.base import FHEClassifierMixin, FHERegressorMixin, Tags
+from fhe_estimators.catboost._categories import CategoriesMixin, resolved
 from fhe_estimators.catboost._document import (
     document_of,
     features_and_thresholds,
@@ -71,7 +71,7 @@ _REGRESSORS = {
 _LINKS = {"RawFormulaVal": "identity", "Exponent": "exp"}
 
 
-class BoosterMixin(TreeMixin):
+class BoosterMixin(CategoriesMixin, TreeMixin):
     """For the estimators of CatBoost; stands left of `LibraryModel`.
 
     Bins are the library's own: it cuts each feature at borders, and what is compared with
@@ -91,8 +91,6 @@ class BoosterMixin(TreeMixin):
     _known_trees: tuple[bytes, bytes]
     _value_of: Callable[[str], Any]
     _serialize_model: Callable[[], bytes]
-    get_cat_feature_indices: Callable[[], list[int]]
-    feature_names_: list[str]
     tree_count_: int
 
     def __sklearn_tags__(self) -> Tags:
@@ -108,18 +106,19 @@ class BoosterMixin(TreeMixin):
             refuse("loss_function", loss, sorted(self._losses))
 
     def _prepared_for_fit(self, X: Any, sample_weight: Any) -> Any:
-        self._refuse_categories(X, ())
+        self._coded = self._coded_columns(X)
+        known = () if self._coded is None else np.flatnonzero(self._coded).tolist()
+        self._refuse_categories(X, known)
         with explain_columns(self, X):
-            finite: Any = "allow-nan" if self._takes_missing else True
-            array = check_array(
-                X,
-                dtype=self._feature_dtype,
-                ensure_all_finite=finite,
-                ensure_min_samples=2,
-                estimator=self,
+            array = self._numbers(X)
+        if len(array) < 2:
+            raise ValueError(
+                f"Found array with {len(array)} sample(s) while a minimum of 2 is required "
+                f"by {type(self).__name__}."
             )
         _check_feature_names(self, X, reset=True)
-        return in_container_of(X, array)
+        coded, self._coded = self._coded, None
+        return in_container_of(X, array) if coded is None else X
 
     def _lower(
         self, X: Any, sample_weight: Any = None, *, incremental: bool = False
@@ -127,10 +126,14 @@ class BoosterMixin(TreeMixin):
         """Lower the fitted model: edges of bins are the borders that its trees use."""
         features, thresholds = map(np.concatenate, zip(*self._comparisons(), strict=True))
         missing = self._known_missing()
+        self._table = self._fitted_table()
+        coded = self._labelled()
         self._bin_edges = BinEdges(
             [
+                coded[column].edges
+                if column in coded
                 # A last edge is that of the bin of missing values.
-                np.append(
+                else np.append(
                     np.unique(thresholds[features == column]),
                     [np.inf] if column in missing else [],
                 )
@@ -151,16 +154,12 @@ class BoosterMixin(TreeMixin):
         self._object = loaded(moved(self._document(), thresholds))._object
 
     def _document(self) -> dict[str, Any]:
-        """Return the model in the library's JSON format, if all features are numbers."""
-        categorical = self.get_cat_feature_indices()
-        if categorical:
-            names = self.feature_names_
-            raise categories_refused(self, [names[column] for column in categorical])
+        """Return the model in the library's JSON format; splits know their columns."""
         for kind in ("text", "embedding"):
             columns = getattr(self, f"get_{kind}_feature_indices")()
             if columns:
                 refuse(f"{kind}_features", columns, [None])
-        return document_of(self)
+        return resolved(document_of(self))
 
     def _hold(self, model: Any) -> None:
         """Hold a copy of a fitted model of the parent, with its parameters."""
@@ -196,12 +195,13 @@ class BoosterMixin(TreeMixin):
             del document["model_info"]  # nothing in it is computed with
             text = json.dumps(document, sort_keys=True)
             self._known_trees = binary, digest([text.encode()])
-        return [self._known_trees[1], self._link_of_loss()]
+        return [self._known_trees[1], self._link_of_loss(), dict(self._labels)]
 
     def _export(self) -> tuple[Sequence[TreeArrays], np.ndarray, str]:
         document, link = self._document(), self._link_of_loss()
         _, bias = document["scale_and_bias"]
-        trees = tree_arrays(document, bool(self._with_missing))
+        leaves = self._leaves_of_labels(document)
+        trees = tree_arrays(document, bool(self._with_missing), leaves)
         return trees, np.array(bias, np.float64), link
 
     def _predict(

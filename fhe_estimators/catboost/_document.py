@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 import catboost
 import numpy as np
 
-from fhe_estimators._fit import refuse
-
 if TYPE_CHECKING:
     from fhe_estimators.core.frontends.trees import TreeArrays
 
@@ -53,11 +51,16 @@ def features_with_missing(document: Document) -> list[int]:
     return [entry["flat_feature_index"] for entry in features if entry["has_nans"]]
 
 
-def tree_arrays(document: Document, with_missing: bool = False) -> list[TreeArrays]:
+def tree_arrays(
+    document: Document,
+    with_missing: bool = False,
+    leaves: Mapping[int, np.ndarray] | None = None,
+) -> list[TreeArrays]:
     """Return the trees of a model, whose values are those that scores add up.
 
     With missing values they tell where these go: as if they were larger than all numbers,
-    ``nan_mode='Max'``, or smaller.
+    ``nan_mode='Max'``, or smaller. Of columns with categories it takes the `leaves` of each
+    category, of shape (n_categories, n_trees).
     """
     from fhe_estimators.core.frontends.trees import TreeArrays
 
@@ -68,8 +71,20 @@ def tree_arrays(document: Document, with_missing: bool = False) -> list[TreeArra
         for entry in document["features_info"].get("float_features", ())
         if entry["nan_value_treatment"] == "AsTrue"
     ]
-    for nodes in _trees(document):
+    for number, nodes in enumerate(_trees(document)):
         feature, threshold = _comparisons(nodes, columns)
+        categories: dict[int, list[int]] = {}
+        turned: list[int] = []
+        for place, node in enumerate(nodes):
+            column = node.get("split", {}).get("column")
+            if column is not None and leaves is not None:
+                feature[place] = column
+                goes_left = (leaves[column][:, number] >> node["level"]) & 1 == 0
+                if 2 * goes_left.sum() > len(goes_left):
+                    # As few as possible are compared with.
+                    goes_left = ~goes_left
+                    turned.append(place)
+                categories[place] = np.flatnonzero(goes_left).tolist()
         value = np.zeros((len(nodes), len(bias)))
         for place, node in enumerate(nodes):
             if "value" in node:
@@ -77,8 +92,11 @@ def tree_arrays(document: Document, with_missing: bool = False) -> list[TreeArra
         left, right = (
             np.array([node.get(side, -1) for node in nodes]) for side in ("left", "right")
         )
+        left[turned], right[turned] = right[turned], left[turned]
         missing_left = ~np.isin(feature, right_of_all) if with_missing else None
-        arrays.append(TreeArrays(feature, threshold, left, right, value, missing_left))
+        arrays.append(
+            TreeArrays(feature, threshold, left, right, value, missing_left, categories)
+        )
     return arrays
 
 
@@ -106,18 +124,25 @@ def moved(document: Document, thresholds: Sequence[np.ndarray]) -> Document:
     splits = []
     for nodes, threshold in zip(_trees(document), thresholds, strict=True):
         for node, number in zip(nodes, _floats_below(threshold), strict=True):
-            if "split" in node:
+            if "split" in node and "column" not in node["split"]:
                 node["split"]["border"] = number
                 splits.append(node["split"])
-    # A split is known by its place among the borders of all features.
+    # A split is known by its place among the borders of all features; those of categories
+    # come later.
     places: dict[tuple[int, float], int] = {}
-    for feature in document["features_info"]["float_features"]:
+    features = document["features_info"].get("float_features", [])
+    before = sum(len(feature["borders"]) for feature in features)
+    for feature in features:
         index = feature["feature_index"]
         borders = {s["border"] for s in splits if s["float_feature_index"] == index}
         feature["borders"] = sorted(borders)
         places |= {(index, b): len(places) + n for n, b in enumerate(sorted(borders))}
     for split in splits:
         split["split_index"] = places[split["float_feature_index"], split["border"]]
+    for tree in document.get("oblivious_trees", ()):
+        for split in tree["splits"] or ():
+            if "column" in split:
+                split["split_index"] += len(places) - before
     return document
 
 
@@ -141,7 +166,7 @@ def _comparisons(
     feature = np.full(len(nodes), -1)
     threshold = np.zeros(len(nodes))
     for place, node in enumerate(nodes):
-        if "split" in node:
+        if "split" in node and "column" not in node["split"]:
             feature[place] = columns[node["split"]["float_feature_index"]]
             threshold[place] = np.float32(node["split"]["border"])
     return feature, threshold
@@ -164,12 +189,13 @@ def _symmetric(tree: Mapping[str, Any], n_outputs: int) -> list[dict[str, Any]]:
 
     The first comparison is the lowest bit of the number of a leaf.
     """
-    splits = [_numeric(split) for split in tree["splits"] or ()]
+    splits = tree["splits"] or ()
     nodes: list[dict[str, Any]] = []
-    for split in splits:
+    for level, split in enumerate(splits):
         first, width = len(nodes), len(nodes) + 1
         for place in range(first, first + width):
-            nodes.append({"split": split, "left": 2 * place + 1, "right": 2 * place + 2})
+            sides = {"left": 2 * place + 1, "right": 2 * place + 2}
+            nodes.append({"split": split, "level": level, **sides})
     numbers = np.zeros(1, np.int64)
     for level in range(len(splits)):
         numbers = (numbers[:, np.newaxis] + [0, 1 << level]).ravel()
@@ -186,15 +212,9 @@ def _flattened(tree: Mapping[str, Any]) -> list[dict[str, Any]]:
         if "split" not in given:
             nodes[place]["value"] = given["value"]
             continue
-        nodes[place]["split"] = _numeric(given["split"])
+        nodes[place]["split"] = given["split"]
         for side in ("left", "right"):
             nodes[place][side] = len(nodes)
             pending.append((len(nodes), given[side]))
             nodes.append({})
     return nodes
-
-
-def _numeric(split: dict[str, Any]) -> dict[str, Any]:
-    if split["split_type"] != "FloatFeature":
-        refuse("cat_features", split["split_type"], [None])
-    return split

@@ -15,7 +15,6 @@ from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight
 
-from fhe_estimators._columns import categories_refused
 from fhe_estimators._fit import refuse
 from fhe_estimators._tree_based import TREE_CONSTRAINTS
 from fhe_estimators.base import parent_of
@@ -37,7 +36,7 @@ _VERBOSITY = ("verbose", "logging_level", "silent", "metric_period")
 #: How the library chooses the edges of bins; the first one is its default.
 _BORDERS = {"quantile": "GreedyLogSum", "uniform": "Uniform"}
 #: Columns that are no numbers.
-_COLUMNS = ("cat_features", "text_features", "embedding_features")
+_COLUMNS = ("text_features", "embedding_features")
 #: Losses whose targets are probabilities instead of labels.
 _SOFT = ("CrossEntropy", "MultiCrossEntropy")
 _FIT = inspect.signature(catboost.CatBoostClassifier.fit)
@@ -172,19 +171,19 @@ class LibraryModel(catboost.CatBoost):
         """Fit with defaults that are not the library's: our bins, and silence."""
         params = {"border_count": 2 ** self._bit_widths().op_inputs - 1, **params}
         params.setdefault("feature_border_type", _BORDERS[self.binning])
+        # Statistics of several columns together are no function of one of them.
+        params.setdefault("max_ctr_complexity", 1)
         if params.keys().isdisjoint(_VERBOSITY):
             params["logging_level"] = "Silent"
         super()._train(train_pool, test_pool, params, *others)
 
     def _check_columns(self, given: Mapping[str, Any]) -> None:
-        """Raise if `fit` or the constructor are given columns that hold no numbers."""
+        """Raise if `fit` or the constructor are given columns of texts or vectors."""
         for name in _COLUMNS:
             for source in (given, self._init_params):
                 columns = source.get(name)
                 if columns is None or not np.size(columns):
                     continue
-                if name == "cat_features":
-                    raise categories_refused(self, np.ravel(columns).tolist())
                 refuse(name, columns, [None])
 
     def _target(self, y: Any) -> Any:

@@ -46,8 +46,8 @@ def convert(
     Parameters
     ----------
     fitted : estimator
-        A fitted estimator or pipeline of scikit-learn, XGBoost, LightGBM or skorch. It is
-        neither changed nor fitted again.
+        A fitted estimator or pipeline of scikit-learn, XGBoost, LightGBM, interpret or
+        skorch. It is neither changed nor fitted again.
     X : array-like of shape (n_samples, n_features), optional
         Rows like those that it was fitted on: ranges of integers come from them, and what
         is converted is compared with `fitted` on them. Trees do without, and what else

@@ -10,7 +10,7 @@ from fhe_estimators.base import FHEMixin, parent_of
 
 _METHODS = ("predict", "predict_proba", "decision_function", "transform")
 #: Modules of this package, by how those of the libraries begin.
-_LIBRARIES = ("lightgbm", "xgboost")
+_LIBRARIES = ("interpret", "lightgbm", "xgboost")
 
 
 def mirror_of(model: Any) -> Any:

@@ -75,7 +75,7 @@ class Exported:
             )
         module = model.quantized_module
         circuit = module.fhe_circuit if module.is_compiled else model.compile()
-        names = getattr(model, "feature_names_in_", None)
+        names = model._names_of_features
         features = Features(
             int(model.n_features_in_),  # type: ignore[attr-defined]
             None if names is None else [str(name) for name in names],

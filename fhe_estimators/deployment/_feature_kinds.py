@@ -56,21 +56,49 @@ _FIELDS_OF_FEATURES: Mapping[str, Kind] = {
     "dtype": Text(("float32", "float64")),
     "spaces": Flag(),
 }
-_CATEGORIES = Record(
-    Categories,
-    {
-        "labels": LabelArray(),
-        "unknown": Text(Categories.UNKNOWN),
-        "arrays_hold_codes": Flag(),
-        "truncates": Flag(),
-    },
-    lambda categories: {
-        **vars(categories),
-        # An array of objects, whatever they are.
-        "labels": np.array([*categories.labels, None], object)[:-1]
-        if categories.labels
-        else np.zeros(0),
-    },
+_FIELDS_OF_CATEGORIES: Mapping[str, Kind] = {
+    "labels": LabelArray(),
+    "unknown": Text(Categories.UNKNOWN),
+    "arrays_hold_codes": Flag(),
+    "truncates": Flag(),
+}
+
+
+def _of_categories(categories: Categories) -> dict[str, Any]:
+    # An array of objects, whatever they are.
+    labels = np.array([*categories.labels, None], object)[:-1]
+    found = labels if categories.labels else np.zeros(0)
+    return {**vars(categories), "labels": found}
+
+
+class _OneMore:
+    """A record that has a field more where it says something: others stay what they were.
+
+    Parameters
+    ----------
+    record : Record
+        Without it.
+    name : str
+        Of the field; what is not true is the default of the class.
+    kind : Kind
+    """
+
+    def __init__(self, record: Record, name: str, kind: Kind) -> None:
+        self._plain, self._name = record, name
+        self._more = replace(record, fields={**record.fields, name: kind})
+
+    def write(self, value: Any, arrays: list[np.ndarray]) -> Any:
+        record = self._more if getattr(value, self._name) else self._plain
+        return record.write(value, arrays)
+
+    def read(self, document: Any, arrays: Arrays, where: str) -> Any:
+        has_more = type(document) is dict and self._name in document
+        record = self._more if has_more else self._plain
+        return record.read(document, arrays, where)
+
+
+_CATEGORIES = _OneMore(
+    Record(Categories, _FIELDS_OF_CATEGORIES, _of_categories), "as_texts", Flag()
 )
 
 
@@ -103,20 +131,5 @@ _TABLE_ROWS = Record(
 )
 
 
-class _Features:
-    """What is known of features: with a field more if tables are no plain numbers."""
-
-    _plain = Record(Features, _FIELDS_OF_FEATURES)
-    _of_tables = Record(Features, {**_FIELDS_OF_FEATURES, "rows": _TABLE_ROWS})
-
-    def write(self, value: Any, arrays: list[np.ndarray]) -> Any:
-        return (self._of_tables if value.rows else self._plain).write(value, arrays)
-
-    def read(self, document: Any, arrays: Arrays, where: str) -> Any:
-        of_tables = type(document) is dict and "rows" in document
-        record = self._of_tables if of_tables else self._plain
-        return record.read(document, arrays, where)
-
-
-#: Of `Features`.
-FEATURES = _Features()
+#: Of `Features`: tables are no plain numbers where there are `rows`.
+FEATURES = _OneMore(Record(Features, _FIELDS_OF_FEATURES), "rows", _TABLE_ROWS)

@@ -25,6 +25,7 @@ from fhe_estimators._tables import (
 )
 from fhe_estimators._tree_based import TREE_CONSTRAINTS
 from fhe_estimators.base import FHEClassifierMixin, FHERegressorMixin
+from fhe_estimators.lightgbm._objectives import OBJECTIVES, link_and_factor, scaled
 from fhe_estimators.lightgbm._text import (
     ALMOST_INFINITE,
     CATEGORICAL,
@@ -39,17 +40,6 @@ from fhe_estimators.lightgbm._text import (
 
 if TYPE_CHECKING:
     from fhe_estimators.core.frontends.trees import TreeArrays
-
-#: Objectives and their other names, by link, a key of `frontends.torch.LINKS`.
-_NAMES = {
-    "expit": "binary cross_entropy xentropy multiclassova multiclass_ova ova ovr",
-    "exp": "gamma poisson tweedie",
-    "identity": "fair huber mape mean_absolute_percentage_error quantile "
-    "regression regression_l2 l2 mean_squared_error mse l2_root root_mean_squared_error "
-    "rmse regression_l1 l1 mean_absolute_error mae",
-    "softmax": "multiclass softmax",
-}
-_OBJECTIVES = {name: link for link, names in _NAMES.items() for name in names.split()}
 
 #: The parameter that lists categorical features, and its other names.
 _CATEGORICAL_FEATURES = (
@@ -72,7 +62,7 @@ class BoosterMixin(LibraryMixin):
     _feature_dtype = np.float64
     _fhe_constraints = _parameter_constraints = {
         **TREE_CONSTRAINTS,
-        "objective": [StrOptions(set(_OBJECTIVES)), None],
+        "objective": [StrOptions(set(OBJECTIVES)), None],
     }
 
     booster_: lightgbm.Booster
@@ -193,7 +183,7 @@ class BoosterMixin(LibraryMixin):
         trees = self._text().partition("end of trees")[0]
         return [trees.encode(), self.best_iteration_]
 
-    def _export(self) -> tuple[Sequence[TreeArrays], np.ndarray, str]:
+    def _export(self) -> tuple[Sequence[TreeArrays], np.ndarray, Any]:
         text = self._text()
         head = fields(text.partition("\n\n")[0])
         trees, n_outputs = trees_of(text), int(head["num_tree_per_iteration"])
@@ -209,10 +199,12 @@ class BoosterMixin(LibraryMixin):
                 # A constant: the client adds it, exactly.
                 base += arrays[-1].value[0]
                 arrays[-1].value[:] = 0
-        link = _link(head.get("objective", ""))
+        # That of a function of the user's own has no name.
+        named = "custom" if is_classifier(self) else "regression"
+        link, factor = link_and_factor(head.get("objective", named))
         if link == "expit" and is_classifier(self) and n_outputs == 1:
             link = "sigmoid"
-        return arrays, base, link
+        return arrays, base, link if factor == 1 else scaled(link, factor)
 
     def predict(
         self,
@@ -264,6 +256,12 @@ class BoosterMixin(LibraryMixin):
 
 class BoosterRegressorMixin(BoosterMixin, FHERegressorMixin):
     """For the regressor of LightGBM."""
+
+    # What a function of the user's own leads to is predicted as it is.
+    _fhe_constraints = {
+        **BoosterMixin._fhe_constraints,
+        "objective": [*BoosterMixin._fhe_constraints["objective"], callable],
+    }
 
     def _readings(self) -> dict[str, list[Reading]]:
         form = "vector" if len(self._base) == 1 else "table"
@@ -412,17 +410,3 @@ class RawScoreModel(lightgbm.LGBMModel):
         else:
             outputs = self.quantized_module_.clear_module(scores)
         return outputs[:, -1] if len(self._base) == 1 else outputs
-
-
-def _link(objective: str) -> str:
-    """Return the link of an objective, given as in a model's text, with its options."""
-    name, *options = objective.split()
-    if name not in _OBJECTIVES:
-        refuse("objective", name, sorted(_OBJECTIVES))
-    for option in options:
-        key, _, value = option.partition(":")
-        if key == "sqrt":
-            refuse("reg_sqrt", True, [False])
-        if key == "sigmoid" and float(value) != 1:
-            refuse("sigmoid", float(value), [1.0])
-    return _OBJECTIVES[name]

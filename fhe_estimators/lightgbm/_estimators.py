@@ -192,10 +192,11 @@ class LGBMRegressor(BoosterRegressorMixin, lightgbm.LGBMRegressor, RawScoreModel
         classes.
     subsample_for_bin : int, default=200000
         Number of rows that the library bins features by, beyond our bins.
-    objective : str or None, default=None
+    objective : str, callable or None, default=None
         Loss function to minimize: ``'regression'``, which None is, ``'regression_l1'``,
         ``'huber'``, ``'fair'``, ``'poisson'``, ``'quantile'``, ``'mape'``, ``'gamma'``,
-        ``'tweedie'`` or ``'cross_entropy'``.
+        ``'tweedie'``, ``'cross_entropy'`` or ``'cross_entropy_lambda'``. What a function
+        leads to is predicted as it is.
     class_weight : dict, 'balanced' or None, default=None
         Weights of the values of the target.
     min_split_gain : float, default=0.0

@@ -10,7 +10,7 @@ from pathlib import Path
 from fhe_estimators.base import FHEMixin
 
 #: Modules named after a library that need not be installed.
-_OPTIONAL = ("catboost", "lightgbm", "xgboost")
+_OPTIONAL = ("catboost", "interpret", "lightgbm", "xgboost")
 
 
 def all_estimators() -> list[tuple[str, type]]:

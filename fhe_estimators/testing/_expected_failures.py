@@ -79,6 +79,11 @@ _EXPECTED_FAILURES = (
         "CatBoost knows its parameters: another name is an error at once",
     ),
     (
+        ("ExplainableBoostingClassifier", "ExplainableBoostingRegressor"),
+        "check_sample_weight_equivalence_on_dense_data",
+        "rows are drawn into bags: weights are not the same as repeated rows",
+    ),
+    (
         ("LGBMClassifier", "LGBMRegressor"),
         "check_sample_weight_equivalence_on_dense_data",
         "min_child_samples counts rows, whatever their weight",

@@ -54,6 +54,7 @@ def _logit(probability: np.ndarray) -> np.ndarray:
 #: the parameter `base_score` into a margin.
 _OBJECTIVES: dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]] = {
     **dict.fromkeys(("binary:logistic", "reg:logistic"), ("expit", _logit)),
+    "binary:hinge": ("step", _same),
     "binary:logitraw": ("identity", _same),
     **dict.fromkeys(("count:poisson", "reg:gamma", "reg:tweedie"), ("exp", _log)),
     **dict.fromkeys(("multi:softmax", "multi:softprob"), ("softmax", _same)),
@@ -216,6 +217,12 @@ class BoosterMixin(CategoriesMixin, LibraryMixin):
 
 class BoosterRegressorMixin(BoosterMixin, FHERegressorMixin):
     """For the regressor of XGBoost."""
+
+    # What a function of the user's own leads to is predicted as it is.
+    _fhe_constraints = {
+        **BoosterMixin._fhe_constraints,
+        "objective": [*BoosterMixin._fhe_constraints["objective"], callable],
+    }
 
     def _readings(self) -> dict[str, list[Reading]]:
         form = "vector" if len(self._base) == 1 else "table"

@@ -45,9 +45,9 @@ class XGBClassifier(  # type: ignore[misc]
     verbosity : int or None, default=None
         Verbosity of the library, from 0 to 3.
     objective : str or None, default='binary:logistic'
-        Loss function to minimize: ``'binary:logistic'``, ``'binary:logitraw'``, or, for
-        more than two classes, ``'multi:softprob'``, the default then, or
-        ``'multi:softmax'``.
+        Loss function to minimize: ``'binary:logistic'``, ``'binary:logitraw'``,
+        ``'binary:hinge'``, or, for more than two classes, ``'multi:softprob'``, the default
+        then, or ``'multi:softmax'``.
     booster : {'gbtree', 'dart'} or None, default=None
         Whether some trees are dropped in each round, ``'dart'``.
     tree_method : {'exact', 'approx', 'hist', 'auto'} or None, default=None
@@ -284,10 +284,11 @@ class XGBRegressor(BoosterRegressorMixin, xgboost.XGBRegressor, MarginModel):
         Number of rounds of boosting, each with one tree for each output; with None 100.
     verbosity : int or None, default=None
         Verbosity of the library, from 0 to 3.
-    objective : str or None, default='reg:squarederror'
+    objective : str, callable or None, default='reg:squarederror'
         Loss function to minimize: ``'reg:'`` with ``'squarederror'``, ``'absoluteerror'``,
         ``'gamma'``, ``'logistic'``, ``'pseudohubererror'``, ``'quantileerror'``,
-        ``'squaredlogerror'`` or ``'tweedie'``; ``'count:poisson'``.
+        ``'squaredlogerror'`` or ``'tweedie'``; ``'count:poisson'``. What a function leads
+        to is predicted as it is.
     booster : {'gbtree', 'dart'} or None, default=None
         Whether some trees are dropped in each round, ``'dart'``.
     tree_method : {'exact', 'approx', 'hist', 'auto'} or None, default=None

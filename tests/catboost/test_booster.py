@@ -229,7 +229,8 @@ def table(**columns):
         (CatBoostRegressor(objective="SurvivalAft"), "'loss_function'.*'RMSE'"),
         (CatBoostRegressor(loss_function=object()), "'loss_function'.*'RMSE'"),
         (CatBoostClassifier(loss_function="RMSE"), "'loss_function'.*'Logloss'"),
-        (CatBoostRegressor(cat_features=["size"]), "CatBoostRegressor.*'size'.*Encoder"),
+        (CatBoostRegressor(cat_features=["length"]), "'cat_features'.*'size'.*'length'"),
+        (CatBoostRegressor(cat_features=[1]), "'cat_features'.*got 1"),
         (CatBoostRegressor(text_features=["size"]), "'text_features'"),
         (CatBoostRegressor(binning="best"), "'binning'.*'quantile'"),
         (CatBoostRegressor(max_depth=3, depth=5), "depth"),
@@ -242,17 +243,12 @@ def test_refusals(model, words):
         model.fit(rows, np.arange(40) % 2)
 
 
-def test_categories_are_refused():
+def test_columns_of_texts_are_refused_unless_they_are_called_categories():
     y = np.arange(40.0)
     kinds = pd.Series(["a", "b"] * 20)
     for rows in (table(kind=kinds), table(kind=kinds.astype("category"))):
         with pytest.raises(ValueError, match=r"CatBoostRegressor.*|'kind'.*Encoder"):
             CatBoostRegressor(2).fit(rows, y)
-    with pytest.raises(ValueError, match=r"CatBoostRegressor.*'size'.*OneHotEncoder"):
-        CatBoostRegressor(2).fit(table(), y, cat_features=["size"])
-    own = of_library(CatBoostRegressor, cat_features=["kind"]).fit(table(kind=kinds), y)
-    with pytest.raises(ValueError, match=r"CatBoostRegressor.*'kind'"):
-        CatBoostRegressor.from_sklearn_model(own)
 
 
 @pytest.mark.parametrize("mode", ["Min", "Max", None])

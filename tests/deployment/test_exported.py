@@ -27,7 +27,14 @@ from tests.neural_network.nets import binary_classifier, classifier, regressor
 
 ESTIMATORS = dict(all_estimators())
 #: Parameters under which a fit is fast.
-_FAST = {"n_estimators": 3, "iterations": 3, "max_depth": 2, "max_epochs": 2}
+_FAST = {
+    "n_estimators": 3,
+    "iterations": 3,
+    "max_depth": 2,
+    "max_epochs": 2,
+    "max_rounds": 30,
+    "outer_bags": 1,
+}
 #: Regressors that take several targets.
 _SEVERAL = ("DecisionTreeRegressor", "LinearRegression", "Ridge", "XGBRegressor")
 

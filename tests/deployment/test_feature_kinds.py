@@ -21,6 +21,9 @@ MODELS = {
     "hist": fe.HistGradientBoostingClassifier(
         max_iter=2, max_leaf_nodes=4, min_samples_leaf=5, n_bits=2
     ),
+    "interpret": fe.ExplainableBoostingClassifier(
+        n_bits=2, outer_bags=1, max_rounds=20, n_jobs=1
+    ),
     "lightgbm": fe.LGBMClassifier(
         n_estimators=2, num_leaves=4, n_bits=2, min_data_per_group=5, cat_smooth=1
     ),
@@ -35,6 +38,8 @@ def rows_of(name):
     return FRAME[["size", "whole", "other"]] if name == "tree" else LABELLED
 
 
+# interpret cannot draw them.
+@pytest.mark.filterwarnings("ignore:Missing values detected:UserWarning")
 @pytest.mark.simulate
 @pytest.mark.parametrize("name", list(MODELS))
 def test_clients_read_tables_as_models_do(name, tmp_path):

@@ -47,6 +47,7 @@ def test_xgboost_regression_objectives(fractions, objective, options):
         ("binary:logistic", 2),
         ("binary:logistic", 3),
         ("binary:logitraw", 2),
+        ("binary:hinge", 2),
         ("multi:softprob", 3),
         ("multi:softmax", 3),
     ],

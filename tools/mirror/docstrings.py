@@ -25,6 +25,7 @@ _FITTED_BY = "Fitted by "
 _WIDTH = 92
 _LIBRARIES = {
     "catboost": "CatBoost",
+    "interpret": "interpret",
     "lightgbm": "LightGBM",
     "sklearn": "scikit-learn",
     "xgboost": "XGBoost",

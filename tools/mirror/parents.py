@@ -81,7 +81,8 @@ def added(cls: Any) -> list[str]:
 def documented_attributes(cls: type) -> list[str]:
     """Return the names in the section Attributes of the parent's docstring."""
     section = NumpyDocString(inspect.getdoc(parent_of(cls)) or "")["Attributes"]
-    return [entry.name for entry in section]
+    # In the markup of some, an underscore at the end of a name has a backslash.
+    return [entry.name.replace("\\_", "_") for entry in section]
 
 
 def _signature(cls: Any) -> dict[str, Parameter]:

@@ -285,6 +285,8 @@ LINKS: dict[str, Callable[[Tensor], Tensor]] = {
     # The exponential loss fits half of the log-odds.
     "half_sigmoid": lambda score: _sigmoid(2 * score),
     "softmax": lambda score: torch.softmax(score, dim=1),
+    "softplus": nn.functional.softplus,
+    "step": lambda score: (score > 0).to(score.dtype),
     "ovr_sigmoid": lambda score: _normalized(torch.sigmoid(score)),
     "clip": _clip,
     "ovr_clip": lambda score: _normalized((torch.clamp(score, -1, 1) + 1) / 2),
