@@ -34,10 +34,11 @@ from fhe_estimators._config import (
     is_fitting,
     local_mode,
 )
+from fhe_estimators._diagram import DiagramMixin
 from fhe_estimators._fit import lowered_after, refuse_sparse
 from fhe_estimators._meta import refuse_other_mode_than_asked
+from fhe_estimators._parents import in_floating_point, parent_of, public_name
 from fhe_estimators._readings import Beside, Reading
-from fhe_estimators._state import FollowingMixin
 from fhe_estimators._tables import TableRows
 from fhe_estimators._tags import FHETags, Tags
 from fhe_estimators.core.lowering import Calibration, Options, to_quantized_module
@@ -58,6 +59,7 @@ __all__ = [
     "FHERegressorMixin",
     "FHETags",
     "Tags",
+    "in_floating_point",
     "parent_of",
 ]
 
@@ -78,7 +80,7 @@ def _parent_has(method: str) -> Callable[[FHEMixin], bool]:
     return check
 
 
-class FHEMixin(FollowingMixin):
+class FHEMixin(DiagramMixin):
     """Encrypted prediction for a scikit-learn estimator; stands left of its class.
 
     Attributes
@@ -99,8 +101,6 @@ class FHEMixin(FollowingMixin):
     __metadata_request__score = {"fhe": True}
     __metadata_request__transform = {"fhe": True}
 
-    _doc_link_module = "fhe_estimators"
-
     #: Constraints of the parameters that the family adds to the parent's.
     _fhe_constraints: ClassVar[dict[str, list[Any]]] = FHE_CONSTRAINTS
     #: What the parent takes features as.
@@ -111,8 +111,6 @@ class FHEMixin(FollowingMixin):
     _CLIPPING_CURE: ClassVar[str] = "Fit on rows that cover the range."
     #: Whether features fall into bins: missing values and categories have some, too.
     _has_bins: ClassVar[bool] = False
-    #: The mirrored class, if it is one of this package.
-    _mirrors: ClassVar[type | None] = None
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]]
     n_bits: Any
@@ -509,19 +507,6 @@ class FHEMixin(FollowingMixin):
         super().__setstate__(state)  # type: ignore[misc]
         if inheritance is not None:
             self._fhe_inheritance = inheritance
-
-
-def parent_of(cls: type[FHEMixin]) -> type:
-    """Return the class that an estimator mirrors: it stands right of all that is ours."""
-    right = cls.__mro__[cls.__mro__.index(FHEMixin) + 1 :]
-    outside = (base for base in right if not base.__module__.startswith("fhe_estimators."))
-    return cls._mirrors or next(outside)
-
-
-def public_name(cls: type) -> str:
-    """Return the dotted name of a class without the private modules of its library."""
-    parts = [part for part in cls.__module__.split(".") if not part.startswith("_")]
-    return ".".join([*parts, cls.__name__])
 
 
 class FHERegressorMixin(FHEMixin):

@@ -128,6 +128,11 @@ class Circuit:
         return self.cost.maximum_bit_width
 
     @property
+    def has_keys(self) -> bool:
+        """Whether there are keys for one row, in the memory of this process."""
+        return self._programs[self._single].has_keys
+
+    @property
     def evaluation_key_bytes(self) -> int:
         """Bytes of the keys that a server needs; generates keys if there are none."""
         return self._programs[self._single].evaluation_key_bytes

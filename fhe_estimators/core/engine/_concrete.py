@@ -259,6 +259,8 @@ class ConcreteProgram:
         self.rows, self.facts, self.selection = rows, facts, selection
         self._server = server
         self._compiled = compiled
+        #: Whether the program was compiled here, not loaded.
+        self.can_simulate = compiled is not None
         self._simulates = False
         self._client = _concrete().Client(server.client_specs)
         inputs = self._client.specs.program_info.input_signs()
@@ -290,15 +292,15 @@ class ConcreteProgram:
         )
 
     @property
-    def can_simulate(self) -> bool:
-        """Whether the program was compiled here, not loaded."""
-        return self._compiled is not None
-
-    @property
     def evaluation_key_bytes(self) -> int:
         """Bytes of the (compressed) evaluation keys that a server needs."""
         self.keygen()
         return len(self._client.evaluation_keys.serialize())
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether there are keys: in the memory of this process, and nowhere else."""
+        return self._ciphers is not None
 
     def keygen(self, *, force: bool = False) -> None:
         """Generate keys, once unless `force`."""
