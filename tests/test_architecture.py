@@ -66,12 +66,12 @@ FLOORS = {
     "torch": 13,
     "conversion": 14,
     "deployment": 14,
-    "inspection": 14,
+    "inspection": 15,
     "testing": 14,
-    "cli": 15,
-    "model_selection": 15,
-    "__main__": 16,
-    "__init__": 16,
+    "cli": 17,
+    "model_selection": 16,
+    "__main__": 18,
+    "__init__": 18,
 }
 
 #: (importer, imported) -> why this import may break the rule of the floors.

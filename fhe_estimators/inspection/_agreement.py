@@ -10,12 +10,10 @@ from scipy.stats import binomtest
 from sklearn.base import is_classifier
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils import _safe_indexing, check_scalar
-from sklearn.utils.validation import check_is_fitted
 
 from fhe_estimators._config import config_context
 from fhe_estimators._reports import Report
-from fhe_estimators.base import FHEMixin
-from fhe_estimators.inspection._models import encrypted_part, parent_model
+from fhe_estimators.inspection._models import parent_model, predictor
 
 #: How sure the interval of equal rows is.
 _CONFIDENCE = 0.95
@@ -122,13 +120,7 @@ def agreement(
     disable   4       1      0            nan                 0.5101      1
     simulate  4       1      0            nan                 0.5101      1
     """
-    part = encrypted_part(model)
-    if not isinstance(part, FHEMixin) or not hasattr(model, "predict"):
-        raise TypeError(
-            "The parameter 'model' must be a classifier or a regressor, or end in one; got "
-            f"{type(part).__name__}."
-        )
-    check_is_fitted(part)
+    predictor(model)
     if isinstance(reference, str):
         if reference != "parent":
             raise ValueError(

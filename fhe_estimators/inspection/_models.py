@@ -25,6 +25,18 @@ def compiled(model: Any) -> FHEMixin | QuantizedModule:
     return part
 
 
+def predictor(model: Any) -> FHEMixin:
+    """Return the encrypted classifier or regressor that a fitted model is or ends in."""
+    part = encrypted_part(model)
+    if not isinstance(part, FHEMixin) or not hasattr(model, "predict"):
+        raise TypeError(
+            "The parameter 'model' must be a classifier or a regressor, or end in one; got "
+            f"{type(part).__name__}."
+        )
+    check_is_fitted(part)
+    return part
+
+
 def parent_model(model: Any) -> Any:
     """Return a fitted model in floating point: the last step is of the mirrored class."""
     if isinstance(model, Pipeline):
