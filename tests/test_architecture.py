@@ -20,6 +20,7 @@ FLOORS = {
     "_display": 0,
     "_meta": 0,
     "_parents": 0,
+    "_progress": 1,
     "_readings": 0,
     "_reports": 0,
     "_tags": 0,

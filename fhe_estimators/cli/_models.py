@@ -68,6 +68,7 @@ def add_card(commands: Any) -> None:
         help="clients may show results to others; needs p_error <= 2**-128",
     )
     parser.add_argument("-o", "--output", required=True, help="file of HTML")
+    parser.add_argument("--quiet", action="store_true", help="show no progress bars")
     add_json(parser)
     parser.set_defaults(run=_card)
 
@@ -77,17 +78,19 @@ def _card(options: argparse.Namespace) -> int:
 
     model = load_model(options.model)
     X, y = rows_for(model, options.data, options.target)
-    card = model_card(
-        model,
-        X,
-        y,
-        options.output,
-        name=options.name,
-        reference="parent" if options.reference is None else load_model(options.reference),
-        simulate=not options.no_simulate,
-        n_encrypted=options.encrypted,
-        results_shared=options.results_shared,
-    )
+    reference = "parent" if options.reference is None else load_model(options.reference)
+    with config_context(progress=not options.quiet):
+        card = model_card(
+            model,
+            X,
+            y,
+            options.output,
+            name=options.name,
+            reference=reference,
+            simulate=not options.no_simulate,
+            n_encrypted=options.encrypted,
+            results_shared=options.results_shared,
+        )
     if options.json:
         print_json(card.to_dict())
     else:
@@ -189,7 +192,7 @@ def _predict(options: argparse.Namespace) -> int:
     if method is None:
         raise ValueError(f"{type(model).__name__} has no {options.method}.")
     X, _ = rows_for(model, rows)
-    with config_context(fhe=options.fhe or FHE_MODES[0]):
+    with config_context(fhe=options.fhe or FHE_MODES[0], progress=not options.quiet):
         results = method(X)
     write_results(results, options.output)
     return 0
