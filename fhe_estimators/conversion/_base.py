@@ -108,7 +108,9 @@ class ConvertedMixin(FHEMixin):
         options = Options(
             self._bit_widths(),
             ranges="least_error",
-            rounding=RoundingOptions(self.rounding, self.rounding_bits),
+            rounding=RoundingOptions(
+                self.rounding, self.rounding_bits, labels=is_classifier(self)
+            ),
             accumulator_range=self.accumulator_range,
             trees=trees,
             p_error=self.p_error,

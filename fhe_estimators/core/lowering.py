@@ -48,6 +48,7 @@ from fhe_estimators.core.quantized_module import (
     RoundingOptions,
     deviation,
     fewest_bits,
+    labels_changed,
 )
 from fhe_estimators.core.rewrite import clean, cut, split_prologue, tidy, write_out
 from fhe_estimators.core.trees import Ensemble, TreeGraphs, TreeOptions, recognize
@@ -278,9 +279,13 @@ def quantize(parts: Parts, calibration: Calibration, options: Options) -> Quanti
         step = -(-len(calibration.inputs[0]) // _JUDGED_ROWS)
         judged = [array[::step] for array in calibration.inputs]
         exact = functools.cache(lambda: NumpyModule(encrypted)(*judged))
+        scores = functools.lru_cache(1)(lambda module: module.scores(*judged))
 
         def error(module: QuantizedModule) -> float:
-            return deviation(module.scores(*judged), exact())
+            return deviation(scores(module), exact())
+
+        def changed(module: QuantizedModule) -> float:
+            return labels_changed(scores(module), exact())
 
         search = BitSearch(
             quantized,
@@ -288,6 +293,7 @@ def quantize(parts: Parts, calibration: Calibration, options: Options) -> Quanti
             rounding,
             prices,
             options.bits,
+            changed if rounding.labels else None,
         )
         module = fewest_bits(
             search,

@@ -12,7 +12,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
+from sklearn.base import (
+    BaseEstimator,
+    ClassifierMixin,
+    RegressorMixin,
+    clone,
+    is_classifier,
+)
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
@@ -233,7 +239,9 @@ class EncryptedNetMixin(FHEMixin):
 
     def _rounding(self) -> RoundingOptions:
         """Return how accumulators are rounded in front of tables."""
-        return RoundingOptions(self.rounding, self.rounding_bits)
+        return RoundingOptions(
+            self.rounding, self.rounding_bits, labels=is_classifier(self)
+        )
 
     def _lower(
         self, X: Any, sample_weight: Any = None, *, incremental: bool = False

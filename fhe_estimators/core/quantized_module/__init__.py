@@ -5,6 +5,7 @@ from fhe_estimators.core.quantized_module.rounding import (
     ROUNDINGS,
     RoundingOptions,
     deviation,
+    labels_changed,
 )
 from fhe_estimators.core.quantized_module.search import BitSearch, fewest_bits
 
@@ -16,4 +17,5 @@ __all__ = [
     "RoundingOptions",
     "deviation",
     "fewest_bits",
+    "labels_changed",
 ]

@@ -34,6 +34,9 @@ class RoundingOptions:
     tolerance : float, default=0.1
         What rounding may add to the error of the outputs on the calibration rows, as a part
         of their standard deviation, where ``"auto"`` chooses.
+    labels : bool, default=True
+        Whether ``"auto"`` keeps labels as well, where rows have two outputs and more: which
+        one is the largest may change for a hundredth of the calibration rows.
 
     Raises
     ------
@@ -44,6 +47,7 @@ class RoundingOptions:
     method: str | None = "exact"
     bits: int | str | Mapping[str, int] = "auto"
     tolerance: float = 0.1
+    labels: bool = True
 
     def __post_init__(self) -> None:
         if self.method is not None and not (
@@ -112,6 +116,27 @@ def deviation(
     """
     pairs = zip(as_tuple(outputs), as_tuple(exact), strict=True)
     return float(np.sqrt(max(_squared(found, meant) for found, meant in pairs)))
+
+
+def labels_changed(
+    outputs: np.ndarray | Sequence[np.ndarray], exact: np.ndarray | Sequence[np.ndarray]
+) -> float:
+    """Return in what part of the rows another column of outputs is the largest.
+
+    One row more or less tells nothing and does not count. Of several outputs, that of the
+    worst; those of one column have no labels.
+
+    Parameters
+    ----------
+    outputs, exact : ndarray or tuple of ndarray, of shape (n_samples, ...)
+        Of a quantized module, and of the float one.
+    """
+    changed = [0.0]
+    for found, meant in zip(as_tuple(outputs), as_tuple(exact), strict=True):
+        if meant.ndim == 2 and meant.shape[1] > 1:
+            others = np.count_nonzero(found.argmax(axis=1) != meant.argmax(axis=1))
+            changed.append(max(others - 1, 0) / len(meant))
+    return max(changed)
 
 
 def _squared(found: np.ndarray, meant: np.ndarray) -> float:

@@ -32,6 +32,9 @@ _TRIALS, _BY_LAW = 8, 5
 _LESS, _LEAST = 0.85, 0.1
 #: The tolerance is so large a part of the error with the most bits, at least.
 _OF_LEAST = 0.5
+#: The part of the rows whose label may change, and that which the most bits may change: if
+#: those change more, prices of labels are paid for nothing.
+_LABELS, _MOST_LABELS = 0.01, 0.02
 
 
 class _Knob(NamedTuple):
@@ -125,6 +128,10 @@ class BitSearch:
         Of tables.
     bits : BitWidths
         The most bits of weights and of results of tables.
+    changed : callable, optional
+        Tells in what part of the rows a module has another label than the float model, see
+        `labels_changed`. A hundredth more is allowed than with the most bits, if those
+        change at most two hundredths themselves.
 
     References
     ----------
@@ -139,8 +146,10 @@ class BitSearch:
         options: RoundingOptions,
         prices: Prices,
         bits: BitWidths,
+        changed: Callable[[QuantizedModule], float] | None = None,
     ) -> None:
         self._quantized, self._error = quantized, error
+        self._changed = changed or (lambda module: 0.0)
         self._options, self._prices, self._bits = options, prices, bits
 
     def with_most_bits(self, most: int) -> QuantizedModule:
@@ -167,7 +176,7 @@ class BitSearch:
         limit : float
             Error that is allowed: what the most bits leave, and the tolerance.
         """
-        least = self._error(module)
+        least, least_changed = self._error(module), self._changed(module)
         tables = _tables_of(module)
         errors: dict[_Knob, dict[int, float]] = {}
         start: dict[_Knob, int] = dict(self._knobs(module, most))
@@ -176,8 +185,11 @@ class BitSearch:
             if not errors[knob]:
                 del start[knob], errors[knob]
 
-        tolerance = max(self._options.tolerance, _OF_LEAST * least)
-        limit, allowed = float(np.hypot(least, tolerance)), tolerance**2
+        tolerance, limit = _allowed(least, self._options.tolerance)
+        few_labels, most_changed = np.inf, 1.0
+        if least_changed <= _MOST_LABELS:
+            few_labels, most_changed = _allowed(least_changed, _LABELS)
+        allowed = tolerance**2
         chosen, tried = start, [start]
         while len(tried) <= _TRIALS:
             if len(tried) <= _BY_LAW and allowed > (_LEAST * tolerance) ** 2:
@@ -192,11 +204,20 @@ class BitSearch:
             tried.append(chosen)
             fewer = self._quantized(self._keeping(chosen, most))
             error = self._error(fewer)
-            logger.debug("error %.3f of %.3f: %s", error, limit, chosen)
-            if error <= limit:
+            changed = self._changed(fewer)
+            logger.debug(
+                "error %.3f of %.3f, labels %.3f of %.3f: %s",
+                *(error, limit, changed, most_changed, chosen),
+            )
+            if error <= limit and changed <= most_changed:
                 return fewer, error, limit
-            added = max(error**2 - least**2, tolerance**2)
-            allowed *= np.clip(tolerance**2 / added, _LESS**3, _LESS)
+            # Labels change as often as outputs err, to the first order: squares add, too.
+            added = max(
+                (error**2 - least**2) / tolerance**2,
+                (changed**2 - least_changed**2) / few_labels**2,
+                1.0,
+            )
+            allowed *= np.clip(1 / added, _LESS**3, _LESS)
         return module, least, limit
 
     def _knobs(self, module: QuantizedModule, most: int) -> Iterator[tuple[_Knob, int]]:
@@ -289,6 +310,12 @@ class BitSearch:
                 price += max(width - kept, 0) * self._prices.operations(1)
             total += table.number * price
         return total
+
+
+def _allowed(least: float, tolerance: float) -> tuple[float, float]:
+    """Return what may be added to an error, as squares add, and the limit of the sum."""
+    tolerance = max(tolerance, _OF_LEAST * least)
+    return tolerance, float(np.hypot(least, tolerance))
 
 
 def _added(knob: _Knob, bits: int, start: int, known: Mapping[int, float]) -> float:

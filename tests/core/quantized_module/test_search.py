@@ -18,6 +18,7 @@ from fhe_estimators.core.quantized_module import (
     RoundingOptions,
     deviation,
     fewest_bits,
+    labels_changed,
 )
 from fhe_estimators.exceptions import AccuracyWarning, CompilationError
 
@@ -145,3 +146,39 @@ def test_what_is_chosen_has_cryptographic_parameters():
     assert kept_bits(fewer) == [best - 2]
     # None at all has: compiling says so.
     assert fewest_bits(Search(net(), options), with_parameters_if(lambda kept: False)).graph
+
+
+@pytest.mark.parametrize("seed", [8, 11, 15])
+def test_labels_are_kept_within_what_the_most_bits_leave(seed):
+    """Rows near a border change their label at an error that is well within the limit."""
+    graph = net((6, 8, 8, 2), seed)
+    plain, keeping = Search(graph, bits=8), Search(graph, bits=8)
+    keeping._changed = lambda module: labels_changed(module.scores(ROWS), keeping.exact)
+    most = keeping.with_most_bits(7)
+    fewer, _, _ = plain.cheapest(most, 7)
+    kept, _, _ = keeping.cheapest(most, 7)
+    least = keeping._changed(most)
+    assert least <= 0.02
+    assert keeping._changed(kept) <= np.hypot(least, max(0.01, 0.5 * least))
+    assert keeping._changed(kept) < keeping._changed(fewer)
+
+
+def test_labels_that_the_most_bits_do_not_keep_are_not_paid_for():
+    search = Search(net((6, 8, 8, 2)))
+    most = search.with_most_bits(7)
+    fewer, *_ = search.cheapest(most, 7)
+    search._changed = lambda module: 0.05 if module is most else 0.5
+    same, *_ = search.cheapest(most, 7)
+    assert str(same.graph) == str(fewer.graph)
+
+
+def test_labels_that_changed():
+    exact = np.eye(4)[[0, 1, 2, 3] * 5]
+    found = exact.copy()
+    assert labels_changed(found, exact) == 0
+    found[:3] = 1 - found[:3]
+    assert labels_changed(found, exact) == pytest.approx(2 / 20)
+    assert labels_changed((exact, found), (exact, exact)) == pytest.approx(2 / 20)
+    # One column has no labels, and pictures have none.
+    assert labels_changed(-exact[:, :1], exact[:, :1]) == 0
+    assert labels_changed(-exact[:, :, None], exact[:, :, None]) == 0
