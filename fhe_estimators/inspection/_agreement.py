@@ -10,6 +10,7 @@ from scipy.stats import binomtest
 from sklearn.base import is_classifier
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils import _safe_indexing, check_scalar
+from sklearn.utils.validation import _num_samples
 
 from fhe_estimators._config import config_context
 from fhe_estimators._reports import Report
@@ -63,6 +64,12 @@ class Agreement(Report[Comparison]):
 
 def _text(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def check_count(n_encrypted: int, X: Any) -> None:
+    """Raise if there are fewer rows than are to be encrypted."""
+    most = _num_samples(X)
+    check_scalar(n_encrypted, "n_encrypted", int, min_val=0, max_val=most)
 
 
 def agreement(
@@ -121,6 +128,7 @@ def agreement(
     simulate  4       1      0            nan                 0.5101      1
     """
     predictor(model)
+    check_count(n_encrypted, X)
     if isinstance(reference, str):
         if reference != "parent":
             raise ValueError(
@@ -131,7 +139,6 @@ def agreement(
     with config_context(fhe="disable"):
         quantized = np.asarray(model.predict(X))
     n_rows = len(quantized)
-    check_scalar(n_encrypted, "n_encrypted", int, min_val=0, max_val=n_rows)
     labels = is_classifier(model)
 
     def compared(mode: str, predicted: np.ndarray) -> Comparison:

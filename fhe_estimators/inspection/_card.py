@@ -18,7 +18,7 @@ from fhe_estimators._reports import facts_as_html, learned_as_html, table_as_htm
 from fhe_estimators.core.circuit import Cost, LayerReport
 from fhe_estimators.core.engine import SECURITY_BITS
 from fhe_estimators.deployment._manifest import check_may_be_shared, what_is_learned
-from fhe_estimators.inspection._agreement import Agreement, agreement
+from fhe_estimators.inspection._agreement import Agreement, agreement, check_count
 from fhe_estimators.inspection._models import compiled, predictor
 from fhe_estimators.inspection._versions import versions
 from fhe_estimators.quantization import QuantizedModule
@@ -235,6 +235,7 @@ def model_card(
     [('reference', 1.0), ('disable', 1.0), ('simulate', 1.0)]
     """
     part: Any = predictor(model)
+    check_count(n_encrypted, X)
     compiled(part)
     module: QuantizedModule = part.quantized_module
     circuit = module.fhe_circuit
