@@ -15,14 +15,23 @@ __all__ = ["shown", "stage"]
 Item = TypeVar("Item")
 
 
+class _Bar(tqdm):  # type: ignore[misc]
+    """A bar without tqdm's thread: beside one, what is done on SIGINT cannot be kept."""
+
+    monitor_interval = 0
+
+
 @contextmanager
 def stage(name: str) -> Iterator[None]:
     """Show that something is being done, and at its end how long it took.
 
     It decorates functions, too. Stages of another one are removed at their end.
     """
+    if not shows_progress():
+        yield
+        return
     form = "{desc}: {elapsed}"
-    with tqdm(desc=name, bar_format=form, leave=None, disable=not shows_progress()):
+    with _Bar(desc=name, bar_format=form, leave=None):
         yield
 
 
@@ -48,4 +57,4 @@ def shown(
         Whether to show it, as `config_context` says by default.
     """
     hidden = not (shows_progress() if progress is None else progress)
-    return tqdm(items, desc=name, total=total, unit=unit, leave=None, disable=hidden)
+    return _Bar(items, desc=name, total=total, unit=unit, leave=None, disable=hidden)

@@ -1,6 +1,8 @@
 """Bars for what takes long; and models that were interrupted meanwhile go on working."""
 
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -86,6 +88,33 @@ def test_keys_and_encrypted_rows_are_shown(tree, capsys):
     with config_context(progress=True):
         tree.predict(ROWS, fhe="execute")
     assert "keys" not in capsys.readouterr().err
+
+
+@pytest.mark.simulate
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux's signals")
+def test_bars_start_no_thread_and_leave_signals_alone():
+    """In a process of its own: the first call of the engine is what counts."""
+    subprocess.run([sys.executable, "-c", SIGNALS], check=True, capture_output=True)
+
+
+SIGNALS = """
+import ctypes, threading, warnings
+warnings.simplefilter("ignore")
+from sklearn.datasets import load_wine
+from fhe_estimators import DecisionTreeClassifier, config_context
+
+def action():
+    found = ctypes.create_string_buffer(512)
+    ctypes.CDLL(None).sigaction(2, None, found)
+    return found.raw[:8]
+
+before = action()
+X, y = load_wine(return_X_y=True)
+with config_context(fhe="simulate", progress=True):
+    DecisionTreeClassifier(max_depth=2).fit(X, y).predict(X)
+assert action() == before
+assert "TMonitor" not in {type(thread).__name__ for thread in threading.enumerate()}
+"""
 
 
 def interrupted(*_, **__):

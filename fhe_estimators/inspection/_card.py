@@ -16,7 +16,6 @@ from sklearn.pipeline import Pipeline
 
 from fhe_estimators._reports import facts_as_html, learned_as_html, table_as_html
 from fhe_estimators.core.circuit import Cost, LayerReport
-from fhe_estimators.core.engine import SECURITY_BITS
 from fhe_estimators.deployment._manifest import check_may_be_shared, what_is_learned
 from fhe_estimators.inspection._agreement import Agreement, agreement, check_count
 from fhe_estimators.inspection._models import compiled, predictor
@@ -234,6 +233,9 @@ def model_card(
     >>> [(of.mode, of.score) for of in card.comparisons]
     [('reference', 1.0), ('disable', 1.0), ('simulate', 1.0)]
     """
+    # It imports more of the engine than `cost` needs.
+    from fhe_estimators.core.engine import SECURITY_BITS
+
     part: Any = predictor(model)
     check_count(n_encrypted, X)
     compiled(part)
