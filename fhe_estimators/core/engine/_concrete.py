@@ -35,6 +35,7 @@ from fhe_estimators.core.engine._randomness import check_randomness
 from fhe_estimators.core.engine._reasons import misread_tables, reason_of
 from fhe_estimators.core.engine._selection import Selection
 from fhe_estimators.core.engine._signals import (
+    evaluating,
     interruptible,
     signals_kept,
     undisturbed,
@@ -432,8 +433,12 @@ class ConcreteProgram:
         with self._lock:
             if not self._simulates:
                 interruptible(self._enable_simulation)
-        results = as_tuple(self._compiled.simulate(*arrays))
+        results = as_tuple(interruptible(self._simulated, arrays))
         return tuple(np.asarray(result, dtype=np.int64) for result in results)
+
+    def _simulated(self, arrays: list[np.ndarray]) -> Any:
+        with evaluating():
+            return self._compiled.simulate(*arrays)
 
     def _enable_simulation(self) -> None:
         with _tracing():

@@ -1,8 +1,9 @@
 """What the process does on signals, kept from the engine.
 
 Twice the engine takes over many signals, SIGTERM and SIGPIPE among them: when it is
-imported, and when its runtime starts with the first evaluation. A server would no longer
-shut down in order, and end when a client hangs up. `signals_kept` undoes that.
+imported, and when its runtime starts with the first evaluation or simulation. A server
+would no longer shut down in order, and end when a client hangs up. `signals_kept` undoes
+that.
 
 And to compile, to generate keys and to evaluate, it replaces what the process does on
 SIGINT by a function that ends it with SIGKILL, and puts back afterwards what it found, but
@@ -306,7 +307,7 @@ def interruptible(function: Callable[..., Result], *args: Any, **kwargs: Any) ->
 
 @contextmanager
 def evaluating() -> Iterator[None]:
-    """Return a context for one evaluation, inside of `interruptible`.
+    """Return a context for one evaluation or simulation, inside of `interruptible`.
 
     The first one keeps what the engine's runtime takes over when it starts. Outside of the
     main thread, a watcher waits for the interpreter's lock: it gets it as soon as the
