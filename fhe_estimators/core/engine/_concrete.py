@@ -123,9 +123,8 @@ class ConcreteEngine(TFHE):
         """Return the program that was `saved`: machine code that you have to trust."""
         data, rows, facts, selection = saved
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "program.zip"
-            path.write_bytes(data)
-            server = _concrete().Server.load(path)
+            Path(folder, "program.zip").write_bytes(data)
+            server = _concrete().Server.load(Path(folder, "program.zip"))
         return ConcreteProgram(rows, server, facts, selection)
 
     def sharing(
@@ -288,9 +287,8 @@ class ConcreteProgram:
 
     def save_library(self, folder: Path) -> None:
         """Copy what `Evaluator` computes with, machine code, into a folder."""
-        shutil.copytree(
-            self._server._library.get_output_dir_path(), folder, dirs_exist_ok=True
-        )
+        library = self._server._library
+        shutil.copytree(library.get_output_dir_path(), folder, dirs_exist_ok=True)
 
     @property
     def evaluation_key_bytes(self) -> int:
@@ -423,9 +421,8 @@ class ConcreteProgram:
             If the program was loaded from bytes: compile the graph again to simulate.
         """
         if self._compiled is None:
-            raise CompilationError(
-                "A program that was loaded holds no simulator; compile it again."
-            )
+            reason = "A program that was loaded holds no simulator; compile it again."
+            raise CompilationError(reason)
         if self.selection is not None:
             inputs = tuple(map(self.selection.chosen, inputs))
         arrays = [np.ascontiguousarray(array, dtype=np.int64) for array in inputs]
