@@ -13,7 +13,7 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from typing import Any
 
@@ -27,6 +27,7 @@ FHE_MODES = ("disable", "simulate", "execute")
 
 _own: ContextVar[Setting | None] = ContextVar("fhe_estimators_mode", default=None)
 _fitting: ContextVar[bool] = ContextVar("fhe_estimators_fitting", default=False)
+_progress: ContextVar[bool] = ContextVar("fhe_estimators_progress", default=False)
 _active: list[Setting] = []
 _inherited: weakref.WeakSet[Inheritance] = weakref.WeakSet()
 _lock = threading.RLock()
@@ -156,20 +157,35 @@ def _setting() -> Setting | None:
     return max(settings, key=lambda setting: FHE_MODES.index(setting.mode), default=None)
 
 
+def shows_progress() -> bool:
+    """Return whether what takes long in this thread shows how far it is."""
+    return _progress.get()
+
+
 @contextmanager
-def config_context(*, fhe: str) -> Iterator[None]:
-    """Set the default of the ``fhe`` argument of every prediction method.
+def config_context(
+    *, fhe: str | None = None, progress: bool | None = None
+) -> Iterator[None]:
+    """Set how predictions are computed, and whether progress is shown.
 
     Parameters
     ----------
-    fhe : {'disable', 'simulate', 'execute'}
-        ``"disable"`` computes with the quantized integers in clear, ``"simulate"`` with
-        the circuit but without encryption, ``"execute"`` encrypts, computes, decrypts.
+    fhe : {'disable', 'simulate', 'execute'}, optional
+        The default of the ``fhe`` argument of every prediction method: ``"disable"``
+        computes with the quantized integers in clear, ``"simulate"`` with the circuit but
+        without encryption, ``"execute"`` encrypts, computes, decrypts. By default it stays
+        what it is.
+    progress : bool, optional
+        Whether to show bars on standard error for the epochs of networks, the search of
+        bits and tables, compilation, keys, and rows that are simulated or encrypted; in
+        this thread. By default it stays what it is, False outside of all contexts.
 
     Raises
     ------
     ValueError
         If `fhe` is none of these.
+    TypeError
+        If `progress` is no bool.
 
     Notes
     -----
@@ -182,7 +198,23 @@ def config_context(*, fhe: str) -> Iterator[None]:
     >>> with config_context(fhe="simulate"):
     ...     pass  # cross_val_score(model, X, y) simulates here
     """
-    setting = Setting(check_fhe_mode(fhe))
+    mode = None if fhe is None else check_fhe_mode(fhe)
+    if not isinstance(progress, bool | None):
+        raise TypeError(
+            f"The parameter 'progress' must be True or False; got {progress!r}."
+        )
+    token = _progress.set(_progress.get() if progress is None else progress)
+    try:
+        with nullcontext() if mode is None else _everywhere(mode):
+            yield
+    finally:
+        _progress.reset(token)
+
+
+@contextmanager
+def _everywhere(mode: str) -> Iterator[None]:
+    """Set the mode of this thread, and of those that never entered a context."""
+    setting = Setting(mode)
     with _lock:
         _active.append(setting)
     try:

@@ -31,6 +31,9 @@ logger = logging.getLogger(__name__)
 #: Rows that stand for those of `fit`, which no estimator keeps.
 N_ROWS = 1_000
 
+#: What is raised where attributes are not those of a model.
+_NO_MODEL = (AttributeError, IndexError, ValueError)
+
 #: Models are lowered again one at a time: it is rare, and a lock of their own would be in
 #: the way of pickles.
 _lock = threading.RLock()
@@ -103,13 +106,20 @@ class FollowingMixin:
                 if not self._is_lowered():  # by another thread, meanwhile
                     logger.info("%s was changed or loaded: it is lowered again", name)
                     self._lower_again()
-        except (AttributeError, IndexError, ValueError) as error:
+        except _NO_MODEL as error:
             raise ModelChangedError(
                 f"This {name} was changed after `fit`, or never fitted, and cannot be "
                 f"lowered to integers as it is now: {error} Use "
                 f"{name}.from_sklearn_model(model, X), with rows X like those to predict, "
                 "or fit it."
             ) from error
+
+    def _is_followed(self) -> bool:
+        """Return whether the integers are those of the model; does not raise."""
+        try:
+            return self._is_lowered()
+        except _NO_MODEL:
+            return False
 
     def _is_lowered(self) -> bool:
         return getattr(self, "_digest", None) == digest(self._state())

@@ -9,14 +9,13 @@ from typing import Any, ClassVar
 
 from sklearn.utils.validation import check_is_fitted
 
-__all__ = ["TwinMixin", "parent_of"]
+from fhe_estimators._parents import MirroringMixin, parent_of, public_name
+
+__all__ = ["TwinMixin"]
 
 
-class TwinMixin:
+class TwinMixin(MirroringMixin):
     """Makes the encrypted twin of a fitted model; families say what they need for it."""
-
-    #: The mirrored class, if it is one of this package.
-    _mirrors: ClassVar[type | None] = None
 
     _fhe_constraints: ClassVar[dict[str, list[Any]]]
     _check_fhe_parameters: Callable[[], None]
@@ -153,16 +152,3 @@ class TwinMixin:
             f"from_sklearn_model of {cls.__name__} needs rows X like those that the model "
             "was fitted on: the model does not know the ranges of its features. Pass X."
         )
-
-
-def parent_of(cls: type[TwinMixin]) -> type:
-    """Return the class that an estimator mirrors: it stands right of all that is ours."""
-    right = cls.__mro__[cls.__mro__.index(TwinMixin) + 1 :]
-    outside = (base for base in right if not base.__module__.startswith("fhe_estimators."))
-    return cls._mirrors or next(outside)
-
-
-def public_name(cls: type) -> str:
-    """Return the dotted name of a class without the private modules of its library."""
-    parts = [part for part in cls.__module__.split(".") if not part.startswith("_")]
-    return ".".join([*parts, cls.__name__])

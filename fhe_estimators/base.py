@@ -33,13 +33,14 @@ from fhe_estimators._config import (
     is_fitting,
     local_mode,
 )
+from fhe_estimators._diagram import DiagramMixin
 from fhe_estimators._fit import lowered_after, refuse_sparse
 from fhe_estimators._meta import refuse_other_mode_than_asked
+from fhe_estimators._parents import in_floating_point, parent_of
 from fhe_estimators._readings import Beside, Reading
-from fhe_estimators._state import FollowingMixin
 from fhe_estimators._tables import TableRows
 from fhe_estimators._tags import FHETags, Tags
-from fhe_estimators._twins import TwinMixin, parent_of
+from fhe_estimators._twins import TwinMixin
 from fhe_estimators.core.lowering import Calibration, Options, to_quantized_module
 from fhe_estimators.core.quantization import MAXIMUM_N_BITS, InputRange, resolve_n_bits
 from fhe_estimators.core.validation import P_ERROR, check_p_error
@@ -58,6 +59,7 @@ __all__ = [
     "FHERegressorMixin",
     "FHETags",
     "Tags",
+    "in_floating_point",
     "parent_of",
 ]
 
@@ -78,7 +80,7 @@ def _parent_has(method: str) -> Callable[[FHEMixin], bool]:
     return check
 
 
-class FHEMixin(TwinMixin, FollowingMixin):
+class FHEMixin(TwinMixin, DiagramMixin):
     """Encrypted prediction for a scikit-learn estimator; stands left of its class.
 
     Attributes
@@ -98,8 +100,6 @@ class FHEMixin(TwinMixin, FollowingMixin):
     __metadata_request__decision_function = {"fhe": True}
     __metadata_request__score = {"fhe": True}
     __metadata_request__transform = {"fhe": True}
-
-    _doc_link_module = "fhe_estimators"
 
     #: Constraints of the parameters that the family adds to the parent's.
     _fhe_constraints: ClassVar[dict[str, list[Any]]] = FHE_CONSTRAINTS

@@ -2,7 +2,9 @@
 
 import doctest
 import re
+import shlex
 
+from fhe_estimators import cli
 from tests.sources import ROOT
 
 DOCS = ROOT / "docs"
@@ -17,8 +19,11 @@ def blocks(text, language):
 
 
 def programs(text):
-    """Return the blocks that run: of Python, and those that run as a page is built."""
-    return blocks(text, r"python|\{run\}")
+    """Return the blocks that run.
+
+    Those of Python, those that run as a page is built, and our commands.
+    """
+    return blocks(text, r"python|\{run\}|console(?=\n\$ fhe-estimators )")
 
 
 def run(text, name):
@@ -29,6 +34,10 @@ def run(text, name):
     names = {}
     for number, block in enumerate(programs(text), 1):
         where = f"{name}, block {number}"
+        if block.startswith("$ fhe-estimators "):
+            for line in block.splitlines():
+                assert cli.main(shlex.split(line)[2:]) == 0, f"{where}: {line}"
+            continue
         if not block.startswith(">>>"):
             exec(compile(block, where, "exec"), names)
             continue
@@ -56,5 +65,5 @@ def tier(text):
     code = "\n".join(programs(text))
     if re.search(r'"execute"|n_encrypted|keygen\(|\.encrypt\(', code):
         return "fhe"
-    compiled = r'"simulate"|cost\(|compile\w*\(|save_deployment\(|stages\('
+    compiled = r'"simulate"|cost\(|fhe-estimators|compile\w*\(|save_deployment\(|stages\('
     return "simulate" if re.search(compiled, code) else "clear"

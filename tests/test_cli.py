@@ -1,5 +1,6 @@
-"""The command line."""
+"""The command line: versions, errors, and the files of a deployment."""
 
+import json
 import subprocess
 import sys
 
@@ -7,7 +8,7 @@ import joblib
 import pytest
 
 from fhe_estimators import LogisticRegression, __version__, cli
-from fhe_estimators.quantization import QuantizedModule
+from tests.commands import printed, told
 
 
 def test_version(capsys):
@@ -43,46 +44,34 @@ def test_export_and_inspect(tmp_path, capsys):
     assert "What the client learns" in capsys.readouterr().out
     assert cli.main(["inspect", str(folder / "server.zip")]) == 0
     assert "mine\n  for the                          server" in capsys.readouterr().out
-    with pytest.raises(SystemExit, match=r"ERROR: .*p_error <= 2"):
-        cli.main([*arguments, "--results-shared"])
-    with pytest.raises(SystemExit, match=r"ERROR: .*zip"):
-        cli.main(["inspect", str(tmp_path / "model.joblib")])
+    found = json.loads(printed(capsys, "inspect", folder / "client.zip", "--json"))
+    assert (found["name"], found["role"]) == ("mine", "client")
+    assert found["learns"]["server"]
+    assert "p_error <= 2" in told(capsys, *arguments, "--results-shared")
+    assert "zip" in told(capsys, "inspect", tmp_path / "model.joblib")
 
 
-@pytest.mark.fhe
-def test_demo(capsys):
-    assert cli.main(["demo", "--rows", "3", "--quiet"]) == 0
-    captured = capsys.readouterr()
-    for words in (
-        "LogisticRegression, breast cancer, unscaled",
-        "GradientBoostingClassifier, credit",
-        "credit",
-        "accuracy of scikit-learn",
-        "accuracy of the quantized model",
-        "accuracy of 3 encrypted rows",
-        "agreement of encrypted and quantized       100.00%",
-        "agreement of encrypted and scikit-learn",
-        "seconds: compile",
-        "seconds: keys",
-        "seconds a row: encrypt",
-        "seconds a row: run",
-        "seconds a row: decrypt",
-        "bytes of keys",
-        "bytes a row",
-    ):
-        assert words in captured.out
-    assert captured.err == ""
+def test_versions_as_json(capsys):
+    assert json.loads(printed(capsys, "version", "--json"))["fhe-estimators"] == __version__
 
 
-@pytest.mark.fhe
-def test_demo_fails_if_encrypted_and_clear_disagree(capsys, monkeypatch):
-    """The exit status is a check, not a decoration."""
-    right = QuantizedModule.quantized_forward
+def test_help_warns_of_pickles(capsys):
+    for arguments in (["--help"], ["cost", "--help"]):
+        with pytest.raises(SystemExit):
+            cli.main(arguments)
+        assert "trust" in capsys.readouterr().out
 
-    def wrong(self, *inputs, fhe="disable"):
-        result = right(self, *inputs, fhe=fhe)
-        return result + 1 if fhe == "disable" else result
 
-    monkeypatch.setattr(QuantizedModule, "quantized_forward", wrong)
-    assert cli.main(["demo", "--rows", "2", "--quiet"]) == 1
-    assert "disagree" in capsys.readouterr().out
+def test_shells_complete_the_commands(capsys):
+    with pytest.raises(SystemExit) as raised:
+        cli.main(["--print-completion", "bash"])
+    assert raised.value.code == 0
+    assert "pareto" in capsys.readouterr().out
+
+
+def test_there_is_a_command_line_without_completion(capsys, monkeypatch):
+    monkeypatch.setattr(cli, "find_spec", lambda _: None)
+    assert cli.main(["version"]) == 0
+    with pytest.raises(SystemExit) as raised:
+        cli.main(["--print-completion", "bash"])
+    assert raised.value.code == 2

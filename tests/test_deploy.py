@@ -10,7 +10,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from fhe_estimators.deployment.serving._commands import add_commands
+from fhe_estimators.deployment.serving._commands import add_serve
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "deploy"
@@ -60,7 +60,7 @@ def pod():
 
 def command_of(*arguments):
     parser = argparse.ArgumentParser(exit_on_error=False)
-    add_commands(parser.add_subparsers())
+    add_serve(parser.add_subparsers())
     return parser.parse_args(list(arguments))
 
 

@@ -6,7 +6,8 @@ import importlib
 import inspect
 from typing import Any
 
-from fhe_estimators.base import FHEMixin, parent_of
+from fhe_estimators._parents import parent_of
+from fhe_estimators.base import FHEMixin
 
 _METHODS = ("predict", "predict_proba", "decision_function", "transform")
 #: Modules of this package, by how those of the libraries begin.

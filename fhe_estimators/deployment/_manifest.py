@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from fhe_estimators.core.trees.encoders import BinEncoder
+from fhe_estimators.core.validation import P_ERROR_OF_SHARED_RESULTS
 from fhe_estimators.deployment import _json
 from fhe_estimators.deployment._kinds import (
     Arrays,
@@ -19,6 +21,9 @@ from fhe_estimators.deployment._kinds import (
     Text,
 )
 from fhe_estimators.deployment.errors import FormatError
+
+if TYPE_CHECKING:
+    from fhe_estimators.core.quantized_module import QuantizedModule
 
 #: The number of the form of bundles and messages that is written, and the least that is
 #: read.
@@ -159,22 +164,38 @@ _MANIFEST = Record(
 )
 
 
+def check_may_be_shared(results_shared: bool, p_error: float) -> None:
+    """Raise if clients would show others results that tell about their keys.
+
+    Raises
+    ------
+    ValueError
+        If `p_error` is too large for that.
+    """
+    if results_shared and p_error > P_ERROR_OF_SHARED_RESULTS:
+        raise ValueError(
+            f"The parameter results_shared=True needs p_error <= 2**-128; got "
+            f"p_error={p_error:g}. Fit or compile the model with p_error=2**-128."
+        )
+
+
 def what_is_learned(
-    *, tables: int, is_tree: bool, has_preprocessing: bool, results_shared: bool
+    module: QuantizedModule, *, has_preprocessing: bool, results_shared: bool
 ) -> dict[str, Any]:
     """Return what each side learns, in sentences.
 
     Parameters
     ----------
-    tables : int
-        Look-ups for one row.
-    is_tree : bool
-        Whether thresholds are on the client's side.
+    module : QuantizedModule
+        Compiled.
     has_preprocessing : bool
         Whether a pipeline begins with other steps.
     results_shared : bool
         Whether clients may show results to others.
     """
+    tables = module.fhe_circuit.programmable_bootstrap_count
+    # Thresholds are on the client's side.
+    is_tree = any(isinstance(each, BinEncoder) for each in module.input_quantizers)
     client = ["The raw scores of its rows, and with them labels and probabilities."]
     if is_tree:
         client.append(

@@ -14,8 +14,6 @@ from fhe_estimators.core.engine import (
     engine_version,
     keys_frame,
 )
-from fhe_estimators.core.trees.encoders import BinEncoder
-from fhe_estimators.core.validation import P_ERROR_OF_SHARED_RESULTS
 from fhe_estimators.deployment import _preprocessing
 from fhe_estimators.deployment._bundle import Bundle
 from fhe_estimators.deployment._exported import Exported
@@ -23,6 +21,7 @@ from fhe_estimators.deployment._keyring import check_strength
 from fhe_estimators.deployment._manifest import (
     FORMAT,
     Manifest,
+    check_may_be_shared,
     digest_of,
     what_is_learned,
 )
@@ -91,12 +90,7 @@ def save_deployment(
     """
     exported = Exported.of(model)
     circuit = exported.circuit
-    if results_shared and circuit.p_error > P_ERROR_OF_SHARED_RESULTS:
-        raise ValueError(
-            f"The parameter results_shared=True needs p_error <= 2**-128; got "
-            f"p_error={circuit.p_error:g}. Fit or compile the model with "
-            "p_error=2**-128."
-        )
+    check_may_be_shared(results_shared, circuit.p_error)
     source = Source(circuit.graph, circuit.p_error)
     family, tables = None, circuit.programmable_bootstrap_count
     if key_family is not None and tables:
@@ -128,7 +122,6 @@ def save_deployment(
     key_bytes = specification.evaluation_bytes
     if key_bytes is None:
         key_bytes = keys_frame(specification).payload_bytes
-    encoders = exported.module.input_quantizers
     manifest = Manifest(
         format=FORMAT,
         role="",
@@ -147,8 +140,7 @@ def save_deployment(
         key_bytes=key_bytes,
         family=specification.family.hex(),
         learns=what_is_learned(
-            tables=tables,
-            is_tree=any(isinstance(encoder, BinEncoder) for encoder in encoders),
+            exported.module,
             has_preprocessing=bool(exported.steps),
             results_shared=results_shared,
         ),

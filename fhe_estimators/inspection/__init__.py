@@ -1,6 +1,7 @@
-"""What a model costs and how far it agrees with the one in floating point."""
+"""What a model costs, and how far it agrees with the one in floating point."""
 
 from fhe_estimators.inspection._agreement import Agreement, Comparison, agreement
+from fhe_estimators.inspection._card import ModelCard, model_card
 from fhe_estimators.inspection._cost import cost
 from fhe_estimators.inspection._displays import (
     AgreementDisplay,
@@ -14,6 +15,8 @@ __all__ = [
     "BitWidthDisplay",
     "Comparison",
     "CostDisplay",
+    "ModelCard",
     "agreement",
     "cost",
+    "model_card",
 ]

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Iterator
 from dataclasses import astuple, dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from scipy.stats import binomtest
 from sklearn.base import is_classifier
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils import _safe_indexing, check_scalar
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _num_samples
 
 from fhe_estimators._config import config_context
-from fhe_estimators.base import FHEMixin
-from fhe_estimators.inspection._models import encrypted_part
-
-if TYPE_CHECKING:
-    import pandas as pd
+from fhe_estimators._reports import Report
+from fhe_estimators.inspection._models import parent_model, predictor
 
 #: How sure the interval of equal rows is.
 _CONFIDENCE = 0.95
@@ -55,41 +50,26 @@ class Comparison:
     equal_to: float
 
 
-class Agreement(tuple[Comparison, ...]):
+class Agreement(Report[Comparison]):
     """Comparisons, one for each way to compute predictions; prints as a table."""
 
     __slots__ = ()
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return a data frame with a row for each comparison, which needs pandas.
+    _index = "mode"
 
-        Returns
-        -------
-        frame : pandas.DataFrame
-        """
-        import pandas as pd
+    def _cells(self) -> list[list[str]]:
+        heads = [field.name.replace("_", " ") for field in fields(Comparison)]
+        return [heads, *([_text(value) for value in astuple(row)] for row in self)]
 
-        return pd.DataFrame(list(self)).set_index("mode")
 
-    def _cells(self) -> Iterator[list[str]]:
-        yield [field.name.replace("_", " ") for field in fields(Comparison)]
-        for comparison in self:
-            yield [
-                f"{value:.4g}" if isinstance(value, float) else str(value)
-                for value in astuple(comparison)
-            ]
+def _text(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
-    def __str__(self) -> str:
-        rows = list(self._cells())
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 
-    def _repr_html_(self) -> str:
-        head, *rows = self._cells()
-        lines = ["".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in rows]
-        heads = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
-        body = "".join(f"<tr>{line}</tr>" for line in lines)
-        return f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
+def check_count(n_encrypted: int, X: Any) -> None:
+    """Raise if there are fewer rows than are to be encrypted."""
+    most = _num_samples(X)
+    check_scalar(n_encrypted, "n_encrypted", int, min_val=0, max_val=most)
 
 
 def agreement(
@@ -111,8 +91,10 @@ def agreement(
         Rows to predict.
     y : array-like of shape (n_samples,), optional
         What is right, for scores.
-    reference : estimator, optional
-        A fitted model in floating point, scikit-learn's for example, to compare with.
+    reference : estimator or 'parent', optional
+        A fitted model in floating point, scikit-learn's for example, to compare with;
+        ``"parent"`` is the model itself before it was quantized, an estimator of the
+        mirrored class with the same fitted attributes.
     simulate : bool, default=True
         Whether to predict all rows with the cryptography simulated.
     n_encrypted : int, default=0
@@ -130,7 +112,7 @@ def agreement(
     TypeError
         If `model` is no such estimator.
     ValueError
-        If `X` has no rows, or fewer than `n_encrypted`.
+        If `X` has no rows, or fewer than `n_encrypted`, or `reference` is another text.
     NotFittedError
         If `model` is not fitted.
 
@@ -145,17 +127,18 @@ def agreement(
     disable   4       1      0            nan                 0.5101      1
     simulate  4       1      0            nan                 0.5101      1
     """
-    part = encrypted_part(model)
-    if not isinstance(part, FHEMixin) or not hasattr(model, "predict"):
-        raise TypeError(
-            "The parameter 'model' must be a classifier or a regressor, or end in one; got "
-            f"{type(part).__name__}."
-        )
-    check_is_fitted(part)
+    predictor(model)
+    check_count(n_encrypted, X)
+    if isinstance(reference, str):
+        if reference != "parent":
+            raise ValueError(
+                "The parameter 'reference' must be a fitted estimator, 'parent' for the "
+                f"model itself in floating point, or None; got {reference!r}."
+            )
+        reference = parent_model(model)
     with config_context(fhe="disable"):
         quantized = np.asarray(model.predict(X))
     n_rows = len(quantized)
-    check_scalar(n_encrypted, "n_encrypted", int, min_val=0, max_val=n_rows)
     labels = is_classifier(model)
 
     def compared(mode: str, predicted: np.ndarray) -> Comparison:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from fhe_estimators.base import FHEMixin
+from fhe_estimators.base import FHEMixin, in_floating_point
 from fhe_estimators.quantization import QuantizedModule
 
 
@@ -22,6 +23,30 @@ def compiled(model: Any) -> FHEMixin | QuantizedModule:
     elif not part.is_compiled:
         part.compile()
     return part
+
+
+def predictor(model: Any) -> FHEMixin:
+    """Return the encrypted classifier or regressor that a fitted model is or ends in."""
+    part = encrypted_part(model)
+    if not isinstance(part, FHEMixin) or not hasattr(model, "predict"):
+        raise TypeError(
+            "The parameter 'model' must be a classifier or a regressor, or end in one; got "
+            f"{type(part).__name__}."
+        )
+    check_is_fitted(part)
+    return part
+
+
+def parent_model(model: Any) -> Any:
+    """Return a fitted model in floating point: the last step is of the mirrored class."""
+    if isinstance(model, Pipeline):
+        parent = copy.copy(model)
+        name, last = model.steps[-1]
+        parent.steps = [*model.steps[:-1], (name, parent_model(last))]
+        return parent
+    if isinstance(model, BaseSearchCV):
+        return parent_model(model.best_estimator_)
+    return in_floating_point(model)
 
 
 def encrypted_part(model: Any) -> FHEMixin | QuantizedModule:

@@ -14,10 +14,19 @@ from fhe_estimators.linear_model import LogisticRegression, Ridge
 
 #: Rows from which histograms make boosting faster to fit.
 _MANY_ROWS = 10_000
+#: What the targets of each task may look like; of several tasks the first is meant.
+_TASKS = {
+    "classification": ("binary", "multiclass"),
+    "regression": ("continuous", "binary", "multiclass"),
+}
 
 
 def cheap_candidates(
-    X: Any, y: Any, *, random_state: int | np.random.RandomState | None = None
+    X: Any,
+    y: Any,
+    *,
+    task: str | None = None,
+    random_state: int | np.random.RandomState | None = None,
 ) -> list[tuple[Any, dict[str, list[Any]]]]:
     """Return estimators that are cheap on encrypted rows, with the grid of each.
 
@@ -30,6 +39,8 @@ def cheap_candidates(
     X : array-like of shape (n_samples, n_features)
     y : array-like of shape (n_samples,)
         Labels, or real numbers.
+    task : {'classification', 'regression'}, optional
+        Which of them; by default numbers are labels if they are integers.
     random_state : int, RandomState or None, default=None
         Of all estimators that draw random numbers.
 
@@ -41,7 +52,7 @@ def cheap_candidates(
     Raises
     ------
     ValueError
-        If `y` is none of these, of several columns for example.
+        If `y` is none of these, of several columns for example, or `task` is another.
 
     Examples
     --------
@@ -55,19 +66,25 @@ def cheap_candidates(
     GradientBoostingClassifier
     RandomForestClassifier
     """
+    if task not in (None, *_TASKS):
+        raise ValueError(
+            f"The parameter 'task' must be one of {', '.join(map(repr, _TASKS))}, or None; "
+            f"got {task!r}."
+        )
     target, many = type_of_target(y, input_name="y"), len(y) >= _MANY_ROWS
-    regularization = np.logspace(-2, 2, 5).tolist()
-    model: Any
-    if target in ("binary", "multiclass"):
-        kind = "Classifier"
-        model, grid = LogisticRegression(), {"logisticregression__C": regularization}
-    elif target == "continuous":
-        kind, model, grid = "Regressor", Ridge(), {"ridge__alpha": regularization}
-    else:
+    tasks = [name for name, targets in _TASKS.items() if target in targets]
+    if not tasks or task not in (None, *tasks):
         raise ValueError(
             f"The target is {target}: cheap_candidates is for labels of one column and for "
             "real numbers. Make a list of pairs of an estimator and a grid yourself."
         )
+    regularization = np.logspace(-2, 2, 5).tolist()
+    model: Any
+    if (task or tasks[0]) == "classification":
+        kind = "Classifier"
+        model, grid = LogisticRegression(), {"logisticregression__C": regularization}
+    else:
+        kind, model, grid = "Regressor", Ridge(), {"ridge__alpha": regularization}
     boosting = getattr(ensemble, f"{'Hist' if many else ''}GradientBoosting{kind}")
     single = getattr(tree, f"DecisionTree{kind}")
     forest = getattr(ensemble, f"RandomForest{kind}")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from fhe_estimators._display import Display
 from fhe_estimators.model_selection._budget import pareto_front
@@ -43,6 +44,33 @@ class ParetoDisplay(Display):
     ) -> None:
         self.score, self.seconds = score, seconds
         self.front, self.metric = front, metric
+
+    @classmethod
+    def from_estimator(
+        cls, search: Any, *, metric: str = "score", ax: Axes | None = None
+    ) -> Self:
+        """Plot the results of a fitted search.
+
+        Parameters
+        ----------
+        search : ParetoSearchCV, or a search whose `scoring` is `with_cost`
+            Fitted.
+        metric : str, default='score'
+            Which score.
+        ax : matplotlib.axes.Axes, optional
+            To draw in; new ones by default.
+
+        Returns
+        -------
+        display : ParetoDisplay
+
+        Raises
+        ------
+        NotFittedError
+            If the search is not fitted.
+        """
+        check_is_fitted(search, "cv_results_")
+        return cls.from_cv_results(search.cv_results_, metric=metric, ax=ax)
 
     @classmethod
     def from_cv_results(

@@ -30,6 +30,7 @@ from fhe_estimators.neural_network._base import (
     NetRegressor,
     to_tensor,
 )
+from fhe_estimators.neural_network._epochs import epochs_shown
 from fhe_estimators.neural_network._module import SparseQuantNeuralNetwork, weighted_moments
 from fhe_estimators.neural_network._training import (
     Batches,
@@ -280,7 +281,8 @@ class _ClearNeuralNet(NetEstimator):
                 if incremental:
                     train_once(net, dataset, {name for name, _ in self._own_callbacks()})
                 else:
-                    net.partial_fit(dataset)
+                    with epochs_shown(net):
+                        net.partial_fit(dataset)
         # Nothing of the data is kept.
         net.set_params(train_split=None)
         if self.early_stopping and not incremental:

@@ -30,6 +30,7 @@ from fhe_estimators.neural_network._base import (
     NetRegressor,
     to_tensor,
 )
+from fhe_estimators.neural_network._epochs import epochs_shown
 from fhe_estimators.neural_network._weights import weighing
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ class _ClearSkorch(NetEstimator):
         how: AbstractContextManager[None] = nullcontext()
         if weights is not None:
             how = weighing(net, rows, to_tensor(weights))
-        with how:
+        with how, epochs_shown(net, fit_params.get("epochs")):
             net.partial_fit(rows, shaped, **fit_params)
         net.module_.eval()
 

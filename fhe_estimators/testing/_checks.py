@@ -19,14 +19,13 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from fhe_estimators._config import config_context
-from fhe_estimators.base import FHEMixin
+from fhe_estimators.base import FHEMixin, in_floating_point
 from fhe_estimators.exceptions import NotCompiledError
 from fhe_estimators.testing._tools import (
     data_for,
     far_out,
     fitted,
     methods_of,
-    mirrored,
     most_bits,
     raises,
 )
@@ -40,7 +39,7 @@ def check_close_to_parent(name: str, estimator: Any) -> None:
     """With many bits, or those that it was trained with, results are the parent's."""
     parameters, error = most_bits(estimator)
     model, X, _ = fitted(estimator, **parameters)
-    parent = mirrored(model)
+    parent = in_floating_point(model)
     for method in methods_of(parent):
         if method == "predict_log_proba":
             continue
@@ -59,7 +58,7 @@ def check_close_to_parent(name: str, estimator: Any) -> None:
 def check_same_methods_as_parent(name: str, estimator: Any) -> None:
     """A method is there if and only if the parent has it."""
     model, _, _ = fitted(estimator)
-    assert methods_of(model) == methods_of(mirrored(model))
+    assert methods_of(model) == methods_of(in_floating_point(model))
 
 
 def check_n_bits(name: str, estimator: Any) -> None:
@@ -154,7 +153,7 @@ def check_unfitted(name: str, estimator: Any) -> None:
         lambda: model.onnx_model,
         lambda: model.quantized_module,
         lambda: model.fhe_circuit,
-        lambda: type(model).from_sklearn_model(mirrored(model), X),
+        lambda: type(model).from_sklearn_model(in_floating_point(model), X),
     ):
         raises(NotFittedError, [], call)
     assert main in dir(model)
@@ -177,7 +176,7 @@ def check_from_sklearn_model(name: str, estimator: Any) -> None:
     A faithful one predicts as the parent.
     """
     model, X, _ = fitted(estimator)
-    parent = mirrored(model)
+    parent = in_floating_point(model)
     twin = type(model).from_sklearn_model(parent, X)
     is_faithful = get_tags(estimator).fhe_tags.faithful_twin
     main = methods_of(model)[0]

@@ -11,14 +11,11 @@ from sklearn.base import clone, is_classifier, is_outlier_detector
 from sklearn.datasets import make_blobs, make_regression
 from sklearn.utils import get_tags
 
-from fhe_estimators.base import parent_of
-
 __all__ = [
     "data_for",
     "far_out",
     "fitted",
     "methods_of",
-    "mirrored",
     "most_bits",
     "raises",
 ]
@@ -79,14 +76,6 @@ def methods_of(model: Any) -> list[str]:
         "predict_log_proba",
     )
     return [name for name in names if hasattr(model, name)]
-
-
-def mirrored(model: Any) -> Any:
-    """Return the mirrored class with the same fitted attributes."""
-    parent_class: Any = parent_of(type(model))
-    parent = parent_class.__new__(parent_class)
-    parent.__dict__.update(vars(model))
-    return parent
 
 
 def far_out(estimator: Any, X: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn import linear_model
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -28,6 +29,19 @@ def test_a_coarse_model_disagrees_with_its_parent(breast_cancer):
     assert found["simulate"].n_different == found["disable"].n_different == 0
     share = 1 - different / len(X)
     assert found["reference"].equal_from < share < found["reference"].equal_to < 1
+
+
+def test_the_parent_is_the_model_in_floating_point(breast_cancer):
+    X, y = breast_cancer
+    model = make_pipeline(StandardScaler(), LogisticRegression(n_bits=2))
+    search = GridSearchCV(model, {"logisticregression__C": [1.0]}, cv=2).fit(X, y)
+    parent = make_pipeline(StandardScaler(), linear_model.LogisticRegression()).fit(X, y)
+    options = {"simulate": False}
+    for fitted in (search, search.best_estimator_):
+        found = agreement(fitted, X, y, reference="parent", **options)
+        assert found == agreement(fitted, X, y, reference=parent, **options)
+    with pytest.raises(ValueError, match=r"'reference' must be .*; got 'float'"):
+        agreement(search, X, reference="float")
 
 
 @pytest.mark.fhe

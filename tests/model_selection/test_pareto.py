@@ -118,6 +118,17 @@ def test_candidates_are_worth_trying(breast_cancer):
             assert (sum(cost(few.fit(X, target)).tables.values()) == 0) == (number < n_free)
 
 
+def test_integers_are_labels_unless_they_are_numbers():
+    X, y = np.zeros((6, 2)), [1, 2, 3, 1, 2, 3]
+    for task, expected in ((None, "Classifier"), ("regression", "Regressor")):
+        names = [type(model).__name__ for model, _ in cheap_candidates(X, y, task=task)]
+        assert all(name.endswith(expected) for name in names[1:])
+    with pytest.raises(ValueError, match="target is continuous"):
+        cheap_candidates(X, np.linspace(0, 1, 6), task="classification")
+    with pytest.raises(ValueError, match=r"'task' must be one of .*; got 'ranking'"):
+        cheap_candidates(X, y, task="ranking")
+
+
 def test_candidates_for_other_targets():
     with pytest.raises(ValueError, match="target is continuous-multioutput"):
         cheap_candidates(np.zeros((4, 2)), np.random.default_rng(0).normal(size=(4, 2)))

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from fhe_estimators._progress import shown
 from fhe_estimators.core.circuit._packing import Packing
 from fhe_estimators.core.circuit._processes import computed
 from fhe_estimators.core.circuit._shards import Divided
@@ -65,7 +66,9 @@ class Chunks(Sequence[list[np.ndarray]]):
         return tuple(self._plan.unpack(array, count) for array in results)
 
 
-def map_divided(divided: Divided, rows: np.ndarray, n_processes: int) -> Integers:
+def map_divided(
+    divided: Divided, rows: np.ndarray, n_processes: int, progress: bool
+) -> Integers:
     """Return the results of rows, each computed by several processes of joblib."""
     size = len(divided)
 
@@ -73,7 +76,9 @@ def map_divided(divided: Divided, rows: np.ndarray, n_processes: int) -> Integer
         row, shard = divmod(number, size)
         return divided.messages(shard, rows[row : row + 1])
 
-    answers = list(computed(divided.part(), len(rows) * size, messages_of, n_processes))
+    count = len(rows) * size
+    parts = computed(divided.part(), count, messages_of, n_processes)
+    answers = list(shown(parts, "parts of rows", count, unit="part", progress=progress))
     starts = range(0, len(answers), size)
     found = [divided.joined(answers[start : start + size]) for start in starts]
     return (np.concatenate(found),)

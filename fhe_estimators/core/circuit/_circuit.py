@@ -9,8 +9,9 @@ from threading import RLock
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
+from fhe_estimators._config import shows_progress
+from fhe_estimators._progress import shown, stage
 from fhe_estimators.core.circuit._bounds import extremes, is_additive
 from fhe_estimators.core.circuit._chunks import (
     Chunks,
@@ -128,6 +129,11 @@ class Circuit:
         return self.cost.maximum_bit_width
 
     @property
+    def has_keys(self) -> bool:
+        """Whether there are keys for one row, in the memory of this process."""
+        return self._programs[self._single].has_keys
+
+    @property
     def evaluation_key_bytes(self) -> int:
         """Bytes of the keys that a server needs; generates keys if there are none."""
         return self._programs[self._single].evaluation_key_bytes
@@ -158,7 +164,8 @@ class Circuit:
         if force:
             self._shards.clear()  # they have the keys of before
         for program in self._programs.values():
-            program.keygen(force=force)
+            if force or not program.has_keys:
+                _make_keys(program, force=force)
 
     def encrypt(self, *inputs: np.ndarray) -> Any:
         """Encrypt one row of each input (client)."""
@@ -189,7 +196,7 @@ class Circuit:
             return self._outputs(self._programs[self._single].decrypt(results))
 
     def encrypt_run_decrypt(
-        self, *inputs: np.ndarray, progress: bool = False
+        self, *inputs: np.ndarray, progress: bool | None = None
     ) -> np.ndarray | Integers:
         """Encrypt, compute and decrypt any number of rows.
 
@@ -200,21 +207,24 @@ class Circuit:
         ----------
         *inputs : ndarray of int of shape (n_rows, ...)
             Integers in the range of the graph's inputs.
-        progress : bool, default=False
-            Whether to show a progress bar.
+        progress : bool, optional
+            Whether to show a progress bar; as `config_context` says by default.
 
         Returns
         -------
         outputs : ndarray of int64 of shape (n_rows, ...), or a tuple of them
         """
         arrays = self._checked(inputs)
+        progress = shows_progress() if progress is None else progress
         plan = self._plan(len(arrays[0]))
         program = self._program(plan)
-        program.keygen()
+        if not program.has_keys:
+            _make_keys(program)
         chunks, n_processes = Chunks(plan, arrays), processes()
         divided = self._divided(chunks.n_rows, n_processes)
         if divided is not None:
-            return _only(self._outputs(map_divided(divided, arrays[0], n_processes)))
+            results = map_divided(divided, arrays[0], n_processes, progress)
+            return _only(self._outputs(results))
         if n_processes and len(chunks) > 1:
             return _only(
                 self._outputs(self._map_elsewhere(chunks, program, n_processes, progress))
@@ -223,10 +233,11 @@ class Circuit:
         return _only(self._outputs(interruptible(self._map, plan, arrays, steps, progress)))
 
     def simulate(
-        self, *inputs: np.ndarray, progress: bool = False
+        self, *inputs: np.ndarray, progress: bool | None = None
     ) -> np.ndarray | Integers:
         """Simulate the cryptography, noise included, on any number of rows."""
         arrays = self._checked(inputs)
+        progress = shows_progress() if progress is None else progress
         plan = self._plan(len(arrays[0]))
         program = self._simulator(plan)
         steps = program.simulate, _same, _same
@@ -277,7 +288,7 @@ class Circuit:
     ) -> Integers:
         """Return the results of all rows, from those of chunks in order."""
         outputs: list[Integers] = []
-        with tqdm(total=chunks.n_rows, unit="row", disable=not progress) as bar:
+        with shown((), "rows", chunks.n_rows, progress=progress) as bar:
             for number, arrays in enumerate(results):
                 outputs.append(chunks.unpacked(number, arrays))
                 bar.update(len(outputs[-1][0]))
@@ -341,6 +352,7 @@ class Circuit:
                 program = self._simulators[plan]
             return program
 
+    @stage("compile")
     def _compile(self, plan: Plan) -> Program:
         graph, rows = self.graph, extremes(self.graph)
         if plan.packing is not None:
@@ -378,6 +390,11 @@ class Circuit:
 
 def _only(outputs: Integers) -> np.ndarray | Integers:
     return outputs[0] if len(outputs) == 1 else outputs
+
+
+@stage("keys")
+def _make_keys(program: Program, *, force: bool = False) -> None:
+    program.keygen(force=force)
 
 
 def _same(results: Any) -> Any:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from fhe_estimators._reports import facts_as_html
 from fhe_estimators.core.engine import Facts, Prices
 from fhe_estimators.core.graph import Graph
 from fhe_estimators.core.operators import kinds_of
 from fhe_estimators.exceptions import CompilationError, CostWarning
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Seconds for each row from which on there is a warning, and an error.
 SLOW, HOPELESS = 60, 3600
@@ -100,16 +105,33 @@ class Cost:
             facts.key_bytes if tables else 0,
         )
 
+    def to_frame(self) -> pd.DataFrame:
+        """Return a data frame of one row, which needs pandas.
+
+        Returns
+        -------
+        frame : pandas.DataFrame
+            A column for each figure; of `tables` their number, of all bits.
+        """
+        import pandas as pd
+
+        return pd.DataFrame([{**vars(self), "tables": sum(self.tables.values())}])
+
+    def _facts(self) -> dict[str, str]:
+        """Return what a row costs, in words, by name."""
+        tables = ", ".join(f"{n:,} of {bits} bits" for bits, n in self.tables.items())
+        return {
+            "tables": tables or "none",
+            "widest": f"{self.maximum_bit_width} bits",
+            "complexity": f"{self.complexity:.3g} operations",
+            "estimated": f"{self.seconds:.2g} s a row on this machine",
+            "upload": f"{self.upload_bytes:,} bytes a row",
+            "download": f"{self.download_bytes:,} bytes a row",
+            "server keys": f"{self.key_bytes:,} bytes",
+        }
+
     def __str__(self) -> str:
-        tables = ", ".join(f"{n} of {bits} bits" for bits, n in self.tables.items())
-        return "\n".join(
-            [
-                f"tables       {tables or 'none'}",
-                f"widest       {self.maximum_bit_width} bits",
-                f"complexity   {self.complexity:.3g} operations",
-                f"estimated    {self.seconds:.2g} s a row on this machine",
-                f"upload       {self.upload_bytes:,} bytes a row",
-                f"download     {self.download_bytes:,} bytes a row",
-                f"server keys  {self.key_bytes:,} bytes",
-            ]
-        )
+        return "\n".join(f"{name:<11}  {text}" for name, text in self._facts().items())
+
+    def _repr_html_(self) -> str:
+        return facts_as_html(self._facts())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fhe_estimators._reports import Report
 from fhe_estimators.core.graph import Graph, Node
 from fhe_estimators.core.operators import kinds_of
 
@@ -36,20 +37,22 @@ class Layer:
     output_bits: int
 
 
-class LayerReport(tuple[Layer, ...]):
+class LayerReport(Report[Layer]):
     """The layers of an integer graph; prints as a table."""
 
     __slots__ = ()
+
+    _index = "name"
 
     @classmethod
     def of(cls, graph: Graph) -> LayerReport:
         """Return the report of a graph."""
         return cls(_layer(graph, node) for node in graph)
 
-    def __str__(self) -> str:
-        head = ("layer", "operator", "tables", "bits", "kept", "rounding", "result")
-        rows = [head] + [
-            (
+    def _cells(self) -> list[list[str]]:
+        heads = ["layer", "operator", "tables", "bits", "kept", "rounding", "result"]
+        return [heads] + [
+            [
                 layer.name,
                 layer.operator,
                 str(layer.tables or ""),
@@ -57,11 +60,9 @@ class LayerReport(tuple[Layer, ...]):
                 str(layer.kept_bits) if layer.tables else "",
                 layer.rounding,
                 str(layer.output_bits),
-            )
+            ]
             for layer in self
         ]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 
 
 def _layer(graph: Graph, node: Node) -> Layer:

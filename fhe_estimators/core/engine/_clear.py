@@ -44,6 +44,7 @@ class ClearProgram:
 
     evaluation_key_bytes = 0
     can_simulate = True
+    has_keys = False
 
     def __init__(self, graph: Graph, rows: int) -> None:
         self.graph, self.rows = graph, rows

@@ -123,9 +123,8 @@ class ConcreteEngine(TFHE):
         """Return the program that was `saved`: machine code that you have to trust."""
         data, rows, facts, selection = saved
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "program.zip"
-            path.write_bytes(data)
-            server = _concrete().Server.load(path)
+            Path(folder, "program.zip").write_bytes(data)
+            server = _concrete().Server.load(Path(folder, "program.zip"))
         return ConcreteProgram(rows, server, facts, selection)
 
     def sharing(
@@ -260,6 +259,8 @@ class ConcreteProgram:
         self.rows, self.facts, self.selection = rows, facts, selection
         self._server = server
         self._compiled = compiled
+        #: Whether the program was compiled here, not loaded.
+        self.can_simulate = compiled is not None
         self._simulates = False
         self._client = _concrete().Client(server.client_specs)
         inputs = self._client.specs.program_info.input_signs()
@@ -286,20 +287,19 @@ class ConcreteProgram:
 
     def save_library(self, folder: Path) -> None:
         """Copy what `Evaluator` computes with, machine code, into a folder."""
-        shutil.copytree(
-            self._server._library.get_output_dir_path(), folder, dirs_exist_ok=True
-        )
-
-    @property
-    def can_simulate(self) -> bool:
-        """Whether the program was compiled here, not loaded."""
-        return self._compiled is not None
+        library = self._server._library
+        shutil.copytree(library.get_output_dir_path(), folder, dirs_exist_ok=True)
 
     @property
     def evaluation_key_bytes(self) -> int:
         """Bytes of the (compressed) evaluation keys that a server needs."""
         self.keygen()
         return len(self._client.evaluation_keys.serialize())
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether there are keys: in the memory of this process, and nowhere else."""
+        return self._ciphers is not None
 
     def keygen(self, *, force: bool = False) -> None:
         """Generate keys, once unless `force`."""
@@ -421,9 +421,8 @@ class ConcreteProgram:
             If the program was loaded from bytes: compile the graph again to simulate.
         """
         if self._compiled is None:
-            raise CompilationError(
-                "A program that was loaded holds no simulator; compile it again."
-            )
+            reason = "A program that was loaded holds no simulator; compile it again."
+            raise CompilationError(reason)
         if self.selection is not None:
             inputs = tuple(map(self.selection.chosen, inputs))
         arrays = [np.ascontiguousarray(array, dtype=np.int64) for array in inputs]

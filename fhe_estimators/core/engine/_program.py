@@ -56,6 +56,10 @@ class Program(Protocol):
         """Whether `simulate` works: not for a program that was loaded."""
 
     @property
+    def has_keys(self) -> bool:
+        """Whether `keygen` has made keys."""
+
+    @property
     def evaluation_key_bytes(self) -> int:
         """Bytes of the keys that a server needs."""
 

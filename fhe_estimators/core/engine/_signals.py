@@ -312,7 +312,8 @@ def evaluated(function: Callable[..., Result], *args: Any) -> Result:
     main thread, a watcher waits for the interpreter's lock: it gets it as soon as the
     engine has replaced what the process does on SIGINT, as long as all is `undisturbed`.
     """
-    return interruptible(_evaluated, function, *args)
+    result: Result = interruptible(_evaluated, function, *args)
+    return result
 
 
 def _evaluated(function: Callable[..., Result], *args: Any) -> Result:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fhe_estimators._progress import stage
 from fhe_estimators.core.engine import Prices
 from fhe_estimators.core.integers import BitWidths, KeptBits
 from fhe_estimators.core.operators import kinds_of
@@ -155,6 +156,7 @@ class BitSearch:
         """Return the module whose tables read `most` bits, where there are as many."""
         return self._quantized(self._options.keeping(most))
 
+    @stage("search of bits")
     def cheapest(
         self, module: QuantizedModule, most: int
     ) -> tuple[QuantizedModule, float, float]:

