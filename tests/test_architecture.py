@@ -24,7 +24,7 @@ FLOORS = {
     "_readings": 0,
     "_reports": 0,
     "_tags": 0,
-    "_twins": 0,
+    "_twins": 1,
     "_version": 0,
     "core": 0,
     "core.validation": 0,

@@ -12,7 +12,7 @@ from fhe_estimators._tree_based import TreeMixin
 from fhe_estimators._twins import TwinMixin
 from fhe_estimators.neural_network import SkorchClassifier, SkorchRegressor
 from fhe_estimators.testing import all_estimators
-from fhe_estimators.testing._tools import data_for, fitted, methods_of, mirrored
+from fhe_estimators.testing._tools import data_for, fitted, methods_of
 from tests.neural_network.nets import ShapeSetter, classifier, regressor
 
 CONVERTED = ["ConvertedClassifier", "ConvertedOutlierDetector", "ConvertedRegressor"]
@@ -56,7 +56,7 @@ def test_the_form_is_the_same_in_all_classes(name, cls):
 def test_with_rows_and_without(name, cls):
     """Without rows the twin is as good, or it is said what they are needed for."""
     model, X, _ = fitted(small(cls))
-    theirs = model.estimator_ if name in CONVERTED else mirrored(model)
+    theirs = model.estimator_ if name in CONVERTED else in_floating_point(model)
     own = {"n_bits": 5} if "n_bits" in model.get_params() else {}
     twin = cls.from_sklearn_model(theirs, X, p_error=2**-20, **own)
     assert twin.p_error == 2**-20
