@@ -10,6 +10,7 @@ from sklearn.base import is_classifier
 import fhe_estimators as fe
 from fhe_estimators._tree_based import TreeMixin
 from fhe_estimators._twins import TwinMixin
+from fhe_estimators.base import in_floating_point
 from fhe_estimators.neural_network import SkorchClassifier, SkorchRegressor
 from fhe_estimators.testing import all_estimators
 from fhe_estimators.testing._tools import data_for, fitted, methods_of

@@ -196,10 +196,11 @@ def fit_weights(
         sum_rows |target - t q V - shift|**2 + n |e (t V - v)|**2
 
     The second term is what errors of ``q``, of the variance ``e**2``, cost on average; it
-    keeps the weights near the original ones along directions that the rows do not fix. The
-    minimum in real numbers is a linear system; it is rounded feature by feature, and each
-    rounding error is passed on to the features that are not rounded yet ([2]_, [3]_).
-    `shift` makes the mean of the result exact (bias correction, [4]_).
+    keeps the weights near the original ones along directions that the rows do not fix. Of
+    `noise` beyond that of rounding, it counts ``n_features / n`` at most. The minimum in
+    real numbers is a linear system; it is rounded feature by feature, and each rounding
+    error is passed on to the features that are not rounded yet ([2]_, [3]_). `shift` makes
+    the mean of the result exact (bias correction, [4]_).
 
     Parameters
     ----------
@@ -250,7 +251,10 @@ def fit_weights(
         # as much as the system needs to have a solution.
         diagonal = np.diag_indices(n_features)
         floor = _CONDITION * gram[diagonal].max(initial=0.0)
-        gram[diagonal] += np.maximum(total * noise, floor)
+        # Rows show what errors of before do; the more of them, the less has to be assumed:
+        # as much as one row for each feature would tell.
+        assumed = min(1.0, n_features / len(q)) * (noise - ROUNDING_VARIANCE)
+        gram[diagonal] += np.maximum(total * (ROUNDING_VARIANCE + assumed), floor)
         inverse = np.linalg.inv(gram)
         inverse = (inverse + inverse.T) / 2
         residual = (target - mean_target) - centred @ weights

@@ -113,7 +113,7 @@ def test_tables_read_fewer_bits(kind):
 @pytest.mark.simulate
 def test_tables_that_the_engine_would_read_otherwise_are_refused(monkeypatch):
     """It reads wide ones bit by bit: they would not wrap."""
-    monkeypatch.setattr(_post_training, "_WRAPPING_BITS", 16)
+    monkeypatch.setattr(_post_training, "WRAPPING_BITS", 16)
     with pytest.raises(CompilationError, match=r"wrap around.*accumulator_range"):
         compiled("layers", n_bits=6, rounding=None)
     monkeypatch.undo()

@@ -148,7 +148,7 @@ def test_what_is_chosen_has_cryptographic_parameters():
     assert fewest_bits(Search(net(), options), with_parameters_if(lambda kept: False)).graph
 
 
-@pytest.mark.parametrize("seed", [8, 11, 17])
+@pytest.mark.parametrize("seed", [8, 11, 15])
 def test_labels_are_kept_within_what_the_most_bits_leave(seed):
     """Rows near a border change their label at an error that is well within the limit."""
     graph = net((6, 8, 8, 2), seed)
