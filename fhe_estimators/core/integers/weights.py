@@ -197,8 +197,8 @@ def fit_weights(
 
     The second term is what errors of ``q``, of the variance ``e**2``, cost on average; it
     keeps the weights near the original ones along directions that the rows do not fix. Of
-    `noise` beyond that of rounding, it counts ``n_features / n`` at most. The minimum in
-    real numbers is a linear system; it is rounded feature by feature, and each rounding
+    `noise` beyond that of rounding it counts ``n_features / n``, at most all. The minimum
+    in real numbers is a linear system; it is rounded feature by feature, and each rounding
     error is passed on to the features that are not rounded yet ([2]_, [3]_). `shift` makes
     the mean of the result exact (bias correction, [4]_).
 
@@ -253,7 +253,7 @@ def fit_weights(
         floor = _CONDITION * gram[diagonal].max(initial=0.0)
         # Rows show what errors of before do; the more of them, the less has to be assumed:
         # as much as one row for each feature would tell.
-        assumed = min(1.0, n_features / len(q)) * (noise - ROUNDING_VARIANCE)
+        assumed = min(1.0, n_features / total) * (noise - ROUNDING_VARIANCE)
         gram[diagonal] += np.maximum(total * (ROUNDING_VARIANCE + assumed), floor)
         inverse = np.linalg.inv(gram)
         inverse = (inverse + inverse.T) / 2

@@ -140,7 +140,10 @@ class Linear(QuantizedOp):
         if real is None or real.shape != q.shape:
             return ROUNDING_VARIANCE
         errors = (real - x.offset) / np.where(x.scale == 0, 1, x.scale) - q
-        found: np.ndarray = grouped(errors).var(axis=(0, 2))
+        of_rows, weights = grouped(errors), builder.weights
+        mean = np.average(of_rows.mean(axis=2), axis=0, weights=weights)
+        squares = (of_rows - mean[:, np.newaxis]) ** 2
+        found: np.ndarray = np.average(squares.mean(axis=2), axis=0, weights=weights)
         return np.maximum(found, ROUNDING_VARIANCE)
 
     def _step(

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from fhe_estimators.core.trees.groups import Fragment, Gate, Group, gates_of
+from fhe_estimators.core.trees.groups import Fragment, Gate, Group, Partitions, gates_of
 from fhe_estimators.core.trees.partitions import (
     Atoms,
     Partition,
@@ -16,6 +16,9 @@ from fhe_estimators.core.trees.partitions import (
     n_classes,
 )
 from fhe_estimators.core.trees.tree import Box, Leaf, SplitNode, Tree, leaves, sides, splits
+
+#: Groups of which each is merged to see whether it fits, without a bound before.
+_FEW = 24
 
 
 def cover(tree: Tree, source: int, most_states: int) -> tuple[np.ndarray, list[Group]]:
@@ -157,7 +160,9 @@ class _States:
         self._columns = {edge: number for number, edge in enumerate(edges)}
         features = np.array([feature for feature, _ in edges], np.int64)
         used, self._starts = np.unique(features, return_index=True)
+        #: Edges of classes and of gates, and those of classes alone.
         self._edges = np.zeros((len(groups), len(edges)), np.uint8)
+        self._own = np.zeros((len(groups), len(edges) + 1), np.uint8)
         self._features = np.zeros((len(groups), len(self._starts)), bool)
         self._states = np.zeros(len(groups), np.int64)
         #: Of features of which some classes are no intervals: where they are counted, a
@@ -171,11 +176,32 @@ class _States:
         self._directions: dict[tuple[int, ...], int] = {}
         self._direction = np.full(len(groups), -1)
         self._with_gate: dict[Gate, set[int]] = {}
+        self._number_gates(groups)
         self._used = 0
+
+    def _number_gates(self, groups: Sequence[Group]) -> None:
+        gates = {gate for group in groups for gate in group.gates}
+        self._gates = {gate: number for number, gate in enumerate(gates)}
+        columns = [
+            [self._columns[f, end] for end in bounds if (f, end) in self._columns]
+            for f, bounds in gates
+        ]
+        width = max(map(len, columns), default=0)
+        #: Columns of the edges of each gate, filled up with one behind all edges.
+        self._of_gate = np.full((len(gates), width), len(self._columns))
+        for number, several in enumerate(columns):
+            self._of_gate[number, : len(several)] = several
+        #: Numbers of the gates of each group, filled up with -1.
+        most = max((len(group.gates) for group in groups), default=0)
+        self._gates_at = np.full((len(groups), most), -1)
 
     def put(self, place: int, group: Group) -> None:
         """Store a group under the index `place`."""
-        self._edges[place] = self._row(group)
+        self._edges[place] = self._row(group.all_partitions)
+        self._own[place, :-1] = self._row(group.partitions)
+        numbers = [self._gates[gate] for gate in group.gates]
+        self._gates_at[place] = -1
+        self._gates_at[place, : len(numbers)] = numbers
         self._features[place] = self._looks_at(group)
         self._states[place] = group.states
         self._direction[place] = self._number(group)
@@ -194,8 +220,12 @@ class _States:
             return []
         used = slice(self._used)
         sharing = {place for gate in group.gates for place in self._with_gate.get(gate, ())}
-        found = [place for place in sharing if self._direction[place] == direction]
-        union = self._edges[used] | self._row(group)
+        found = self._may_share(
+            group,
+            [place for place in sharing if self._direction[place] == direction],
+            most_states,
+        )
+        union = self._edges[used] | self._row(group.all_partitions)
         both = np.add.reduceat(union, self._starts, axis=1, dtype=np.int64) + 1
         for feature, place in self._place.items():
             partition = group.all_partitions.get(feature, 0)
@@ -208,6 +238,32 @@ class _States:
             found.append(int(shared.argmax()))
         return sorted(set(found))
 
+    def _may_share(
+        self, group: Group, places: Sequence[int], most_states: int
+    ) -> list[int]:
+        """Return the places of groups with which it may have few enough states.
+
+        Common gates are left out, and classes that are no intervals count as one: that is a
+        lower bound of the states, of all groups at once.
+        """
+        if len(places) < _FEW:
+            return [*places]
+        at = np.array(places, np.int64)
+        union = self._own[at]
+        union[:, :-1] |= self._row(group.partitions)
+        others = self._gates_at[at]
+        mine = [self._gates[gate] for gate in group.gates]
+        for slot in range(others.shape[1]):
+            rows = np.flatnonzero(~np.isin(others[:, slot], [-1, *mine]))
+            union[rows[:, np.newaxis], self._of_gate[others[rows, slot]]] = 1
+        for number in mine:
+            rows = np.flatnonzero((others != number).all(axis=1))
+            union[rows[:, np.newaxis], self._of_gate[number]] = 1
+        classes = np.add.reduceat(union[:, :-1], self._starts, axis=1, dtype=np.int64) + 1
+        classes[:, [*self._place.values()]] = 1
+        fits: np.ndarray = classes.prod(axis=1, dtype=float) <= most_states
+        return [int(place) for place in at[fits]]
+
     def _classes_together(self, feature: int, partition: Partition) -> np.ndarray:
         """Return how many classes a partition and that of each group make together."""
         others = self._classes[feature][: self._used]
@@ -216,15 +272,17 @@ class _States:
         number: np.ndarray = (np.diff(pairs, axis=1) != 0).sum(axis=1) + 1
         return number
 
-    def _row(self, group: Group) -> np.ndarray:
+    def _row(self, partitions: Partitions) -> np.ndarray:
         row = np.zeros(self._edges.shape[1], np.uint8)
-        for feature, partition in group.all_partitions.items():
+        for feature, partition in partitions.items():
             row[[self._columns[feature, edge] for edge in intervals(partition)[0]]] = 1
         return row
 
     def _looks_at(self, group: Group) -> np.ndarray:
         """Return for each feature whether a group looks at it."""
-        looks: np.ndarray = np.maximum.reduceat(self._row(group), self._starts) > 0
+        looks: np.ndarray = (
+            np.maximum.reduceat(self._row(group.all_partitions), self._starts) > 0
+        )
         return looks
 
     def _number(self, group: Group) -> int:
