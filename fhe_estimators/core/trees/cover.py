@@ -197,12 +197,12 @@ class _States:
 
     def put(self, place: int, group: Group) -> None:
         """Store a group under the index `place`."""
-        self._edges[place] = self._row(group.all_partitions)
+        self._edges[place] = row = self._row(group.all_partitions)
         self._own[place, :-1] = self._row(group.partitions)
         numbers = [self._gates[gate] for gate in group.gates]
         self._gates_at[place] = -1
         self._gates_at[place, : len(numbers)] = numbers
-        self._features[place] = self._looks_at(group)
+        self._features[place] = self._looks_at(row)
         self._states[place] = group.states
         self._direction[place] = self._number(group)
         self._used = max(self._used, place + 1)
@@ -225,14 +225,15 @@ class _States:
             [place for place in sharing if self._direction[place] == direction],
             most_states,
         )
-        union = self._edges[used] | self._row(group.all_partitions)
+        row = self._row(group.all_partitions)
+        union = self._edges[used] | row
         both = np.add.reduceat(union, self._starts, axis=1, dtype=np.int64) + 1
         for feature, place in self._place.items():
             partition = group.all_partitions.get(feature, 0)
             both[:, place] = self._classes_together(feature, partition)
         states = both.prod(axis=1, dtype=float)
         fits = (states <= most_states) & (self._direction[used] == direction)
-        fits &= (self._features[used] & self._looks_at(group)).any(axis=1)
+        fits &= (self._features[used] & self._looks_at(row)).any(axis=1)
         shared = np.where(fits, self._states[used] / states, 0)
         if fits.any():
             found.append(int(shared.argmax()))
@@ -251,14 +252,13 @@ class _States:
         at = np.array(places, np.int64)
         union = self._own[at]
         union[:, :-1] |= self._row(group.partitions)
-        others = self._gates_at[at]
-        mine = [self._gates[gate] for gate in group.gates]
-        for slot in range(others.shape[1]):
-            rows = np.flatnonzero(~np.isin(others[:, slot], [-1, *mine]))
-            union[rows[:, np.newaxis], self._of_gate[others[rows, slot]]] = 1
-        for number in mine:
-            rows = np.flatnonzero((others != number).all(axis=1))
-            union[rows[:, np.newaxis], self._of_gate[number]] = 1
+        theirs = self._gates_at[at]
+        ours = np.array([self._gates[gate] for gate in group.gates], np.int64)
+        common = theirs[:, :, np.newaxis] == ours
+        rows, places_of = np.nonzero(~common.any(axis=2) & (theirs >= 0))
+        union[rows[:, np.newaxis], self._of_gate[theirs[rows, places_of]]] = 1
+        rows, places_of = np.nonzero(~common.any(axis=1))
+        union[rows[:, np.newaxis], self._of_gate[ours[places_of]]] = 1
         classes = np.add.reduceat(union[:, :-1], self._starts, axis=1, dtype=np.int64) + 1
         classes[:, [*self._place.values()]] = 1
         fits: np.ndarray = classes.prod(axis=1, dtype=float) <= most_states
@@ -278,11 +278,9 @@ class _States:
             row[[self._columns[feature, edge] for edge in intervals(partition)[0]]] = 1
         return row
 
-    def _looks_at(self, group: Group) -> np.ndarray:
-        """Return for each feature whether a group looks at it."""
-        looks: np.ndarray = (
-            np.maximum.reduceat(self._row(group.all_partitions), self._starts) > 0
-        )
+    def _looks_at(self, row: np.ndarray) -> np.ndarray:
+        """Return for each feature whether a group of such edges looks at it."""
+        looks: np.ndarray = np.maximum.reduceat(row, self._starts) > 0
         return looks
 
     def _number(self, group: Group) -> int:
