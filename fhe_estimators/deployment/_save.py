@@ -18,13 +18,8 @@ from fhe_estimators.deployment import _preprocessing
 from fhe_estimators.deployment._bundle import Bundle
 from fhe_estimators.deployment._exported import Exported
 from fhe_estimators.deployment._keyring import check_strength
-from fhe_estimators.deployment._manifest import (
-    FORMAT,
-    Manifest,
-    check_may_be_shared,
-    digest_of,
-    what_is_learned,
-)
+from fhe_estimators.deployment._learned import check_may_be_shared, what_is_learned
+from fhe_estimators.deployment._manifest import FORMAT, Manifest, digest_of
 from fhe_estimators.deployment._processing import Processing
 from fhe_estimators.deployment._program import Source, for_clients
 from fhe_estimators.exceptions import CompilationError

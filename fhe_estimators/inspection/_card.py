@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline
 
 from fhe_estimators._reports import facts_as_html, learned_as_html, table_as_html
 from fhe_estimators.core.circuit import Cost, LayerReport
-from fhe_estimators.deployment._manifest import check_may_be_shared, what_is_learned
+from fhe_estimators.deployment._learned import check_may_be_shared, what_is_learned
 from fhe_estimators.inspection._agreement import Agreement, agreement, check_count
 from fhe_estimators.inspection._models import compiled, predictor
 from fhe_estimators.inspection._versions import versions

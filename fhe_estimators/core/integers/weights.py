@@ -19,6 +19,8 @@ MOST_ROWS = 5_000
 #: The smallest eigenvalue of a system that is solved in double precision, relative to the
 #: largest number in it.
 _CONDITION = 1e-11
+#: Rows for each feature that errors which are assumed count as much as (measured).
+_ASSUMED = 0.3
 #: What rounding of weights may make a range larger by.
 _ROUNDED = 1.04
 #: What ranges of integers differ by, at least, where weights become finer for it.
@@ -197,8 +199,8 @@ def fit_weights(
 
     The second term is what errors of ``q``, of the variance ``e**2``, cost on average; it
     keeps the weights near the original ones along directions that the rows do not fix. Of
-    `noise` beyond that of rounding it counts ``n_features / n``, at most all. The minimum
-    in real numbers is a linear system; it is rounded feature by feature, and each rounding
+    `noise` beyond that of rounding a part of ``0.3 n_features / n`` counts. The minimum in
+    real numbers is a linear system; it is rounded feature by feature, and each rounding
     error is passed on to the features that are not rounded yet ([2]_, [3]_). `shift` makes
     the mean of the result exact (bias correction, [4]_).
 
@@ -251,9 +253,8 @@ def fit_weights(
         # as much as the system needs to have a solution.
         diagonal = np.diag_indices(n_features)
         floor = _CONDITION * gram[diagonal].max(initial=0.0)
-        # Rows show what errors of before do; the more of them, the less has to be assumed:
-        # as much as one row for each feature would tell.
-        assumed = min(1.0, n_features / total) * (noise - ROUNDING_VARIANCE)
+        # Rows show what errors of before do; the more of them, the less has to be assumed.
+        assumed = min(1.0, _ASSUMED * n_features / total) * (noise - ROUNDING_VARIANCE)
         gram[diagonal] += np.maximum(total * (ROUNDING_VARIANCE + assumed), floor)
         inverse = np.linalg.inv(gram)
         inverse = (inverse + inverse.T) / 2

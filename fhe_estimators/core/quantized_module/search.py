@@ -34,7 +34,7 @@ _LESS, _LEAST = 0.85, 0.1
 _OF_LEAST = 0.5
 #: The part of the rows whose label may change, and that which the most bits may change: if
 #: those change more, prices of labels are paid for nothing.
-_LABELS, _MOST_LABELS = 0.01, 0.02
+_LABELS, _MOST_LABELS = 0.01, 0.03
 
 
 class _Knob(NamedTuple):
@@ -131,7 +131,7 @@ class BitSearch:
     changed : callable, optional
         Tells in what part of the rows a module has another label than the float model, see
         `labels_changed`. A hundredth more is allowed than with the most bits, if those
-        change at most two hundredths themselves.
+        change at most three hundredths themselves.
 
     References
     ----------

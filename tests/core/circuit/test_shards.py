@@ -91,9 +91,9 @@ def divided_calls(monkeypatch, few=1):
     """Have small circuits divided, too; return the rows that are."""
     calls, map_divided = [], _circuit.map_divided
 
-    def noted(divided, rows, n_processes):
+    def noted(divided, rows, *args):
         calls.append((len(divided), len(rows)))
-        return map_divided(divided, rows, n_processes)
+        return map_divided(divided, rows, *args)
 
     monkeypatch.setattr(_circuit, "MANY_TABLES", few)
     monkeypatch.setattr(_circuit, "map_divided", noted)

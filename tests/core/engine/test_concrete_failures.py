@@ -6,6 +6,7 @@ import textwrap
 
 import numpy as np
 import pytest
+import torch
 from torch import nn
 
 from fhe_estimators.exceptions import CompilationError
@@ -50,6 +51,7 @@ def test_no_parameters():
 @pytest.mark.simulate
 def test_a_table_that_is_as_wide_as_a_sum_beside_it():
     X = np.random.default_rng(0).normal(size=(50, 1, 6, 6)).astype(np.float32)
+    torch.manual_seed(1)
     net = nn.Sequential(
         nn.Conv2d(1, 2, 1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(18, 2)
     )

@@ -37,7 +37,7 @@ def test_interrupts(what):
 
 
 @pytest.mark.fhe
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("what", ["row", "tables", "batch", "keys", "compile"])
 def test_many_interrupts(what):
     survived(what, 40)

@@ -216,7 +216,7 @@ def test_one_server_at_a_time_uses_a_folder(server, deployed, options):
     done = subprocess.run(
         [*command, "--port", "0", *options], capture_output=True, text=True, timeout=60
     )
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "Another server uses" in done.stderr
 
 
