@@ -49,7 +49,9 @@ def test_graph_is_sum_of_trees(forest, table_bits, room, encoding, seed):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize(
+    "seed", [*range(5), *(pytest.param(n, marks=pytest.mark.nightly) for n in range(5, 20))]
+)
 def test_ten_thousand_ensembles(seed):
     """From a float graph, as exported, to an integer graph of the same results."""
     random = np.random.default_rng(seed)
