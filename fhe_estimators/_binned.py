@@ -114,6 +114,25 @@ class BinnedMixin:
             array = numbers
         return array
 
+    def _rows_for_library(self, X: Any) -> Any:
+        """Return rows to fit for a library that makes bins itself, and takes labels.
+
+        They are numbers in the container of `X`, or `X` as it is if columns are categories.
+
+        Raises
+        ------
+        ValueError
+            For fewer than two rows, and as `_numbers` does.
+        """
+        array, coded = self._numbers(X), self._coded
+        self._coded = None
+        if len(array) < 2:
+            raise ValueError(
+                f"Found array with {len(array)} sample(s) while a minimum of 2 is required "
+                f"by {type(self).__name__}."
+            )
+        return in_container_of(X, array) if coded is None else X
+
     @property
     def _missing_number(self) -> float | None:
         """A number that stands for a missing value, as nan does; None if there is none."""

@@ -129,6 +129,13 @@ class TwinMixin(MirroringMixin):
         twin._validate_params()
         return twin
 
+    @classmethod
+    def _copy_of(cls, model: Any) -> Any:
+        """Return an estimator with copies of all attributes of one, parameters too."""
+        twin: Any = cls.__new__(cls)
+        vars(twin).update(vars(copy.deepcopy(model)))
+        return twin
+
     def _hold(self, model: Any) -> None:
         """Hold copies of all that a fitted model of the parent holds (hook)."""
         for name, value in vars(model).items():

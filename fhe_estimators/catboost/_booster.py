@@ -13,7 +13,7 @@ from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import _check_feature_names
 
-from fhe_estimators._columns import explain_columns, in_container_of
+from fhe_estimators._columns import explain_columns
 from fhe_estimators._fit import refuse
 from fhe_estimators._readings import Labels, Reading
 from fhe_estimators._state import digest
@@ -110,15 +110,9 @@ class BoosterMixin(CategoriesMixin, TreeMixin):
         known = () if self._coded is None else np.flatnonzero(self._coded).tolist()
         self._refuse_categories(X, known)
         with explain_columns(self, X):
-            array = self._numbers(X)
-        if len(array) < 2:
-            raise ValueError(
-                f"Found array with {len(array)} sample(s) while a minimum of 2 is required "
-                f"by {type(self).__name__}."
-            )
+            rows = self._rows_for_library(X)
         _check_feature_names(self, X, reset=True)
-        coded, self._coded = self._coded, None
-        return in_container_of(X, array) if coded is None else X
+        return rows
 
     def _lower(
         self, X: Any, sample_weight: Any = None, *, incremental: bool = False

@@ -60,11 +60,7 @@ def resolved(document: Document) -> Document:
     ValueError
         If a split looks at several columns together, or a tree is not symmetric.
     """
-    info = document["features_info"]
-    columns = {
-        entry["feature_index"]: entry["flat_feature_index"]
-        for entry in info.get("categorical_features", ())
-    }
+    columns = _columns_of(document)
     if not columns:
         return document
     if "oblivious_trees" not in document:
@@ -81,6 +77,14 @@ def resolved(document: Document) -> Document:
                     refuse("max_ctr_complexity", len(elements), [1])
                 split["column"] = columns[elements[0]["cat_feature_index"]]
     return document
+
+
+def _columns_of(document: Document) -> Mapping[int, int]:
+    """Return the column of each feature that holds categories, by the feature's number."""
+    return {
+        entry["feature_index"]: entry["flat_feature_index"]
+        for entry in document["features_info"].get("categorical_features", ())
+    }
 
 
 def _statistics(document: Document) -> Mapping[int, Any]:
@@ -108,10 +112,7 @@ def n_known_labels(document: Document) -> Mapping[int, int]:
             hashes = table["hash_map"][:: table["hash_stride"]]
             number = len(set(hashes) - {_NO_HASH})
             found[statistic["elements"][0]["cat_feature_index"]] = number
-    columns = {
-        entry["feature_index"]: entry["flat_feature_index"]
-        for entry in document["features_info"].get("categorical_features", ())
-    }
+    columns = _columns_of(document)
     return {columns[feature]: number for feature, number in found.items()}
 
 

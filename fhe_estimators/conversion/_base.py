@@ -293,16 +293,14 @@ class ConvertedMixin(FHEMixin):
     def _holder(cls, model: Any, X: Any = None) -> Any:
         if isinstance(model, cls._mirrors):
             check_is_fitted(model)
-            twin: Any = cls.__new__(cls)
-            vars(twin).update(vars(copy.deepcopy(model)))
-            return twin
+            return cls._copy_of(model)
         if not (isinstance(model, BaseEstimator) and cls._takes(model)):
             raise TypeError(
                 f"from_sklearn_model of {cls.__name__} takes a fitted {cls._TAKEN}; got "
                 f"{type(model).__name__}."
             )
         check_is_fitted(model)
-        twin = cls(clone(model))  # type: ignore[call-arg]
+        twin: Any = cls(clone(model))  # type: ignore[call-arg]
         twin.estimator_ = copy.deepcopy(model)
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(model, name):

@@ -11,7 +11,6 @@ import numpy as np
 from sklearn.utils import ClassifierTags, InputTags, RegressorTags, TargetTags
 from sklearn.utils._param_validation import StrOptions
 
-from fhe_estimators._columns import in_container_of
 from fhe_estimators._fit import refuse
 from fhe_estimators._readings import Labels, Reading
 from fhe_estimators._tables import Table
@@ -78,14 +77,7 @@ class AdditiveMixin(TreeMixin):
     def _prepared_for_fit(self, X: Any, sample_weight: Any) -> Any:
         check_names(X, self.feature_names)
         self._coded = self._coded_columns(X)
-        array, coded = self._numbers(X), self._coded
-        self._coded = None
-        if len(array) < 2:
-            raise ValueError(
-                f"Found array with {len(array)} sample(s) while a minimum of 2 is required "
-                f"by {type(self).__name__}."
-            )
-        return in_container_of(X, array) if coded is None else X
+        return self._rows_for_library(X)
 
     def _coded_columns(self, X: Any) -> np.ndarray | None:
         table = X if hasattr(X, "iloc") else np.asarray(X)

@@ -6,7 +6,6 @@ the outputs of the network on quantized integers.
 
 from __future__ import annotations
 
-import copy
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -283,6 +282,4 @@ class EncryptedNetMixin(FHEMixin):
                 f"{kind.__name__} of {kind.__module__.partition('.')[0]}."
             )
         check_is_fitted(model)
-        twin = cls.__new__(cls)
-        vars(twin).update(vars(copy.deepcopy(model)))
-        return twin
+        return cls._copy_of(model)
