@@ -1,0 +1,144 @@
+"""What work takes on this machine: circuits of known work, timed."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+
+from fhe_estimators.core.circuit import Circuit
+from fhe_estimators.core.engine import Calibration, Work, threads
+from fhe_estimators.core.graph import Graph, Node, Value
+from fhe_estimators.core.validation import check_p_error
+
+#: Inputs of circuits without tables, and tables of circuits with some for each thread.
+_INPUTS, _FEW, _MANY = (20, 200), 1, 6
+#: Times that each circuit runs; the first one, which brings keys into place, not counted.
+_TIMES = 4
+#: Bits of a table beyond which keys take minutes to make.
+_MOST_BITS = 8
+
+
+def calibrate_prices(
+    *,
+    table_bits: Sequence[int] = (2, 3, 4, 5, 6),
+    p_errors: Sequence[float] = (2**-40, 2**-64),
+    save: bool = True,
+) -> Calibration:
+    """Measure what encrypted rows take on this machine, for estimates from now on.
+
+    Small circuits are compiled, their keys are made, and rows are encrypted, computed and
+    decrypted: it takes about a minute, in which nothing else should run. `cost`, the
+    searches of `model_selection` and the command line then tell the seconds of a whole row
+    instead of rough ones of its tables. Models are lowered in the same way before and
+    after.
+
+    Parameters
+    ----------
+    table_bits : sequence of int, default=(2, 3, 4, 5, 6)
+        Bits that the measured tables read, from 1 to 8. What is between them is
+        interpolated, and wider ones are in proportion.
+    p_errors : sequence of float, default=(2**-40, 2**-64)
+        Failure probabilities at which tables are measured.
+    save : bool, default=True
+        Whether to write it to the user's cache, ``fhe_estimators`` in
+        ``$XDG_CACHE_HOME``, or ``~/.cache``: a file for each processor, number of threads
+        and version of the engine. Remove it to be without.
+
+    Returns
+    -------
+    calibration : Calibration
+        Seconds of a call, of bytes of inputs and keys, and of tables.
+
+    Raises
+    ------
+    ValueError
+        If `table_bits` or `p_errors` are empty or hold what no table has.
+    RuntimeError
+        If times say nothing, because the machine was busy.
+    OSError
+        If the file cannot be written.
+    """
+    measured = list(_measured(_checked_bits(table_bits), _checked_p_errors(p_errors)))
+    works, seconds = zip(*measured, strict=True)
+    found = Calibration.fitted(works, seconds)
+    if not found.per_table:
+        raise RuntimeError(
+            "Rows with tables took no longer than those without: something else kept the "
+            "machine busy. Call calibrate_prices again while nothing else runs."
+        )
+    if save:
+        found.save()
+    return found
+
+
+def _checked_bits(table_bits: Sequence[int]) -> list[int]:
+    bits = list(table_bits)
+    right = [isinstance(b, Integral) and 1 <= b <= _MOST_BITS for b in bits]
+    if not bits or not all(right):
+        raise ValueError(
+            f"The parameter 'table_bits' must be integers from 1 to {_MOST_BITS}, at least "
+            f"one; got {table_bits!r}."
+        )
+    return bits
+
+
+def _checked_p_errors(p_errors: Sequence[float]) -> list[float]:
+    found = [check_p_error(p_error, "calibrate_prices") for p_error in p_errors]
+    if not found:
+        raise ValueError("The parameter 'p_errors' must have at least one probability.")
+    return found
+
+
+def _measured(bits: list[int], p_errors: list[float]) -> Iterator[tuple[Work, float]]:
+    """Yield the work of circuits, and the seconds that a row takes."""
+    for n_inputs in _INPUTS:
+        yield timed(Circuit(total(n_inputs), p_error=p_errors[0]))
+    for p_error in p_errors:
+        for b in bits:
+            yield timed(Circuit(tables(b, _MANY * threads()), p_error=p_error))
+        # Fewer tables with the same keys tell tables and keys apart.
+        yield timed(Circuit(tables(min(bits), _FEW * threads()), p_error=p_error))
+
+
+def timed(circuit: Circuit, clock: Callable[[], float] = time.perf_counter) -> Any:
+    """Return the work of a row, and the median of the seconds that it takes.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        Keys are made if there are none.
+    clock : callable
+        Returns seconds.
+    """
+    circuit.keygen()
+    rows = [np.zeros((1, value.row_size), np.int64) for value in circuit.graph.inputs]
+    taken = []
+    for _ in range(_TIMES):
+        start = clock()
+        circuit.decrypt(circuit.run(circuit.encrypt(*rows)))
+        taken.append(clock() - start)
+    return circuit.work, statistics.median(taken[1:])
+
+
+def total(n_inputs: int) -> Graph:
+    """Return a graph that adds up bits."""
+    x, y = Value("x", (None, n_inputs), 0, 1), Value("y", (None, 1), 0, n_inputs)
+    node = Node("MatMul", ("x", "ones"), ("y",))
+    return Graph((node,), (x,), (y,), {"ones": np.ones((n_inputs, 1), int)}, {"y": y})
+
+
+def tables(bits: int, number: int) -> Graph:
+    """Return a graph of tables that read so many bits each; it adds their results up."""
+    most, shape = (1 << bits) - 1, (None, number)
+    x, y = Value("x", shape, 0, most), Value("y", (None, 1), 0, number)
+    nodes = (
+        Node("TableLookup", ("x", "table"), ("t",), {"first": 0}),
+        Node("MatMul", ("t", "ones"), ("y",)),
+    )
+    constants = {"table": np.arange(most + 1) % 2, "ones": np.ones((number, 1), int)}
+    return Graph(nodes, (x,), (y,), constants, {"t": Value("t", shape, 0, 1), "y": y})
