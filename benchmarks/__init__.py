@@ -29,6 +29,7 @@ MODULE_OF = {
     "large_input": "deep",
     "trained": "trained",
     "trained_rows": "trained",
+    "estimates": "estimates",
     "prices": "prices",
     "exactness": "prices",
     "limits": "prices",

@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 
 from fhe_estimators.core.circuit import Circuit
-from fhe_estimators.core.engine import Calibration, Work, threads
+from fhe_estimators.core.engine import Calibration, threads
 from fhe_estimators.core.graph import Graph, Node, Value
 from fhe_estimators.core.validation import check_p_error
 
+#: What is measured by default: bits that tables read, and failure probabilities.
+_BITS, _P_ERRORS = (2, 3, 4, 5, 6), (2**-40, 2**-64)
 #: Inputs of circuits without tables, and tables of circuits with some for each thread.
 _INPUTS, _FEW, _MANY = (20, 200), 1, 6
 #: Times that each circuit runs; the first one, which brings keys into place, not counted.
@@ -25,8 +27,8 @@ _MOST_BITS = 8
 
 def calibrate_prices(
     *,
-    table_bits: Sequence[int] = (2, 3, 4, 5, 6),
-    p_errors: Sequence[float] = (2**-40, 2**-64),
+    table_bits: Sequence[int] = _BITS,
+    p_errors: Sequence[float] = _P_ERRORS,
     save: bool = True,
 ) -> Calibration:
     """Measure what encrypted rows take on this machine, for estimates from now on.
@@ -63,8 +65,8 @@ def calibrate_prices(
     OSError
         If the file cannot be written.
     """
-    measured = list(_measured(_checked_bits(table_bits), _checked_p_errors(p_errors)))
-    works, seconds = zip(*measured, strict=True)
+    circuits = calibrating(_checked_bits(table_bits), _checked_p_errors(p_errors))
+    works, seconds = zip(*map(timed, circuits), strict=True)
     found = Calibration.fitted(works, seconds)
     if not found.per_table:
         raise RuntimeError(
@@ -94,15 +96,19 @@ def _checked_p_errors(p_errors: Sequence[float]) -> list[float]:
     return found
 
 
-def _measured(bits: list[int], p_errors: list[float]) -> Iterator[tuple[Work, float]]:
-    """Yield the work of circuits, and the seconds that a row takes."""
-    for n_inputs in _INPUTS:
-        yield timed(Circuit(total(n_inputs), p_error=p_errors[0]))
+def calibrating(
+    table_bits: Sequence[int] = _BITS, p_errors: Sequence[float] = _P_ERRORS
+) -> Iterator[Circuit]:
+    """Yield the circuits that prices come from, with keys."""
+    graphs = [(total(n_inputs), p_errors[0]) for n_inputs in _INPUTS]
     for p_error in p_errors:
-        for b in bits:
-            yield timed(Circuit(tables(b, _MANY * threads()), p_error=p_error))
+        graphs += [(tables(bits, _MANY * threads()), p_error) for bits in table_bits]
         # Fewer tables with the same keys tell tables and keys apart.
-        yield timed(Circuit(tables(min(bits), _FEW * threads()), p_error=p_error))
+        graphs.append((tables(min(table_bits), _FEW * threads()), p_error))
+    for graph, p_error in graphs:
+        circuit = Circuit(graph, p_error=p_error)
+        circuit.keygen()
+        yield circuit
 
 
 def timed(circuit: Circuit, clock: Callable[[], float] = time.perf_counter) -> Any:

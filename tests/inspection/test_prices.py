@@ -65,11 +65,9 @@ def test_the_median_of_rows_after_the_first_is_taken():
 
 
 def test_times_that_are_noise_are_no_prices(monkeypatch, cache):
-    def measured(*_):
-        yield Work(1e4, 0, 0, 0), 1.0
-        yield Work(1e4, 1e7, 4, 1e7), 0.5
-
-    monkeypatch.setattr(_prices, "_measured", measured)
+    measured = [(Work(1e4, 0, 0, 0), 1.0), (Work(1e4, 1e7, 4, 1e7), 0.5)]
+    monkeypatch.setattr(_prices, "calibrating", lambda *_: measured)
+    monkeypatch.setattr(_prices, "timed", lambda known: known)
     with pytest.raises(RuntimeError, match="while nothing else runs"):
         calibrate_prices()
     assert not list(cache.iterdir())
