@@ -37,6 +37,8 @@ _MODELS: dict[str, dict[str, Any]] = {
     "ExplainableBoostingClassifier": {"interactions": 5, "outer_bags": 2, "n_jobs": 1},
     "NeuralNetClassifier": {"max_epochs": 5, "random_state": 0},
 }
+#: Times that all circuits are timed, in turns; the least seconds count.
+_ROUNDS = 2
 #: Rows of training of the model whose cost grows with them.
 _FEW_ROWS = 20
 
@@ -65,14 +67,18 @@ def circuits() -> Iterator[tuple[str, Circuit]]:
 
 
 def compared(measuring: list[Circuit], models: list[tuple[str, Circuit]]) -> list[Row]:
-    """Return a row for each model; circuits that prices come from are timed in between.
+    """Return a row for each model; it is timed in turns with what prices come from.
 
-    A machine that others use is slower at times: prices and rows are measured side by side.
+    Others who use the machine make it slower at times. Rows of few milliseconds then fit
+    between them, those of tables do not: run it where nothing else runs.
     """
-    works, seconds = zip(*map(timed, measuring), strict=True)
-    taken = [timed(circuit)[1] for _, circuit in models]
-    again = [timed(circuit)[1] for circuit in measuring]
-    found = Calibration.fitted(works, np.mean([seconds, again], axis=0).tolist())
+    works = [circuit.work for circuit in measuring]
+    rounds = []
+    for _ in range(_ROUNDS):
+        of_prices = [timed(circuit)[1] for circuit in measuring]
+        rounds.append((of_prices, [timed(circuit)[1] for _, circuit in models]))
+    seconds, taken = (np.min(of, axis=0).tolist() for of in zip(*rounds, strict=True))
+    found = Calibration.fitted(works, seconds)
     rows: list[Row] = []
     for (name, circuit), measured in zip(models, taken, strict=True):
         estimate = found.seconds(circuit.work)

@@ -200,12 +200,10 @@ class Prepared:
         self.reached = found is not None
         #: Of several that are not good enough, the best.
         self.found = found or search.best()
-        self._rival = None
-        if self._peer is not None and self.found is not None:
-            better = self.found.score >= self._peer[0]
-            self._rival = self.found if better else search.cheapest(self._peer[0])
+        #: The cheapest one that is at least as good as the peer.
+        self._rival = search.cheapest(self._peer[0]) if self._peer else None
         self._ours = self._encrypted(self.found, X, y)
-        same = self._rival is self.found
+        same = str(self._rival) == str(self.found)
         self._beside = self._ours if same else self._encrypted(self._rival, X, y)
         if self._peer is not None:
             _, name, parameters, n_bits = self._peer

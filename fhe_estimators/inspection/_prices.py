@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from numbers import Integral
-from typing import Any
 
 import numpy as np
 
 from fhe_estimators.core.circuit import Circuit
-from fhe_estimators.core.engine import Calibration, threads
+from fhe_estimators.core.engine import Calibration, Work, threads
 from fhe_estimators.core.graph import Graph, Node, Value
 from fhe_estimators.core.validation import check_p_error
 
@@ -19,8 +17,9 @@ from fhe_estimators.core.validation import check_p_error
 _BITS, _P_ERRORS = (2, 3, 4, 5, 6), (2**-40, 2**-64)
 #: Inputs of circuits without tables, and tables of circuits with some for each thread.
 _INPUTS, _FEW, _MANY = (20, 200), 1, 6
-#: Times that each circuit runs; the first one, which brings keys into place, not counted.
-_TIMES = 4
+#: Times that each circuit runs at least, and at most while seconds are left. The first one,
+#: which brings keys into place, is not counted.
+_LEAST_TIMES, _MOST_TIMES, _SECONDS = 4, 30, 0.3
 #: Bits of a table beyond which keys take minutes to make.
 _MOST_BITS = 8
 
@@ -111,8 +110,12 @@ def calibrating(
         yield circuit
 
 
-def timed(circuit: Circuit, clock: Callable[[], float] = time.perf_counter) -> Any:
-    """Return the work of a row, and the median of the seconds that it takes.
+def timed(
+    circuit: Circuit, clock: Callable[[], float] = time.perf_counter
+) -> tuple[Work, float]:
+    """Return the work of a row, and the least seconds that it takes of several times.
+
+    Whatever else runs on the machine adds to them.
 
     Parameters
     ----------
@@ -123,12 +126,12 @@ def timed(circuit: Circuit, clock: Callable[[], float] = time.perf_counter) -> A
     """
     circuit.keygen()
     rows = [np.zeros((1, value.row_size), np.int64) for value in circuit.graph.inputs]
-    taken = []
-    for _ in range(_TIMES):
+    taken: list[float] = []
+    while len(taken) < _LEAST_TIMES or (len(taken) < _MOST_TIMES and sum(taken) < _SECONDS):
         start = clock()
         circuit.decrypt(circuit.run(circuit.encrypt(*rows)))
         taken.append(clock() - start)
-    return circuit.work, statistics.median(taken[1:])
+    return circuit.work, min(taken[1:])
 
 
 def total(n_inputs: int) -> Graph:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from interpret.utils import inv_link
@@ -24,7 +24,7 @@ class ExplainedMixin:
     _terms_of: tuple[Any, Any] = (None, None)
 
     _base: np.ndarray
-    _feature_dtype: type
+    _feature_dtype: ClassVar[type]
     classes_: np.ndarray
     intercept_: Any
     link_: str
@@ -51,7 +51,7 @@ class ExplainedMixin:
             vars(view).update(vars(self))
             vars(view).pop("_terms_of", None)
             view._outputs_are_terms = True
-            rows = np.empty((0, self.n_features_in_), self._feature_dtype)
+            rows: np.ndarray = np.empty((0, self.n_features_in_), self._feature_dtype)
             view._quantize(rows)  # type: ignore[attr-defined]
             self._terms_of = module, view
         return self._terms_of[1]

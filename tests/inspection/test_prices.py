@@ -55,13 +55,14 @@ def test_work_is_what_the_graph_has():
 
 
 @pytest.mark.fhe
-def test_the_median_of_rows_after_the_first_is_taken():
-    ticks = iter([0.0, 9.0, 9.0, 10.0, 10.0, 13.0, 13.0, 15.0])
-    work, taken = _prices.timed(
-        Circuit(_prices.total(3), p_error=0.01), lambda: next(ticks)
-    )
-    assert taken == 2.0
-    assert work.input_bytes > 0
+def test_the_least_seconds_after_the_first_ones_count():
+    circuit = Circuit(_prices.total(3), p_error=0.01)
+    for seconds, least in (([0.1, 3.0, 2.0, 4.0], 2.0), ([0.01] * 29 + [0.005], 0.005)):
+        ticks = iter([tick for taken in seconds for tick in (0.0, taken)])
+        work, found = _prices.timed(circuit, lambda of=ticks: next(of))
+        assert found == least
+        assert next(ticks, None) is None
+        assert work == circuit.work
 
 
 def test_times_that_are_noise_are_no_prices(monkeypatch, cache):
