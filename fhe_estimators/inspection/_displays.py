@@ -91,9 +91,10 @@ def _seconds_by_part(circuit: Circuit) -> tuple[list[str], np.ndarray]:
         return ["no tables"], np.array([cost.seconds])
     others = {"keys made ready": prices.seconds(0, cost.key_bytes)}
     if prices.calibration is not None:
-        no_tables = prices.calibration.seconds(work._replace(tables=0))
-        ends = prices.calibration.seconds(work._replace(tables=0, key_bytes=0))
-        others = {"keys made ready": no_tables - ends, "inputs and results": ends}
+        keys = prices.calibration.per_key_byte * work.key_bytes
+        size = prices.calibration.per_input_byte_of_tables * work.input_bytes
+        ends = prices.calibration.per_call + size
+        others = {"keys made ready": keys, "inputs and results": ends}
     of_tables = max(cost.seconds - sum(others.values()), 0)
     parts = np.array(operations) / sum(operations) * of_tables
     return [*names, *others], np.append(parts, list(others.values()))

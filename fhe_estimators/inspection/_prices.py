@@ -16,7 +16,7 @@ from fhe_estimators.core.validation import check_p_error
 #: What is measured by default: bits that tables read, and failure probabilities.
 _BITS, _P_ERRORS = (2, 3, 4, 5, 6), (2**-40, 2**-64)
 #: Inputs of circuits without tables, and tables of circuits with some for each thread.
-_INPUTS, _FEW, _MANY = (20, 200), 1, 6
+_INPUTS, _FEW, _MANY = (20, 100), 1, 6
 #: Times that each circuit runs at least, and at most while seconds are left. The first one,
 #: which brings keys into place, is not counted.
 _LEAST_TIMES, _MOST_TIMES, _SECONDS = 4, 30, 0.3
@@ -102,8 +102,10 @@ def calibrating(
     graphs = [(total(n_inputs), p_errors[0]) for n_inputs in _INPUTS]
     for p_error in p_errors:
         graphs += [(tables(bits, _MANY * threads()), p_error) for bits in table_bits]
-        # Fewer tables with the same keys tell tables and keys apart.
-        graphs.append((tables(min(table_bits), _FEW * threads()), p_error))
+        # Fewer tables with the same keys tell tables and keys apart, more inputs inputs.
+        middle = sorted(table_bits)[len(table_bits) // 2]
+        graphs.append((tables(middle, _FEW * threads()), p_error))
+        graphs.append((tables(middle, _MANY * threads(), of_bits=True), p_error))
     for graph, p_error in graphs:
         circuit = Circuit(graph, p_error=p_error)
         circuit.keygen()
@@ -135,19 +137,28 @@ def timed(
 
 
 def total(n_inputs: int) -> Graph:
-    """Return a graph that adds up bits."""
-    x, y = Value("x", (None, n_inputs), 0, 1), Value("y", (None, 1), 0, n_inputs)
-    node = Node("MatMul", ("x", "ones"), ("y",))
-    return Graph((node,), (x,), (y,), {"ones": np.ones((n_inputs, 1), int)}, {"y": y})
+    """Return a graph that adds up integers of 8 bits with weights of 8 bits."""
+    weights = np.resize([127, -127], (n_inputs, 1))
+    reach = 255 * 127 * ((n_inputs + 1) // 2)
+    x, y = Value("x", (None, n_inputs), 0, 255), Value("y", (None, 1), -reach, reach)
+    node = Node("MatMul", ("x", "weights"), ("y",))
+    return Graph((node,), (x,), (y,), {"weights": weights}, {"y": y})
 
 
-def tables(bits: int, number: int) -> Graph:
-    """Return a graph of tables that read so many bits each; it adds their results up."""
+def tables(bits: int, number: int, *, of_bits: bool = False) -> Graph:
+    """Return a graph of tables that read so many bits each; it adds their results up.
+
+    What they read are inputs, or `of_bits` how many of ``2**bits - 1`` inputs are 1.
+    """
     most, shape = (1 << bits) - 1, (None, number)
-    x, y = Value("x", shape, 0, most), Value("y", (None, 1), 0, number)
-    nodes = (
-        Node("TableLookup", ("x", "table"), ("t",), {"first": 0}),
-        Node("MatMul", ("t", "ones"), ("y",)),
-    )
+    y, t = Value("y", (None, 1), 0, number), Value("t", shape, 0, 1)
+    lookup = Node("TableLookup", ("s" if of_bits else "x", "table"), ("t",), {"first": 0})
+    nodes: tuple[Node, ...] = (lookup, Node("MatMul", ("t", "ones"), ("y",)))
     constants = {"table": np.arange(most + 1) % 2, "ones": np.ones((number, 1), int)}
-    return Graph(nodes, (x,), (y,), constants, {"t": Value("t", shape, 0, 1), "y": y})
+    x = Value("x", shape, 0, most)
+    if not of_bits:
+        return Graph(nodes, (x,), (y,), constants, {"t": t, "y": y})
+    constants["each"] = np.repeat(np.eye(number, dtype=int), most, axis=0)
+    x, counts = Value("x", (None, number * most), 0, 1), Value("s", shape, 0, most)
+    nodes = (Node("MatMul", ("x", "each"), ("s",)), *nodes)
+    return Graph(nodes, (x,), (y,), constants, {"s": counts, "t": t, "y": y})

@@ -89,7 +89,16 @@ def test_odd_probabilities(p_errors, cache):
 
 def test_graphs_that_are_measured_compute_what_they_say():
     rng = np.random.default_rng(0)
-    bits = rng.integers(0, 2, (1, 7))
-    assert run_clear(_prices.total(7), (bits,))[0] == bits.sum()
+    numbers = rng.integers(0, 256, (1, 7))
+    weights = [127, -127, 127, -127, 127, -127, 127]
+    assert run_clear(_prices.total(7), (numbers,))[0] == numbers[0] @ weights
     numbers = rng.integers(0, 8, (1, 5))
     assert run_clear(_prices.tables(3, 5), (numbers,))[0] == (numbers % 2).sum()
+    bits = rng.integers(0, 2, (1, 35))
+    counts = bits.reshape(5, 7).sum(axis=1)
+    found = run_clear(_prices.tables(3, 5, of_bits=True), (bits,))[0]
+    assert found == (counts % 2).sum()
+    for n_inputs in (6, 7):  # the largest sum is within the range that is declared
+        graph = _prices.total(n_inputs)
+        most = np.where(np.resize([1, -1], n_inputs) > 0, 255, 0)[np.newaxis]
+        assert run_clear(graph, (most,))[0] <= graph.outputs[0].high

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 #: Version of the files.
 _FORMAT = 1
-_NUMBERS = ("per_call", "per_input_byte", "per_key_byte")
+_NUMBERS = ("per_call", "per_input_byte", "per_input_byte_of_tables", "per_key_byte")
 
 
 def threads() -> int:
@@ -66,8 +66,11 @@ class Calibration:
     ----------
     machine : str
         What it holds for: processor, threads and engine.
-    per_call, per_input_byte, per_key_byte : float
-        Seconds of each row, and of each byte of its expanded inputs and of its keys.
+    per_call, per_key_byte : float
+        Seconds of each row, and of each byte of its keys.
+    per_input_byte, per_input_byte_of_tables : float
+        Seconds of each byte of expanded inputs, where one thread adds them up without a
+        table, and where all threads do so in front of tables.
     per_table : tuple of (float, float)
         Operations of a table, increasing, and the seconds that it takes; between them
         logarithms are interpolated, beyond them seconds are in proportion. How many bits a
@@ -77,19 +80,17 @@ class Calibration:
     machine: str
     per_call: float
     per_input_byte: float
+    per_input_byte_of_tables: float
     per_key_byte: float
     per_table: tuple[tuple[float, float], ...]
 
     def seconds(self, work: Work) -> float:
         """Return how long work takes: to encrypt, to compute, and to decrypt."""
-        found = (
-            self.per_call
-            + self.per_input_byte * work.input_bytes
-            + self.per_key_byte * work.key_bytes
-        )
-        if work.tables:
-            found += work.tables * self.of_table(work.operations)
-        return found
+        found = self.per_call + self.per_key_byte * work.key_bytes
+        if not work.tables:
+            return found + self.per_input_byte * work.input_bytes
+        found += self.per_input_byte_of_tables * work.input_bytes
+        return found + work.tables * self.of_table(work.operations)
 
     def of_table(self, operations: float) -> float:
         """Return the seconds of one look-up of so many operations."""
@@ -115,19 +116,20 @@ class Calibration:
         kinds = sorted({w.operations for w in works if w.tables})
         kinds = [k for i, k in enumerate(kinds) if not i or k > 1.1 * kinds[i - 1]]
         places = np.searchsorted(kinds, [w.operations for w in works], side="right") - 1
-        terms = np.zeros((len(works), 3 + len(kinds)))
-        terms[:, :3] = [(1.0, w.input_bytes, w.key_bytes) for w in works]
+        terms = np.zeros((len(works), 4 + len(kinds)))
+        terms[:, 0] = 1.0
+        terms[:, 3] = [work.key_bytes for work in works]
         for row, (work, place) in enumerate(zip(works, places, strict=True)):
+            terms[row, 2 if work.tables else 1] = work.input_bytes
             if work.tables:
-                terms[row, 3 + place] = work.tables * work.operations / kinds[place]
+                terms[row, 4 + place] = work.tables * work.operations / kinds[place]
         terms /= np.array(seconds)[:, np.newaxis]
         sizes = np.linalg.norm(terms, axis=0)
         sizes[sizes == 0] = 1
         found, _ = nnls(terms / sizes, np.ones(len(works)))
         of = (found / sizes).tolist()
-        tables = [(k, s) for k, s in zip(kinds, of[3:], strict=True) if s > 0]
-        call, size, keys = of[:3]
-        return cls(this_machine(), call, size, keys, tuple(tables))
+        tables = [(k, s) for k, s in zip(kinds, of[4:], strict=True) if s > 0]
+        return cls(this_machine(), of[0], of[1], of[2], of[3], tuple(tables))
 
     # Files -----------------------------------------------------------------------------
 
@@ -176,7 +178,7 @@ class Calibration:
             raise ValueError(f"it has to be an object of {', '.join(sorted(names))}")
         if content["format"] != _FORMAT or content["machine"] != this_machine():
             raise ValueError("it is of another version or machine")
-        call, size, keys = (_not_negative(content[name]) for name in _NUMBERS)
+        call, alone, before, keys = (_not_negative(content[name]) for name in _NUMBERS)
         table = content["per_table"]
         if not isinstance(table, list) or not table:
             raise ValueError("per_table has to be a list of pairs")
@@ -187,7 +189,7 @@ class Calibration:
             raise ValueError("numbers of per_table have to be positive")
         if [p[0] for p in pairs] != sorted({p[0] for p in pairs}):
             raise ValueError("operations of per_table have to increase")
-        return cls(content["machine"], call, size, keys, tuple(pairs))
+        return cls(content["machine"], call, alone, before, keys, tuple(pairs))
 
 
 def _not_negative(value: Any) -> float:
