@@ -15,11 +15,15 @@ from fhe_estimators.core.validation import check_p_error
 
 #: What is measured by default: bits that tables read, and failure probabilities.
 _BITS, _P_ERRORS = (2, 3, 4, 5, 6), (2**-40, 2**-64)
+#: Encrypted bits that a circuit of few tables has, as trees of many features have them.
+_BITS_SENT = 400
 #: Inputs of circuits without tables, and tables of circuits with some for each thread.
 _INPUTS, _FEW, _MANY = (20, 100), 1, 6
 #: Times that each circuit runs at least, and at most while seconds are left. The first one,
 #: which brings keys into place, is not counted.
 _LEAST_TIMES, _MOST_TIMES, _SECONDS = 4, 30, 0.3
+#: What a table starts at.
+_FIRST = {"first": 0}
 #: Bits of a table beyond which keys take minutes to make.
 _MOST_BITS = 8
 
@@ -105,7 +109,7 @@ def calibrating(
         # Fewer tables with the same keys tell tables and keys apart, more inputs inputs.
         middle = sorted(table_bits)[len(table_bits) // 2]
         graphs.append((tables(middle, _FEW * threads()), p_error))
-        graphs.append((tables(middle, _MANY * threads(), of_bits=True), p_error))
+        graphs.append((tables(middle, _FEW * threads(), n_bits=_BITS_SENT), p_error))
     for graph, p_error in graphs:
         circuit = Circuit(graph, p_error=p_error)
         circuit.keygen()
@@ -145,20 +149,23 @@ def total(n_inputs: int) -> Graph:
     return Graph((node,), (x,), (y,), {"weights": weights}, {"y": y})
 
 
-def tables(bits: int, number: int, *, of_bits: bool = False) -> Graph:
+def tables(bits: int, number: int, *, n_bits: int | None = None) -> Graph:
     """Return a graph of tables that read so many bits each; it adds their results up.
 
-    What they read are inputs, or `of_bits` how many of ``2**bits - 1`` inputs are 1.
+    What they read are inputs, or how many of ``2**bits - 1`` bits are 1. There are `n_bits`
+    of them, or as many as are read if these are more; further ones count nowhere.
     """
     most, shape = (1 << bits) - 1, (None, number)
     y, t = Value("y", (None, 1), 0, number), Value("t", shape, 0, 1)
-    lookup = Node("TableLookup", ("s" if of_bits else "x", "table"), ("t",), {"first": 0})
+    lookup = Node("TableLookup", ("x" if n_bits is None else "s", "table"), ("t",), _FIRST)
     nodes: tuple[Node, ...] = (lookup, Node("MatMul", ("t", "ones"), ("y",)))
     constants = {"table": np.arange(most + 1) % 2, "ones": np.ones((number, 1), int)}
-    x = Value("x", shape, 0, most)
-    if not of_bits:
+    if n_bits is None:
+        x = Value("x", shape, 0, most)
         return Graph(nodes, (x,), (y,), constants, {"t": t, "y": y})
-    constants["each"] = np.repeat(np.eye(number, dtype=int), most, axis=0)
-    x, counts = Value("x", (None, number * most), 0, 1), Value("s", shape, 0, most)
+    each = np.repeat(np.eye(number, dtype=int), most, axis=0)
+    constants["each"] = np.pad(each, ((0, max(n_bits - len(each), 0)), (0, 0)))
+    x = Value("x", (None, len(constants["each"])), 0, 1)
     nodes = (Node("MatMul", ("x", "each"), ("s",)), *nodes)
-    return Graph(nodes, (x,), (y,), constants, {"s": counts, "t": t, "y": y})
+    values = {"s": Value("s", shape, 0, most), "t": t, "y": y}
+    return Graph(nodes, (x,), (y,), constants, values)

@@ -96,8 +96,10 @@ def test_graphs_that_are_measured_compute_what_they_say():
     assert run_clear(_prices.tables(3, 5), (numbers,))[0] == (numbers % 2).sum()
     bits = rng.integers(0, 2, (1, 35))
     counts = bits.reshape(5, 7).sum(axis=1)
-    found = run_clear(_prices.tables(3, 5, of_bits=True), (bits,))[0]
-    assert found == (counts % 2).sum()
+    for more in (0, 4):
+        graph = _prices.tables(3, 5, n_bits=35 + more)
+        row = np.append(bits, np.ones((1, more), int), axis=1)
+        assert run_clear(graph, (row,))[0] == (counts % 2).sum()
     for n_inputs in (6, 7):  # the largest sum is within the range that is declared
         graph = _prices.total(n_inputs)
         most = np.where(np.resize([1, -1], n_inputs) > 0, 255, 0)[np.newaxis]
