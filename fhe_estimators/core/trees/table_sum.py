@@ -15,8 +15,9 @@ import numpy as np
 from fhe_estimators.core.graph import Graph, bits_of_range
 from fhe_estimators.core.trees.columns import RADICES, Column, Term, digits, divided
 from fhe_estimators.core.trees.comparisons import Bits
-from fhe_estimators.core.trees.cover import cover, merge
+from fhe_estimators.core.trees.cover import cover
 from fhe_estimators.core.trees.groups import Group, factored
+from fhe_estimators.core.trees.merge import merge
 from fhe_estimators.core.trees.narrow import additive_part
 from fhe_estimators.core.trees.partitions import ANY, intervals
 from fhe_estimators.core.trees.tree import Tree
