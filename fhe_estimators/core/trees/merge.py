@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from fhe_estimators._progress import shown
 from fhe_estimators.core.trees.groups import Group
 from fhe_estimators.core.trees.partitions import (
     ANY,
@@ -47,12 +48,13 @@ def merge(groups: Sequence[Group], most_states: int) -> list[Group]:
         of_direction.setdefault(group.direction, []).append(number)
     # As if groups of all directions were merged in turns: by the first of each table.
     merged: dict[int, Group] = {}
-    for direction, numbers in of_direction.items():
-        several = [ordered[number] for number in numbers]
-        packed = dict(enumerate(several))
-        if direction is not None:
-            packed = _Packing(several, most_states).packed()
-        merged |= {numbers[first]: group for first, group in packed.items()}
+    with shown((), "merge", len(groups), unit="group") as bar:
+        for direction, numbers in of_direction.items():
+            several = [ordered[number] for number in numbers]
+            packed = dict(enumerate(several))
+            if direction is not None:
+                packed = _Packing(several, most_states).packed(bar.update)
+            merged |= {numbers[first]: group for first, group in packed.items()}
     return [merged[number] for number in sorted(merged)]
 
 
@@ -77,8 +79,14 @@ class _Packing:
         self._with_gates = _WithGates(groups, most_states)
         self._by_classes = _ByClasses(groups, most_states)
 
-    def packed(self) -> dict[int, Group]:
-        """Return merged groups by the number of the first that is part of each."""
+    def packed(self, tell: Callable[[], object]) -> dict[int, Group]:
+        """Return merged groups by the number of the first that is part of each.
+
+        Parameters
+        ----------
+        tell : callable
+            Called for each group that is packed.
+        """
         for number, group in enumerate(self._groups):
             best: tuple[float, int, Group] | None = None
             for place in self._near(group):
@@ -97,6 +105,7 @@ class _Packing:
                 _, place, self._packed[place] = best
             self._with_gates.put(place, self._packed[place])
             self._by_classes.put(place, self._packed[place])
+            tell()
         return dict(zip(self._first, self._packed, strict=True))
 
     def _near(self, group: Group) -> list[int]:
@@ -274,7 +283,8 @@ class _ByClasses:
             classes = classes_of(partition, self._bins[feature])
             pairs = n_classes(partition) * others + classes
             pairs.sort(axis=1)
-            return (np.diff(pairs, axis=1) != 0).sum(axis=1) + 1
+            classes_of_both: np.ndarray = (np.diff(pairs, axis=1) != 0).sum(axis=1) + 1
+            return classes_of_both
         edges = intervals(partition)[0]
         lists = [self._places[feature, e] for e in edges if (feature, e) in self._places]
         together = number + len(edges)
@@ -291,11 +301,14 @@ def _in_full(group: Group) -> int:
 
 def _bins_of_atoms(groups: Sequence[Group]) -> dict[int, np.ndarray]:
     """Return a bin of each interval, of features of which some classes are no intervals."""
-    edges: dict[int, set[int]] = {}
-    with_atoms = set()
-    for group in groups:
-        for feature, partition in group.all_partitions.items():
-            edges.setdefault(feature, set()).update(intervals(partition)[0])
-            if isinstance(partition, Atoms):
-                with_atoms.add(feature)
-    return {f: np.array([*sorted(edges[f]), ANY[1]]) for f in sorted(with_atoms)}
+    several = [
+        (feature, partition)
+        for group in groups
+        for feature, partition in group.all_partitions.items()
+    ]
+    found = {feature for feature, partition in several if isinstance(partition, Atoms)}
+    edges: dict[int, set[int]] = {feature: set() for feature in sorted(found)}
+    for feature, partition in several:
+        if feature in found:
+            edges[feature].update(intervals(partition)[0])
+    return {f: np.array([*sorted(own), ANY[1]]) for f, own in edges.items()}
