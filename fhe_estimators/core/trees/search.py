@@ -140,6 +140,9 @@ class TreeGraphs:
     encoder : BinEncoder
     """
 
+    #: What the default graph lacks, once it is known.
+    _offset: np.ndarray | None = None
+
     def __init__(
         self,
         ensemble: Ensemble,
@@ -175,8 +178,8 @@ class TreeGraphs:
 
     def default(self) -> tuple[Graph, Decoder]:
         """Return a graph for clear integers, found at once, not the cheapest one."""
-        graph, offset, _ = self._default()
-        return graph, replace(self._decoder, offset=offset)
+        graph, self._offset, _ = self._default()
+        return graph, replace(self._decoder, offset=self._offset)
 
     def _default(self) -> Lowered:
         sums = TableSum.unmerged(self.trees, self._bits, _STATES_IN_CLEAR)
@@ -231,8 +234,9 @@ class TreeGraphs:
         whole = self._whole(sums[ranked[0]], ranked[0], len(some))
         self._check_cost(whole, prices)
         # More trees find more to be merged with: estimates of some are too high.
-        less = _estimate(whole, prices) / estimates[ranked[0]]
-        offset = self._default().offset
+        least = estimates[ranked[0]]
+        less = _estimate(whole, prices) / least if least else 1.0
+        offset = self._default().offset if self._offset is None else self._offset
         priced: list[tuple[float, _Built]] = []
         failure = None
         for bits in ranked:

@@ -11,6 +11,7 @@ from itertools import cycle, pairwise
 from typing import NamedTuple
 
 import numpy as np
+from scipy.sparse import coo_array, csc_array
 
 from fhe_estimators.core.graph import Graph, bits_of_range
 from fhe_estimators.core.trees.columns import RADICES, Column, Term, digits, divided
@@ -215,13 +216,13 @@ class TableSum:
 
         None of the others is wider or noisier, or sums up larger tables.
         """
-        weights, _ = self._indices()
+        weights, _ = self._indices
         tables = [
             (np.abs(column).max(), np.ptp(column), group.states)
             for group, found in zip(self.groups, self._tables, strict=True)
             for column in found.values.T
         ]
-        largest = {*np.argmax(tables, axis=0), (weights**2).sum(axis=0).argmax()}
+        largest = {*np.argmax(tables, axis=0), weights.power(2).sum(axis=0).argmax()}
         sizes = [(c.width, c.noise, -c.low, c.high, _bit_noise(c)) for c in columns]
         places = set(np.argmax(sizes, axis=0).tolist())
         for place, column in enumerate(columns):
@@ -265,7 +266,7 @@ class TableSum:
             scales[number, column.output] = column.scale
         n_bits = len(self.bits)
         read = self._read(columns)
-        weights, first = (array[..., read] for array in self._indices())
+        weights, first = self._indices[0][:, read].toarray(), self._indices[1][read]
         linear = self._linear(columns)
         used = weights.any(axis=1) | linear.any(axis=1)
         chain, provided = self.bits.provided(encoding, used)
@@ -276,15 +277,12 @@ class TableSum:
             chain.add("MatMul", bits, linear, (low, high))
             return Lowered(chain.graph(), offset, scales)
 
-        states = max(group.states for group in self.groups)
+        tables = self._entries
+        states = len(tables)
         ends = (-first.max(), states - 1 - first.min())
         index = chain.add("MatMul", bits, weights[provided], ends)
         if first.any():
             index = chain.add("Add", index, first[np.newaxis], (0, states - 1))
-        tables = np.concatenate(
-            [np.pad(t.values, ((0, states - len(t.values)), (0, 0))) for t in self._tables],
-            axis=1,
-        )
         shift, of_tables = _shifts(columns, tables, n_bits)
         tables = (tables - of_tables)[:, read]
         ends = (tables.min(), tables.max())
@@ -309,9 +307,15 @@ class TableSum:
 
     @cached_property
     def _alternatives(self) -> list[list[Term]]:
-        return [self._terms(radix, True) for radix in RADICES]
+        given = None
+        if all((np.abs(tables.weights) <= 1).all() for tables in self._tables):
+            # For each radix their only digit is the same.
+            given = self._terms_of_tables(None, True)
+        return [self._terms(radix, True, given) for radix in RADICES]
 
-    def _terms(self, radix: int | None, by_sign: bool) -> list[Term]:
+    def _terms(
+        self, radix: int | None, by_sign: bool, given: Sequence[Term] | None = None
+    ) -> list[Term]:
         """Return the terms of the sum, sorted by source: by tree, of several at last.
 
         Parameters
@@ -320,13 +324,10 @@ class TableSum:
             See `digits`.
         by_sign : bool
             Whether tables that are taken from an output are terms of columns that are.
+        given : sequence of Term, optional
+            Those of tables, if they are known.
         """
-        terms: list[Term] = []
-        row = len(self.bits)
-        for tables in self._tables:
-            rows = np.arange(row, row + len(tables.weights))
-            terms += _table_terms(tables, radix, rows, by_sign)
-            row += len(tables.weights)
+        terms = list(self._terms_of_tables(radix, by_sign) if given is None else given)
         for feature, values in self._functions.items():
             sources = {s.source for s in self.singles if s.features == {feature}}
             taken = any(feature in tables.functions for tables in self._tables)
@@ -337,6 +338,15 @@ class TableSum:
             rows = np.arange(start, start + len(values) - 1)
             terms += _function_terms(values - values[-1], radix, rows, source)
         return sorted(terms, key=lambda term: (term.source is None, term.source or 0))
+
+    def _terms_of_tables(self, radix: int | None, by_sign: bool) -> list[Term]:
+        terms: list[Term] = []
+        row = len(self.bits)
+        for tables in self._tables:
+            rows = np.arange(row, row + len(tables.weights))
+            terms += _table_terms(tables, radix, rows, by_sign)
+            row += len(tables.weights)
+        return terms
 
     @cached_property
     def _functions(self) -> dict[int, np.ndarray]:
@@ -368,15 +378,16 @@ class TableSum:
                     weights[term.rows - start, number] += term.weights
         return weights
 
-    def _indices(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return what makes the index of each table from the bits.
+    @cached_property
+    def _indices(self) -> tuple[csc_array, np.ndarray]:
+        """What makes the index of each table from the bits.
 
         Returns
         -------
-        weights : ndarray of int64 of shape (n_bits, n_tables)
+        weights : sparse array of int64 of shape (n_bits, n_tables)
         first : ndarray of int64 of shape (n_tables,)
         """
-        weights = np.zeros((len(self.bits), len(self.groups)), np.int64)
+        entries: list[tuple[int, int, int]] = []
         first = np.zeros(len(self.groups), np.int64)
         for number, group in enumerate(self.groups):
             # A function h of the bin, zero for the last interval, is the sum over edges of
@@ -384,9 +395,8 @@ class TableSum:
             for feature, partition, weight in group.digits():
                 edges, classes = intervals(partition)
                 for edge, (one, after) in zip(edges, pairwise(classes), strict=True):
-                    weights[self.bits.place(feature, edge), number] += weight * (
-                        one - after
-                    )
+                    place = self.bits.place(feature, edge)
+                    entries.append((place, number, weight * (one - after)))
             step = group.states // (len(group.gates) + 1)
             # [low < bin <= high] = [bin <= high] - [bin <= low]
             for feature, bounds in group.gates:
@@ -394,9 +404,27 @@ class TableSum:
                     if end == ANY[1]:
                         first[number] += step
                     elif end > ANY[0]:
-                        weights[self.bits.place(feature, end), number] += sign * step
+                        place = self.bits.place(feature, end)
+                        entries.append((place, number, sign * step))
         counts = [len(tables.weights) for tables in self._tables]
-        return np.repeat(weights, counts, axis=1), np.repeat(first, counts)
+        places, numbers, weights = np.array(entries, np.int64).reshape(-1, 3).T
+        shape = len(self.bits), len(self.groups)
+        # Entries of one place add up.
+        found = coo_array((weights, (places, numbers)), shape).tocsc()
+        repeated = np.repeat(np.arange(len(counts)), counts)
+        return found[:, repeated], np.repeat(first, counts)
+
+    @cached_property
+    def _entries(self) -> np.ndarray:
+        """The tables, of shape (states, n_tables), filled up with zeros."""
+        states = max(group.states for group in self.groups)
+        entries = np.zeros((states, self.n_tables), np.int64)
+        place = 0
+        for tables in self._tables:
+            n_states, number = tables.values.shape
+            entries[:n_states, place : place + number] = tables.values
+            place += number
+        return entries
 
 
 def _bit_noise(column: Column) -> int:
