@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test nightly fuzz mirror networks lint bench notebooks docs clean
+.PHONY: help demo test nightly fuzz mirror figures networks lint bench notebooks docs clean
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -37,6 +37,10 @@ fuzz: $(INSTALLED)  ## Fit SEEDS random models: a number, or 17:18 for one of th
 
 mirror: $(INSTALLED)  ## Write what estimators repeat of the classes that they mirror
 	$(BIN)/python -m tools.mirror
+
+figures: export OMP_NUM_THREADS = 1
+figures: $(INSTALLED)  ## Record what models cost that does not depend on the machine
+	$(BIN)/python -m tools.figures
 
 networks: export WRITE_PAGES = 1
 networks: $(INSTALLED)  ## Write the page of networks that work from what the tests check

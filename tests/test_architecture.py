@@ -114,6 +114,7 @@ OF_THE_WHOLE = {
     "test_contributing": "a page for who changes the package",
     "test_deploy": "images and manifests of a server",
     "test_editors": "what editors see of the names of the package",
+    "test_figures": "what models cost on any machine, beside its records",
     "test_global_changes": "that no file changes the state of the process",
     "test_guide": "pages of documentation",
     "test_mirror": "what `make mirror` writes",
