@@ -7,11 +7,11 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test nightly fuzz mirror figures networks lint bench notebooks docs clean
+.PHONY: help demo test nightly fuzz mirror figures networks lint bench notebooks docs release-check clean
 
 help:  ## List the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
-		while IFS='|' read -r name text; do printf '%-10s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
+		while IFS='|' read -r name text; do printf '%-14s %s\n' "$$name" "$$text"; done
 
 $(INSTALLED): constraints.txt pyproject.toml setup.cfg
 	$(PYTHON) -m venv $(VENV)
@@ -60,6 +60,10 @@ notebooks: $(INSTALLED)  ## Run the notebooks and store their outputs
 docs: export OMP_NUM_THREADS = 1
 docs: $(INSTALLED)  ## Build the documentation; a warning is an error
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+
+release-check: export OMP_NUM_THREADS = 1
+release-check: $(INSTALLED)  ## Build the wheel, install it for PYTHON elsewhere, test it there
+	$(BIN)/python -m tools.release --python $(PYTHON) -- -n $(WORKERS) -q tests
 
 clean:  ## Remove what builds and tests leave behind; keep the environment
 	rm -rf build dist docs/_build docs/api docs/gallery *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -128,6 +128,7 @@ OF_THE_WHOLE = {
     "test_readme": "the README",
     "test_sample_weight": "rows of weight zero, in all families",
     "test_scales": "targets and leaves of several scales, in all families",
+    "test_release": "what is built for release, and how it is installed",
     "test_secrets": "keys and training rows, of every estimator",
 }
 
