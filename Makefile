@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test nightly fuzz mirror figures networks lint bench notebooks docs release-check clean
+.PHONY: help demo test nightly fuzz mirror figures networks lint bench bench-peers notebooks docs release-check clean
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -53,6 +53,18 @@ lint: $(INSTALLED)  ## Check style, format and types
 
 bench: $(INSTALLED)  ## Run the benchmarks
 	$(BIN)/python -m benchmarks
+
+PEERS := .peers/bin/python
+
+.peers/.installed: benchmarks/peers.txt
+	$(PYTHON) -m venv .peers
+	$(PEERS) -m pip install -r benchmarks/peers.txt
+	touch $@
+
+bench-peers: $(INSTALLED) .peers/.installed  ## Measure beside Concrete ML and TenSEAL, and write the page
+	$(BIN)/python -m benchmarks linear_stages --peer $(PEERS) --json benchmarks/results/linear_stages.json
+	$(BIN)/python -m benchmarks linear_batch trees networks --peer $(PEERS)
+	$(BIN)/python -m benchmarks.page
 
 notebooks: $(INSTALLED)  ## Run the notebooks and store their outputs
 	$(BIN)/jupyter-execute --inplace $(wildcard notebooks/*.ipynb)

@@ -108,6 +108,7 @@ MAX_CODE_LINES = 300
 #: Files of tests that are of no module: what they test, which is in many.
 OF_THE_WHOLE = {
     "test_architecture": "files, their imports and their tests",
+    "test_benchmarks": "results of benchmarks, and the page of them",
     "test_boosting_libraries": "what XGBoost and LightGBM have in common",
     "test_catalogue": "what becomes of all estimators of scikit-learn",
     "test_common": "checks of scikit-learn and ours, of every estimator",
