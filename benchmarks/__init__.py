@@ -9,7 +9,9 @@ forest", and ``FHE_BENCH_PLOT`` is a file for the plot of ``tree_growth``.
 #: The module of each benchmark: a function of that name, from `Setup` to table rows.
 MODULE_OF = {
     "linear_batch": "encrypted",
+    "linear_stages": "stages",
     "import_time": "imports",
+    "import_modules": "imports",
     "fit": "clear",
     "predict_clear": "clear",
     "grid_search": "clear",
