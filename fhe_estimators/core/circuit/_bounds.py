@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -11,6 +12,9 @@ import numpy as np
 from fhe_estimators.core.engine import Integers
 from fhe_estimators.core.graph import Graph, Node, Value, evaluate
 from fhe_estimators.core.operators import kinds_of, operators_of
+
+#: Numbers that are worked on at once.
+_BLOCK = 1 << 21
 
 
 def is_additive(graph: Graph) -> bool:
@@ -38,16 +42,63 @@ def extremes(graph: Graph) -> list[Integers]:
     ]
     if len(graph.inputs) != 1:
         return rows
+    chosen, graph = _behind_choice(graph)
     source, linear = graph.inputs[0], _before_tables(graph)
     results = _at_units(linear)
     for node in linear:
-        base, *units = results[node.outputs[0]].reshape(len(rows[0][0].ravel()) + 1, -1)
-        slopes = np.array(units) - base
+        at_units = results[node.outputs[0]].reshape(int(np.prod(_shape(source))) + 1, -1)
         for sign in (-1, 1):
-            corners = _highest(sign * slopes, source)
-            best = (sign * base + (sign * slopes * corners).sum(axis=0)).argmax()
-            rows.append((corners[:, best].reshape(1, *_shape(source)),))
+            corner = _highest_sum(sign * at_units, source).reshape(1, *_shape(source))
+            if chosen is not None:
+                corner, some = np.zeros_like(rows[0][0]), corner
+                corner[:, chosen] = some
+            rows.append((corner,))
     return rows
+
+
+def _behind_choice(graph: Graph) -> tuple[np.ndarray | None, Graph]:
+    """Return what a graph reads of its rows, where it begins so, and the graph behind.
+
+    Of many bits that can be compared with few are read, and slopes are those of these.
+    """
+    (source,) = graph.inputs
+    first, *rest = graph.nodes or (None,)
+    if first is None or first.op != "Gather" or len(_shape(source)) != 1:
+        return None, graph
+    is_read = any(source.name in node.inputs for node in rest)
+    chosen = graph.constants.get(first.inputs[1], np.empty(0))
+    if is_read or chosen.ndim != 1 or not (np.diff(chosen, prepend=-1) > 0).all():
+        return None, graph
+    found = graph.value(first.outputs[0])
+    low, high = source.bounds
+    # A code whose bits are left out in part is a shorter code.
+    ends = np.searchsorted(chosen, np.cumsum([0, *source.runs]))
+    runs = tuple(size for size in np.diff(ends).tolist() if size)
+    found = replace(found, low=low, high=high, runs=runs)
+    return chosen, replace(graph, nodes=tuple(rest), inputs=(found,))
+
+
+def _highest_sum(at_units: np.ndarray, source: Value) -> np.ndarray:
+    """Return the input at which the largest of several sums is largest.
+
+    Parameters
+    ----------
+    at_units : ndarray of shape (n_inputs + 1, n_sums)
+        At zero and at each unit vector.
+    source : Value
+    """
+    best: tuple[float, np.ndarray] | None = None
+    step = max(1, _BLOCK // len(at_units))
+    for start in range(0, at_units.shape[1], step):
+        base, units = at_units[0, start : start + step], at_units[1:, start : start + step]
+        slopes = units - base
+        corners = _highest(slopes, source)
+        sums = base + (slopes * corners).sum(axis=0)
+        place = int(sums.argmax())
+        if best is None or sums[place] > best[0]:
+            best = sums[place], corners[:, place]
+    assert best is not None
+    return best[1]
 
 
 def _highest(slopes: np.ndarray, source: Value) -> np.ndarray:

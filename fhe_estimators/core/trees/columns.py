@@ -164,7 +164,10 @@ def _packed(
         columns[output, 1] = [Column(output)]
     for term in terms:
         last = columns.setdefault((term.output, term.scale), [])
-        if not any(column.accepts(term, width, noise) for column in last[-_OPEN:]):
+        for column in last[-_OPEN:]:
+            if column.accepts(term, width, noise):
+                break
+        else:
             last.append(Column(term.output, term.scale))
             last[-1].accepts(term, width, noise)
     return [column for entries in columns.values() for column in entries]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -143,6 +144,28 @@ class Chain:
             inputs.append(other)
         node = builder.append(op, inputs, shape, bounds, result=name, **attributes)
         (self.last,) = node.outputs
+        return self.last
+
+    def part(self, operand: str, start: int, stop: int) -> str:
+        """Add a node that takes some elements of each row, and return its name."""
+        builder, value = self._builder, self._builder.value(operand)
+        name = f"slice_{len(builder.nodes)}"
+        ends = ((f"{name}_start", start), (f"{name}_stop", stop), (f"{name}_axis", 1))
+        places = [builder.constant(end, np.array([place])) for end, place in ends]
+        shape = (None, stop - start)
+        builder.append("Slice", [operand, *places], shape, value.bounds, result=name)
+        return name
+
+    def joined(self, parts: Sequence[str]) -> str:
+        """Add a node that joins rows if there are several; return the last name."""
+        if len(parts) > 1:
+            builder = self._builder
+            values = [builder.value(part) for part in parts]
+            low, high = zip(*(value.bounds for value in values), strict=True)
+            shape = (None, sum(value.row_size for value in values))
+            name, bounds = f"concat_{len(builder.nodes)}", (min(low), max(high))
+            builder.append("Concat", parts, shape, bounds, result=name, axis=1)
+            self.last = name
         return self.last
 
     def graph(self) -> Graph:

@@ -90,6 +90,9 @@ class Group:
         """Return a group; classes of a gate replace it if that takes no more states."""
         gates = frozenset(gates)
         for gate in sorted(gates):
+            # Beside other gates, classes of a feature of its own take more states.
+            if gate[0] not in partitions and len(gates) > 1:
+                continue
             others, more = gates - {gate}, with_gates(partitions, [gate])
             if _states(others, more) <= _states(gates, partitions):
                 gates, partitions = others, more

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from fhe_estimators.core.circuit import Cost, Recombination, check_affordable
 from fhe_estimators.core.engine import ConcreteEngine, Prices
 from fhe_estimators.core.graph import Graph
 from fhe_estimators.core.trees.binning import BinEdges
+from fhe_estimators.core.trees.columns import Column
 from fhe_estimators.core.trees.comparisons import Bits
 from fhe_estimators.core.trees.encoders import (
     BinEncoder,
@@ -51,6 +52,11 @@ _STATES_IN_CLEAR = 16
 _ROOMS = (8, 8.5, 9, 9.5, 10, 12, np.inf)
 #: A complexity within this factor of another is as good.
 _AS_GOOD = 1.03
+#: Leaves of trees of which all sizes of tables, and of pieces of trees, are tried. Of more,
+#: some of the trees tell the best sizes.
+_MANY_LEAVES = 4_000
+#: Tables of which not all are compiled to see what they cost.
+_MANY_TABLES = 500
 #: Trees that are enough to see how many tables all take.
 _SAMPLE = 16
 #: Rows that the error of rounded leaves is measured on.
@@ -134,6 +140,9 @@ class TreeGraphs:
     encoder : BinEncoder
     """
 
+    #: What the default graph lacks, once it is known.
+    _offset: np.ndarray | None = None
+
     def __init__(
         self,
         ensemble: Ensemble,
@@ -169,8 +178,8 @@ class TreeGraphs:
 
     def default(self) -> tuple[Graph, Decoder]:
         """Return a graph for clear integers, found at once, not the cheapest one."""
-        graph, offset, _ = self._default()
-        return graph, replace(self._decoder, offset=offset)
+        graph, self._offset, _ = self._default()
+        return graph, replace(self._decoder, offset=self._offset)
 
     def _default(self) -> Lowered:
         sums = TableSum.unmerged(self.trees, self._bits, _STATES_IN_CLEAR)
@@ -209,33 +218,48 @@ class TreeGraphs:
         CostWarning
             If a row would take minutes.
         """
+        some = _some(self.trees)
+        scale = len(self.trees) / len(some)
         sums: dict[int, TableSum] = {}
         estimates: dict[int, float] = {}
         for bits, found in zip(
             _TABLE_BITS,
-            TableSum.of_sizes(self.trees, self._bits, _TABLE_BITS),
+            TableSum.of_sizes(some, self._bits, _TABLE_BITS),
             strict=True,
         ):
-            sums[bits], estimates[bits] = found, _estimate(found, prices)
+            sums[bits], estimates[bits] = found, _estimate(found, prices, scale)
             if estimates[bits] > min(estimates.values()):
                 break
         ranked = sorted(estimates, key=lambda bits: estimates[bits])
-        self._check_cost(sums[ranked[0]], prices)
-        offset = self._default().offset
+        whole = self._whole(sums[ranked[0]], ranked[0], len(some))
+        self._check_cost(whole, prices)
+        # More trees find more to be merged with: estimates of some are too high.
+        least = estimates[ranked[0]]
+        less = _estimate(whole, prices) / least if least else 1.0
+        offset = self._default().offset if self._offset is None else self._offset
         priced: list[tuple[float, _Built]] = []
         failure = None
         for bits in ranked:
-            if priced and estimates[bits] >= min(price for price, _ in priced):
+            if priced and estimates[bits] * less >= min(price for price, _ in priced):
                 break
+            if bits != ranked[0]:
+                whole = self._whole(sums[bits], bits, len(some))
             for encoding in self._encodings:
                 try:
-                    priced += _priced(sums[bits], encoding, offset, build, prices)
+                    priced += _priced(whole, encoding, offset, build, prices)
                 except CompilationError as error:
                     failure = error
         if not priced:
             assert failure is not None
             raise failure
         return min(priced, key=lambda entry: entry[0])[1]
+
+    def _whole(self, sums: TableSum, bits: int, n_trees: int) -> TableSum:
+        """Return the sum of all trees, divided as the sum of `n_trees` of them is."""
+        if n_trees == len(self.trees):
+            return sums
+        whole = TableSum.unmerged(self.trees, self._bits, sums.piece_states)
+        return whole.merged(1 << bits)
 
     def _check_cost(self, sums: TableSum, prices: Prices) -> None:
         check_affordable(
@@ -255,47 +279,120 @@ def _priced(
 ) -> list[tuple[float, _Built]]:
     """Return circuits with several numbers of columns, and the price of each.
 
+    Of many tables a few columns tell the price of all, which are compiled once it is known
+    how many columns there are.
+
     Parameters
     ----------
     offset : ndarray of int64 of shape (n_outputs,)
         What the outputs lack.
     """
-    found: dict[int, tuple[float, _Built]] = {}
-    prices: dict[int, float] = {}
-    failures: list[CompilationError] = []
+    if encoding == "thermometer" and sums.n_tables > _MANY_TABLES:
+        told = _Pricing(sums, encoding, offset, build, of_engine, of_few=True)
+        told.search()
+        expected, columns = min(told.found.values(), key=lambda entry: entry[0])[:2]
+        pricing = _Pricing(sums, encoding, offset, build, of_engine)
+        price = pricing.total(columns)
+        if price <= _AS_GOOD * expected:
+            return pricing.circuits()
+    pricing = _Pricing(sums, encoding, offset, build, of_engine)
+    pricing.search()
+    return pricing.circuits()
 
-    def price(room: float) -> float:
-        """Return what parameters cost if columns take so much room."""
-        columns = sums.columns(room)
-        number = len(columns)
-        if number not in prices:
-            graph, lacking, scales = sums.lowered(columns, encoding)
+
+class _Pricing(Generic[_Built]):
+    """Compiles a sum with several numbers of columns.
+
+    Parameters
+    ----------
+    sums, encoding, offset, build, of_engine
+        As in `_priced`.
+    of_few : bool, default=False
+        Whether to compile a few columns instead of all.
+
+    Attributes
+    ----------
+    found : dict of int to tuple
+        By number of columns: the price, the columns, and what was built.
+    """
+
+    def __init__(
+        self,
+        sums: TableSum,
+        encoding: str,
+        offset: np.ndarray,
+        build: _Build[_Built],
+        of_engine: Prices,
+        *,
+        of_few: bool = False,
+    ) -> None:
+        self._sums, self._encoding, self._offset = sums, encoding, offset
+        self._build, self._of_engine, self._of_few = build, of_engine, of_few
+        self.found: dict[int, tuple[float, Sequence[Column], _Built]] = {}
+        self._prices: dict[int, float] = {}
+        self._failures: list[CompilationError] = []
+
+    def circuits(self) -> list[tuple[float, _Built]]:
+        """Return the price of each circuit, and the circuit."""
+        return [(price, built) for price, _, built in self.found.values()]
+
+    def total(self, columns: Sequence[Column]) -> float:
+        """Return the price of a circuit with these columns."""
+        number, sums = len(columns), self._sums
+        if number not in self._prices:
+            compiled = sums.telling(columns) if self._of_few else columns
+            graph, lacking, scales = sums.lowered(compiled, self._encoding)
+            recombination = Recombination(scales, lacking - self._offset)
             try:
-                built = build(graph, Recombination(scales, lacking - offset))
+                built = self._build(graph, recombination)
             except CompilationError as failure:
-                failures.append(failure)
-                prices[number] = np.inf
+                self._failures.append(failure)
+                self._prices[number] = np.inf
             else:
-                cost = built.cost
+                cost, of_engine = built.cost, self._of_engine
                 keys = of_engine.operations_per_key_byte * cost.key_bytes
-                prices[number] = cost.complexity + keys
-                total = prices[number] + of_engine.operations_per_result * number
-                found[number] = total, built
-        return prices[number]
+                part = sums.n_read(compiled) / sums.n_tables if self._of_few else 1
+                self._prices[number] = cost.complexity / part + keys
+                total = self._prices[number] + of_engine.operations_per_result * number
+                self.found[number] = total, columns, built
+        return self.found[number][0] if number in self.found else np.inf
 
-    # Functions of one feature are linear: one column of all is cheapest.
-    if sums.n_tables or price(_ROOMS[-1]) == np.inf:
-        good = price(_ROOMS[0]) * _AS_GOOD
-        if good == np.inf:
-            raise failures[-1]
-        bisect_left(_ROOMS, True, key=lambda room: price(room) > good)
-    return list(found.values())
+    def _price(self, room: float) -> float:
+        """Return what parameters cost if columns take so much room."""
+        columns = self._sums.columns(room)
+        self.total(columns)
+        return self._prices[len(columns)]
+
+    def search(self) -> None:
+        """Find the fewest columns of the cheapest parameters.
+
+        Raises
+        ------
+        CompilationError
+            If there are none.
+        """
+        # Functions of one feature are linear: one column of all is cheapest.
+        if self._sums.n_tables or self._price(_ROOMS[-1]) == np.inf:
+            good = self._price(_ROOMS[0]) * _AS_GOOD
+            if good == np.inf:
+                raise self._failures[-1]
+            bisect_left(_ROOMS, True, key=lambda room: self._price(room) > good)
 
 
-def _estimate(sums: TableSum, prices: Prices) -> float:
-    """Return a price that no circuit with these tables falls below."""
+def _some(trees: list[Tree]) -> list[Tree]:
+    """Return trees that tell which sizes are best: all, or some of many."""
+    n_leaves = sum(1 for tree in trees for _ in leaves(tree))
+    if n_leaves <= _MANY_LEAVES:
+        return trees
+    number = -(-len(trees) * _MANY_LEAVES // n_leaves)
+    chosen = np.random.default_rng(0).permutation(len(trees))[:number]
+    return [trees[place] for place in sorted(chosen.tolist())]
+
+
+def _estimate(sums: TableSum, prices: Prices, scale: float = 1) -> float:
+    """Return a price that no circuit with `scale` times these tables falls below."""
     keys = prices.operations_per_key_byte * prices.key_bytes(sums.table_bits)
-    return _work(sums, prices) + keys
+    return scale * _work(sums, prices) + keys
 
 
 def _work(sums: TableSum, prices: Prices) -> float:

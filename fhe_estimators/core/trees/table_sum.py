@@ -11,15 +11,22 @@ from itertools import cycle, pairwise
 from typing import NamedTuple
 
 import numpy as np
+from scipy.sparse import coo_array, csc_array
 
 from fhe_estimators.core.graph import Graph, bits_of_range
 from fhe_estimators.core.trees.columns import RADICES, Column, Term, digits, divided
 from fhe_estimators.core.trees.comparisons import Bits
-from fhe_estimators.core.trees.cover import cover, merge
+from fhe_estimators.core.trees.cover import cover
 from fhe_estimators.core.trees.groups import Group, factored
+from fhe_estimators.core.trees.merge import merge
 from fhe_estimators.core.trees.narrow import additive_part
 from fhe_estimators.core.trees.partitions import ANY, intervals
 from fhe_estimators.core.trees.tree import Tree
+
+#: Weights of one product that are few: the engine reads them as text.
+_MANY_WEIGHTS = 1 << 19
+#: Columns of a product where there are many.
+_BLOCK = 64
 
 
 class Lowered(NamedTuple):
@@ -96,6 +103,8 @@ class TableSum:
         Those that need tables.
     narrow : bool, default=False
         Whether tables leave to functions of one feature what these can do for them.
+    piece_states : int, default=0
+        States of a piece of a tree, at most, before groups were merged.
     """
 
     bits: Bits
@@ -103,6 +112,7 @@ class TableSum:
     singles: Sequence[Group]
     groups: Sequence[Group]
     narrow: bool = False
+    piece_states: int = 0
 
     @classmethod
     def of(cls, trees: Sequence[Tree], bits: Bits, table_bits: int) -> TableSum:
@@ -125,11 +135,12 @@ class TableSum:
 
         for most_states in (1 << size for size in table_bits):
             sizes = sorted({min(size, most_states) for size in (4, 8, most_states)})
-            sums = (
-                replace(whole, groups=merge(whole.groups, most_states), narrow=True)
-                for whole in map(unmerged, reversed(sizes))
-            )
+            sums = (unmerged(size).merged(most_states) for size in reversed(sizes))
             yield min(sums, key=lambda merged: merged.n_tables)
+
+    def merged(self, most_states: int) -> TableSum:
+        """Return the same sum by tables of at most `most_states` states if possible."""
+        return replace(self, groups=merge(self.groups, most_states), narrow=True)
 
     @classmethod
     def unmerged(cls, trees: Sequence[Tree], bits: Bits, most_states: int) -> TableSum:
@@ -142,7 +153,8 @@ class TableSum:
         # What is free is set aside first: merged with others it would fill tables.
         singles = [group for group in groups if len(group.features) == 1]
         several = [group for group in groups if len(group.features) > 1]
-        return cls(bits, np.sum(constants, axis=0), singles, several)
+        constant = np.sum(constants, axis=0)
+        return cls(bits, constant, singles, several, piece_states=most_states)
 
     @cached_property
     def _factored(self) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -199,6 +211,37 @@ class TableSum:
             return divided([self._terms(None, False)], len(self.constant))
         return divided(self._alternatives, len(self.constant), room)
 
+    def telling(self, columns: Sequence[Column]) -> list[Column]:
+        """Return a few columns that need the parameters of all.
+
+        None of the others is wider or noisier, or sums up larger tables.
+        """
+        weights, _ = self._indices
+        tables = [
+            (np.abs(column).max(), np.ptp(column), group.states)
+            for group, found in zip(self.groups, self._tables, strict=True)
+            for column in found.values.T
+        ]
+        largest = {*np.argmax(tables, axis=0), weights.power(2).sum(axis=0).argmax()}
+        sizes = [(c.width, c.noise, -c.low, c.high, _bit_noise(c)) for c in columns]
+        places = set(np.argmax(sizes, axis=0).tolist())
+        for place, column in enumerate(columns):
+            read = self._read([column])
+            if largest.intersection(read.tolist()):
+                places.add(place)
+                largest.difference_update(read.tolist())
+        return [columns[place] for place in sorted(places)]
+
+    def n_read(self, columns: Sequence[Column]) -> int:
+        """Return how many tables some columns are sums of."""
+        return len(self._read(columns))
+
+    def _read(self, columns: Sequence[Column]) -> np.ndarray:
+        """Return the tables that columns are sums of, in the order of these."""
+        rows = [term.rows for column in columns for term in column.terms]
+        read = _first_seen(np.concatenate([np.empty(0, np.int64), *rows]))
+        return read[read >= len(self.bits)] - len(self.bits)
+
     def lowered(
         self, columns: Sequence[Column] | None = None, encoding: str = "thermometer"
     ) -> Lowered:
@@ -207,7 +250,8 @@ class TableSum:
         Parameters
         ----------
         columns : sequence of Column, optional
-            Some `columns` of this sum; by default one for each output.
+            Some `columns` of this sum; by default one for each output. Tables that none
+            of them reads are left out.
         encoding : {'thermometer', 'integer', 'digits'}, default='thermometer'
             See `Bits.provided`.
 
@@ -215,47 +259,63 @@ class TableSum:
         -------
         lowered : Lowered
         """
-        columns = self.columns() if columns is None else columns
+        columns = self.columns() if columns is None else _in_order(columns)
         low, high = np.array([(c.low, c.high) for c in columns], np.int64).T
         scales = np.zeros((len(columns), len(self.constant)), np.int64)
         for number, column in enumerate(columns):
             scales[number, column.output] = column.scale
-        linear, spread = self._weights(columns)
-        weights, first = self._indices()
+        n_bits = len(self.bits)
+        read = self._read(columns)
+        weights, first = self._indices[0][:, read].toarray(), self._indices[1][read]
+        linear = self._linear(columns)
         used = weights.any(axis=1) | linear.any(axis=1)
         chain, provided = self.bits.provided(encoding, used)
         bits, linear = chain.last, linear[provided]
         # The bits of a feature add up to its function less the value of the last bin.
         offset = self.constant + sum(h[-1] for h in self._functions.values())
-        if not self.n_tables:
+        if not len(read):
             chain.add("MatMul", bits, linear, (low, high))
             return Lowered(chain.graph(), offset, scales)
 
-        states = max(group.states for group in self.groups)
+        tables = self._entries
+        states = len(tables)
         ends = (-first.max(), states - 1 - first.min())
         index = chain.add("MatMul", bits, weights[provided], ends)
         if first.any():
             index = chain.add("Add", index, first[np.newaxis], (0, states - 1))
-        tables = np.concatenate(
-            [np.pad(t.values, ((0, states - len(t.values)), (0, 0))) for t in self._tables],
-            axis=1,
-        )
-        shift, of_tables = _shifts(columns, tables, len(self.bits))
-        tables -= of_tables
+        shift, of_tables = _shifts(columns, tables, n_bits)
+        tables = (tables - of_tables)[:, read]
         ends = (tables.min(), tables.max())
         looked_up = chain.add("TableLookup", index, tables, ends, first=0)
         bounds = low - shift, high - shift
-        total = chain.add("MatMul", looked_up, spread, bounds)
-        if linear.any():
-            free = chain.add("MatMul", bits, linear, _free_bounds(columns))
-            chain.add("Add", total, free, bounds)
+        # A product with few of the tables for a few columns has few weights.
+        spread, parts = self._spread(columns)[read], []
+        for part in _blocks(len(columns), len(read)):
+            used = np.flatnonzero(spread[:, part].any(axis=1))
+            start, stop = (used[0], used[-1] + 1) if used.size else (0, 1)
+            some = looked_up
+            if stop - start < len(read):
+                some = chain.part(looked_up, start, stop)
+            total = chain.add("MatMul", some, spread[start:stop, part], bounds)
+            if linear[:, part].any():
+                ends = _free_bounds(columns)
+                free = chain.add("MatMul", bits, linear[:, part], ends)
+                total = chain.add("Add", total, free, bounds)
+            parts.append(total)
+        chain.joined(parts)
         return Lowered(chain.graph(), offset + shift @ scales, scales)
 
     @cached_property
     def _alternatives(self) -> list[list[Term]]:
-        return [self._terms(radix, True) for radix in RADICES]
+        given = None
+        if all((np.abs(tables.weights) <= 1).all() for tables in self._tables):
+            # For each radix their only digit is the same.
+            given = self._terms_of_tables(None, True)
+        return [self._terms(radix, True, given) for radix in RADICES]
 
-    def _terms(self, radix: int | None, by_sign: bool) -> list[Term]:
+    def _terms(
+        self, radix: int | None, by_sign: bool, given: Sequence[Term] | None = None
+    ) -> list[Term]:
         """Return the terms of the sum, sorted by source: by tree, of several at last.
 
         Parameters
@@ -264,13 +324,10 @@ class TableSum:
             See `digits`.
         by_sign : bool
             Whether tables that are taken from an output are terms of columns that are.
+        given : sequence of Term, optional
+            Those of tables, if they are known.
         """
-        terms: list[Term] = []
-        row = len(self.bits)
-        for tables in self._tables:
-            rows = np.arange(row, row + len(tables.weights))
-            terms += _table_terms(tables, radix, rows, by_sign)
-            row += len(tables.weights)
+        terms = list(self._terms_of_tables(radix, by_sign) if given is None else given)
         for feature, values in self._functions.items():
             sources = {s.source for s in self.singles if s.features == {feature}}
             taken = any(feature in tables.functions for tables in self._tables)
@@ -281,6 +338,15 @@ class TableSum:
             rows = np.arange(start, start + len(values) - 1)
             terms += _function_terms(values - values[-1], radix, rows, source)
         return sorted(terms, key=lambda term: (term.source is None, term.source or 0))
+
+    def _terms_of_tables(self, radix: int | None, by_sign: bool) -> list[Term]:
+        terms: list[Term] = []
+        row = len(self.bits)
+        for tables in self._tables:
+            rows = np.arange(row, row + len(tables.weights))
+            terms += _table_terms(tables, radix, rows, by_sign)
+            row += len(tables.weights)
+        return terms
 
     @cached_property
     def _functions(self) -> dict[int, np.ndarray]:
@@ -295,24 +361,33 @@ class TableSum:
                 functions[feature] = functions.get(feature, 0) + values
         return functions
 
-    def _weights(self, columns: Sequence[Column]) -> tuple[np.ndarray, np.ndarray]:
-        """Return the weights of bits and of tables, of shape (n, n_columns)."""
-        shape = len(self.bits) + self.n_tables, len(columns)
-        weights = np.zeros(shape, np.int64)
+    def _linear(self, columns: Sequence[Column]) -> np.ndarray:
+        """Return the weights of bits in columns, of shape (n_bits, n_columns)."""
+        return self._weights(columns, 0, len(self.bits))
+
+    def _spread(self, columns: Sequence[Column]) -> np.ndarray:
+        """Return the weights of tables in columns, of shape (n_tables, n_columns)."""
+        return self._weights(columns, len(self.bits), len(self.bits) + self.n_tables)
+
+    @staticmethod
+    def _weights(columns: Sequence[Column], start: int, stop: int) -> np.ndarray:
+        weights = np.zeros((stop - start, len(columns)), np.int64)
         for number, column in enumerate(columns):
             for term in column.terms:
-                weights[term.rows, number] += term.weights
-        return weights[: len(self.bits)], weights[len(self.bits) :]
+                if start <= term.rows[0] < stop:
+                    weights[term.rows - start, number] += term.weights
+        return weights
 
-    def _indices(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return what makes the index of each table from the bits.
+    @cached_property
+    def _indices(self) -> tuple[csc_array, np.ndarray]:
+        """What makes the index of each table from the bits.
 
         Returns
         -------
-        weights : ndarray of int64 of shape (n_bits, n_tables)
+        weights : sparse array of int64 of shape (n_bits, n_tables)
         first : ndarray of int64 of shape (n_tables,)
         """
-        weights = np.zeros((len(self.bits), len(self.groups)), np.int64)
+        entries: list[tuple[int, int, int]] = []
         first = np.zeros(len(self.groups), np.int64)
         for number, group in enumerate(self.groups):
             # A function h of the bin, zero for the last interval, is the sum over edges of
@@ -320,9 +395,8 @@ class TableSum:
             for feature, partition, weight in group.digits():
                 edges, classes = intervals(partition)
                 for edge, (one, after) in zip(edges, pairwise(classes), strict=True):
-                    weights[self.bits.place(feature, edge), number] += weight * (
-                        one - after
-                    )
+                    place = self.bits.place(feature, edge)
+                    entries.append((place, number, weight * (one - after)))
             step = group.states // (len(group.gates) + 1)
             # [low < bin <= high] = [bin <= high] - [bin <= low]
             for feature, bounds in group.gates:
@@ -330,9 +404,62 @@ class TableSum:
                     if end == ANY[1]:
                         first[number] += step
                     elif end > ANY[0]:
-                        weights[self.bits.place(feature, end), number] += sign * step
+                        place = self.bits.place(feature, end)
+                        entries.append((place, number, sign * step))
         counts = [len(tables.weights) for tables in self._tables]
-        return np.repeat(weights, counts, axis=1), np.repeat(first, counts)
+        places, numbers, weights = np.array(entries, np.int64).reshape(-1, 3).T
+        shape = len(self.bits), len(self.groups)
+        # Entries of one place add up.
+        found = coo_array((weights, (places, numbers)), shape).tocsc()
+        repeated = np.repeat(np.arange(len(counts)), counts)
+        return found[:, repeated], np.repeat(first, counts)
+
+    @cached_property
+    def _entries(self) -> np.ndarray:
+        """The tables, of shape (states, n_tables), filled up with zeros."""
+        states = max(group.states for group in self.groups)
+        entries = np.zeros((states, self.n_tables), np.int64)
+        place = 0
+        for tables in self._tables:
+            n_states, number = tables.values.shape
+            entries[:n_states, place : place + number] = tables.values
+            place += number
+        return entries
+
+
+def _bit_noise(column: Column) -> int:
+    """Return the sum of the squares of the weights of bits."""
+    return sum(int((t.weights**2).sum()) for t in column.terms if not t.noise)
+
+
+def _first_seen(numbers: np.ndarray) -> np.ndarray:
+    """Return the different ones of several numbers in the order in which they come up."""
+    different, first = np.unique(numbers, return_index=True)
+    in_order: np.ndarray = different[first.argsort()]
+    return in_order
+
+
+def _in_order(columns: Sequence[Column]) -> Sequence[Column]:
+    """Return columns so that, of many, those which read the same tables are neighbours."""
+    if len(columns) <= _BLOCK:
+        return columns
+
+    def place(column: Column) -> tuple[float, int]:
+        """Return where the first of the sorted terms stands that the column has."""
+        if not column.terms:
+            return math.inf, 0
+        first = column.terms[0]
+        if first.source is not None:
+            return first.source, 0
+        return math.inf, int(first.rows[0])
+
+    return sorted(columns, key=place)
+
+
+def _blocks(n_columns: int, n_tables: int) -> list[slice]:
+    """Return the columns that one product makes: all if there are few."""
+    size = _BLOCK if n_columns * n_tables > _MANY_WEIGHTS else n_columns
+    return [slice(at, at + size) for at in range(0, n_columns, size)]
 
 
 def _table_terms(

@@ -205,3 +205,31 @@ def test_wide_rows_need_no_square_of_their_size():
     graph = product_of(np.ones((200_000, 1), np.int64), detour=False)
     assert norm_bits(graph) == pytest.approx(np.log2(200_000) / 2)
     assert extremes(graph)[-1][0].sum() == 7 * 200_000
+
+
+def test_extremes_of_few_of_many_bits():
+    """Slopes are those of the bits that are read: 100,000 others take no memory."""
+    chosen = np.array([1, 3, 70_000, 99_999])
+    weights = np.array([[3, -1], [-2, 5], [4, -7], [-9, 2]])
+    source = Value("bits", (None, 100_000), 0, 1, (50_000, 50_000))
+    values = {
+        "bits": source,
+        "few": Value("few", (None, 4), 0, 1),
+        "sum": Value("sum", (None, 2), -16, 9),
+    }
+    graph = Graph(
+        (
+            Node("Gather", ("bits", "chosen"), ("few",), {"axis": 1}),
+            Node("MatMul", ("few", "weights"), ("sum",)),
+        ),
+        (source,),
+        (values["sum"],),
+        {"chosen": chosen, "weights": weights},
+        values,
+    )
+    few = [row[:, chosen] for (row,) in extremes(graph)]
+    sums = np.concatenate(few) @ weights
+    # Of a code, later bits are set where earlier ones are.
+    codes = [np.array([0, 0]), np.array([0, 1]), np.array([1, 1])]
+    every = np.array([[*a, *b] for a in codes for b in codes]) @ weights
+    assert (sums.min(), sums.max()) == (every.min(), every.max())
