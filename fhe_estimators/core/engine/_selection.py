@@ -53,8 +53,21 @@ class Selection:
             return None, graph
         assert source.shape[1] is not None
         selection = cls(source.shape[1], graph.constants[first.inputs[1]])
+        if selection.costs_more:
+            return None, graph
         inner = replace(graph, nodes=tuple(rest), inputs=(graph.value(first.outputs[0]),))
         return selection, inner
+
+    @property
+    def costs_more(self) -> bool:
+        """Whether it takes longer than a program that reads all elements.
+
+        All are encrypted, in parts of which the last one is filled up, and those that are
+        read are unpacked, which takes as long for each. Of 100 elements 99 would be
+        encrypted as two parts: 198.
+        """
+        size = len(self.indices)
+        return size * (self.n_parts + 1) >= 2 * self.width
 
     def chosen(self, array: np.ndarray) -> np.ndarray:
         """Return the elements of an input that the graph reads."""

@@ -5,7 +5,7 @@ import logging
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fhe_estimators.core.engine import (
@@ -35,6 +35,7 @@ def made(per_call=1e-3, per_table=((1e7, 0.01), (1e8, 0.05))):
     return Calibration(machine, per_call, 2e-8, 1e-8, 1e-9, per_table)
 
 
+@settings(deadline=None, max_examples=50)
 @given(seconds, seconds, seconds, seconds, seconds)
 def test_seconds_that_follow_prices_give_these_prices(call, size, key, small, large):
     tables = ((1e7, small), (1e8, large))

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fhe_estimators import CompilationError
 from fhe_estimators.core.circuit import Circuit
@@ -53,6 +55,41 @@ def test_parts_hold_all_elements():
     assert {part.shape for part in parts} == {(2, 3)}
     np.testing.assert_array_equal(np.concatenate(parts, axis=1)[:, :WIDTH], array)
     np.testing.assert_array_equal(selection.chosen(array), array[:, INDICES])
+
+
+@given(st.integers(1, 300), st.integers(1, 300))
+def test_fewer_elements_are_read_only_where_that_is_less_work(width, size):
+    size = min(size, width)
+    selection = Selection(width, np.arange(size))
+    encrypted = sum(part.shape[1] for part in selection.parts(np.zeros((1, width))))
+    assert selection.costs_more == (encrypted + size >= 2 * width)
+
+
+def most_of_all():
+    """Return a graph that adds up all elements but one."""
+    indices = np.delete(np.arange(WIDTH), 3)
+    nodes = (
+        Node("Gather", ("x", "indices"), ("chosen",), {"axis": 1}),
+        Node("MatMul", ("chosen", "weights"), ("y",)),
+    )
+    weights = 1 << np.arange(WIDTH - 1)[:, np.newaxis]
+    y = Value("y", (None, 1), 0, int(weights.sum()))
+    values = {"chosen": Value("chosen", (None, WIDTH - 1), 0, 1), "y": y}
+    constants = {"indices": indices, "weights": weights}
+    return Graph(nodes, (Value("x", (None, WIDTH), 0, 1),), (y,), constants, values)
+
+
+@pytest.mark.fhe
+def test_what_reads_most_elements_is_sent_each_once():
+    assert Selection.of(most_of_all())[0] is None
+    rows = np.random.default_rng(0).integers(0, 2, size=(5, WIDTH))
+    circuit = Circuit(most_of_all())
+    assert circuit.cost.upload_bytes == 24 * WIDTH
+    expected = Circuit(most_of_all(), engine=ClearEngine()).encrypt_run_decrypt(rows)
+    for found in (circuit.simulate(rows), circuit.encrypt_run_decrypt(rows)):
+        np.testing.assert_array_equal(found, expected)
+    single = circuit.decrypt(circuit.run(circuit.encrypt(rows[:1])))
+    np.testing.assert_array_equal(single[0], expected[:1])
 
 
 def message(payload):
