@@ -7,11 +7,11 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test nightly fuzz mirror networks lint bench notebooks docs clean
+.PHONY: help demo test nightly fuzz mirror figures networks lint bench bench-peers notebooks docs release-check clean
 
 help:  ## List the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
-		while IFS='|' read -r name text; do printf '%-10s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
+		while IFS='|' read -r name text; do printf '%-14s %s\n' "$$name" "$$text"; done
 
 $(INSTALLED): constraints.txt pyproject.toml setup.cfg
 	$(PYTHON) -m venv $(VENV)
@@ -38,6 +38,10 @@ fuzz: $(INSTALLED)  ## Fit SEEDS random models: a number, or 17:18 for one of th
 mirror: $(INSTALLED)  ## Write what estimators repeat of the classes that they mirror
 	$(BIN)/python -m tools.mirror
 
+figures: export OMP_NUM_THREADS = 1
+figures: $(INSTALLED)  ## Record what models cost that does not depend on the machine
+	$(BIN)/python -m tools.figures
+
 networks: export WRITE_PAGES = 1
 networks: $(INSTALLED)  ## Write the page of networks that work from what the tests check
 	$(BIN)/pytest tests/test_torch_zoo.py -k "accuracy or page"
@@ -50,12 +54,28 @@ lint: $(INSTALLED)  ## Check style, format and types
 bench: $(INSTALLED)  ## Run the benchmarks
 	$(BIN)/python -m benchmarks
 
+PEERS := .peers/bin/python
+
+.peers/.installed: benchmarks/peers.txt
+	$(PYTHON) -m venv .peers
+	$(PEERS) -m pip install -r benchmarks/peers.txt
+	touch $@
+
+bench-peers: $(INSTALLED) .peers/.installed  ## Measure beside Concrete ML and TenSEAL, and write the page
+	$(BIN)/python -m benchmarks linear_stages --peer $(PEERS) --json benchmarks/results/linear_stages.json
+	$(BIN)/python -m benchmarks linear_batch trees networks --peer $(PEERS)
+	$(BIN)/python -m benchmarks.page
+
 notebooks: $(INSTALLED)  ## Run the notebooks and store their outputs
 	$(BIN)/jupyter-execute --inplace $(wildcard notebooks/*.ipynb)
 
 docs: export OMP_NUM_THREADS = 1
 docs: $(INSTALLED)  ## Build the documentation; a warning is an error
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+
+release-check: export OMP_NUM_THREADS = 1
+release-check: $(INSTALLED)  ## Build the wheel, install it for PYTHON elsewhere, test it there
+	$(BIN)/python -m tools.release --python $(PYTHON) -- -n $(WORKERS) -q tests
 
 clean:  ## Remove what builds and tests leave behind; keep the environment
 	rm -rf build dist docs/_build docs/api docs/gallery *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache

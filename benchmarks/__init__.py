@@ -9,7 +9,9 @@ more: ``FHE_BENCH_CASES`` is a part of the names of the cases of ``trees``,
 #: The module of each benchmark: a function of that name, from `Setup` to table rows.
 MODULE_OF = {
     "linear_batch": "encrypted",
+    "linear_stages": "stages",
     "import_time": "imports",
+    "import_modules": "imports",
     "fit": "clear",
     "predict_clear": "clear",
     "grid_search": "clear",

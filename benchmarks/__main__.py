@@ -16,10 +16,7 @@ from benchmarks import MODULE_OF
 from benchmarks.report import plain, table
 from benchmarks.tools import Peer, measure, versions
 
-NO_PEER = (
-    "no peer to compare with: python3.10 -m venv peer && "
-    "peer/bin/pip install concrete-ml==1.9.0, then --peer peer/bin/python"
-)
+NO_PEER = "no peer to compare with: `make bench-peers` makes .peers/bin/python, for --peer"
 
 
 def positive(text: str) -> int:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pkgutil
+import re
 import subprocess
 import sys
 from functools import partial
 from itertools import zip_longest
 
+import fhe_estimators
 from benchmarks.report import Row, at_most
 from benchmarks.tools import Setup, against, seconds
 
@@ -28,6 +31,44 @@ def _run(python: str, code: str) -> str:
 
 def _start(python: str, code: str) -> float:
     return seconds(lambda: _run(python, code))
+
+
+def public_modules() -> list[str]:
+    """Return the names of all modules that users import from."""
+    found = [module.name for module in pkgutil.iter_modules(fhe_estimators.__path__)]
+    return [f"fhe_estimators.{name}" for name in found if not name.startswith("_")]
+
+
+def _own_and_needed(module: str) -> dict[str, float]:
+    """Return the milliseconds of importing a module: ours, and what it needs."""
+    code = f"import {module}"
+    command = [sys.executable, "-W", "ignore", "-X", "importtime", "-c", code]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    taken = {"own": 0.0, "needed": 0.0}
+    for own, name in re.findall(
+        r"^import time: +(\d+) \| +\d+ \| +(\S+)$", done.stderr, re.MULTILINE
+    ):
+        whose = "own" if name.partition(".")[0] == "fhe_estimators" else "needed"
+        taken[whose] += int(own) / 1e3
+    return taken
+
+
+def import_modules(setup: Setup) -> list[Row]:
+    """Milliseconds of our own files in the import of each public module, and of all others.
+
+    Ours may take no longer than what they need.
+    """
+    modules = public_modules()
+    found = setup.alternate(*(partial(_own_and_needed, module) for module in modules))
+    return [
+        {
+            "module": module,
+            "own (ms)": taken["own"],
+            "needed (ms)": taken["needed"],
+            "goal": at_most(1, taken["own"] / taken["needed"], " of the needed"),
+        }
+        for module, taken in zip(modules, found, strict=True)
+    ]
 
 
 def import_time(setup: Setup) -> list[Row]:

@@ -66,7 +66,7 @@ def neighbors(setup: Setup) -> list[Row]:
 
 
 def nearest_labels(setup: Setup) -> list[Row]:
-    """What comparing distances takes: tables, and seconds that they are estimated at."""
+    """Time an encrypted row whose distances are compared; all labels are those in clear."""
     found: list[Row] = []
     for name, load, n_features, n_rows, n_neighbors in _LABELS:
         X, y = load(return_X_y=True)
@@ -76,6 +76,9 @@ def nearest_labels(setup: Setup) -> list[Row]:
         progress(f"{name}, {n_rows} rows, {n_neighbors} neighbours")
         model = KNeighborsClassifier(n_neighbors, reveal="labels", p_error=2**-40)
         cost = model.fit(X[train], y[train]).compile().cost
+        one = X[test[:1]]
+        model.predict(one, fhe="execute")  # makes keys
+        (taken,) = setup.alternate(partial(_as_in_clear, model, one))
         theirs = SklearnNeighbors(n_neighbors).fit(X[train], y[train])
         most = n_rows * _PEER_SECONDS_A_ROW / 10
         found.append(
@@ -86,9 +89,18 @@ def nearest_labels(setup: Setup) -> list[Row]:
                 "neighbours": n_neighbors,
                 "tables": sum(n for bits, n in cost.tables.items() if bits > 1),
                 "of one bit": cost.tables.get(1, 0),
-                "seconds": f"{cost.seconds:.2g}",
+                "estimate (s)": f"{cost.seconds:.2g}",
+                "row (s)": taken,
                 "same label": np.mean(model.predict(X[test]) == theirs.predict(X[test])),
-                "goal": at_most(most, cost.seconds, " s"),
+                "goal": at_most(most, taken, " s"),
             }
         )
     return found
+
+
+def _as_in_clear(model: KNeighborsClassifier, row: np.ndarray) -> float:
+    """Return how long an encrypted row takes."""
+    labels: list[np.ndarray] = []
+    taken = seconds(lambda: labels.append(model.predict(row, fhe="execute")))
+    np.testing.assert_array_equal(labels[0], model.predict(row))
+    return taken

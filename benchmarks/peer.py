@@ -1,4 +1,4 @@
-"""The other side of the benchmarks: Concrete ML, in an interpreter of its own.
+"""The other side of the benchmarks: Concrete ML and TenSEAL, in their own interpreter.
 
 Reads a JSON request a line, ``{"task": name, ...arguments}``, and prints a JSON answer a
 line, ``{"answer": ...}`` or ``{"error": traceback}``. Imports nothing of ours.
@@ -11,14 +11,17 @@ import platform
 import resource
 import statistics
 import sys
+import tempfile
 import time
 import traceback
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 import torch
 import xgboost
 from concrete.ml import sklearn as encrypted
+from concrete.ml.deployment import FHEModelClient, FHEModelDev, FHEModelServer
 from sklearn import ensemble, linear_model, svm, tree
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
@@ -34,6 +37,8 @@ PLAIN = {
 #: The one fitted model with its circuit, and its rows.
 MODEL = None
 ROWS = None
+#: Of TenSEAL: the client's context, weights and the intercept of a linear model.
+CKKS = None
 
 
 def seconds(call, times=1):
@@ -54,11 +59,19 @@ def twins(name, parameters, n_bits=8):
 
 
 def versions():
-    names = ("concrete-ml", "concrete-python", "scikit-learn", "xgboost", "numpy")
-    return {
-        **{name: version(name) for name in names},
-        "python": platform.python_version(),
-    }
+    names = (
+        "concrete-ml",
+        "concrete-python",
+        "scikit-learn",
+        "xgboost",
+        "numpy",
+        "tenseal",
+    )
+    found = {}
+    for name in names:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return {**found, "python": platform.python_version()}
 
 
 def prepare(X, y, name, n_bits, p_error):
@@ -206,6 +219,106 @@ def sizes():
 def peak_memory():
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def linear_stages(n_rows):
+    """Predict rows, one call each; return seconds of each stage, bytes, and labels."""
+    circuit, rows, clock = MODEL.fhe_circuit, ROWS[:n_rows], Clock()
+    integers = clock("encode", lambda: MODEL.quantize_input(rows))
+    sent = clock("encrypt", lambda: [circuit.encrypt(q[None]) for q in integers])
+    results = clock("operate", lambda: [circuit.run(row) for row in sent])
+    found = clock("decrypt", lambda: np.vstack([circuit.decrypt(r) for r in results]))
+    scores = clock("decode", lambda: MODEL.dequantize_output(found))
+    return {
+        **clock.taken,
+        "up": sum(len(row.serialize()) for row in sent),
+        "down": sum(len(row.serialize()) for row in results),
+        "keys": len(circuit.client.evaluation_keys.serialize()),
+        "labels": (np.ravel(scores) > 0).astype(int).tolist(),
+    }
+
+
+def prepare_ckks(X, y):
+    """Fit in clear, and make keys of 128 bits of security."""
+    global CKKS, ROWS
+    import tenseal
+
+    ROWS = np.array(X)
+    plain = linear_model.LogisticRegression().fit(ROWS, np.array(y))
+    context = tenseal.context(
+        tenseal.SCHEME_TYPE.CKKS, 8192, coeff_mod_bit_sizes=[60, 40, 60]
+    )
+    context.global_scale = 2**40
+    context.generate_galois_keys()
+    CKKS = context, plain.coef_[0], float(plain.intercept_[0])
+
+
+def ckks_stages(n_rows):
+    """Predict one row as a vector, or several with a vector for each feature.
+
+    What encrypts encodes, and what decrypts decodes.
+    """
+    import tenseal
+
+    (context, weights, intercept), clock = CKKS, Clock()
+    vectors = [ROWS[0]] if n_rows == 1 else ROWS[:n_rows].T
+    sent = clock("encrypt", lambda: [tenseal.ckks_vector(context, v) for v in vectors])
+
+    def score():
+        if n_rows == 1:
+            return sent[0].dot(weights) + intercept
+        total = sent[0] * weights[0]
+        for vector, weight in zip(sent[1:], weights[1:], strict=True):
+            total += vector * weight
+        return total + intercept
+
+    result = clock("operate", score)
+    scores = clock("decrypt", result.decrypt)
+    public = context.serialize(
+        save_public_key=False, save_secret_key=False, save_relin_keys=False
+    )
+    return {
+        **clock.taken,
+        "up": sum(len(vector.serialize()) for vector in sent),
+        "down": len(result.serialize()),
+        # Sums over the elements of a vector need keys that rotate it.
+        "keys": len(public) if n_rows == 1 else 0,
+        "labels": [int(score > 0) for score in scores],
+    }
+
+
+class Clock:
+    """Calls, and keeps the seconds that each took by its name."""
+
+    def __init__(self):
+        self.taken = {}
+
+    def __call__(self, name, call):
+        start = time.perf_counter()
+        result = call()
+        self.taken[name] = time.perf_counter() - start
+        return result
+
+
+def served(X, y, name, parameters, p_error):
+    """Return what its deployment costs, client and server in one process: no HTTP.
+
+    The server that it came with left the package in 2024.
+    """
+    X, y = np.array(X), np.array(y)
+    model = twins(name, parameters)[0].fit(X, y)
+    model.compile(X, p_error=p_error)
+    with tempfile.TemporaryDirectory() as folder:
+        FHEModelDev(folder, model).save()
+        client, server = FHEModelClient(folder), FHEModelServer(folder)
+        server.load()
+        keys = client.get_serialized_evaluation_keys()
+        request = client.quantize_encrypt_serialize(X[:1])
+        server.run(request, keys)
+        return {
+            "ms": 1e3 * seconds(lambda: server.run(request, keys), 5),
+            "keys": len(keys),
+        }
 
 
 def fit(X, y, name, times):

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import numpy as np
 
+from benchmarks.costs import P_ERROR
 from benchmarks.data import breast_cancer
 from benchmarks.report import Row, at_most
 from benchmarks.tools import Setup, progress, seconds
@@ -32,6 +33,12 @@ MODELS = {
         n_estimators=10, max_depth=3, random_state=0
     ),
     "forest-10x4": RandomForestClassifier(10, max_depth=4, random_state=0),
+}
+#: What the peer has in their place, and its parameters.
+PEERS: dict[str, tuple[str, dict[str, int]]] = {
+    "linear": ("LogisticRegression", {}),
+    "boosting-10x3": ("XGBClassifier", {"n_estimators": 10, "max_depth": 3}),
+    "forest-10x4": ("RandomForestClassifier", {"n_estimators": 10, "max_depth": 4}),
 }
 CLIENTS = (1, 4, 16)
 MB = 1e6
@@ -115,7 +122,7 @@ def _recovery(asker: Asker, state: Path) -> float:
 def _measured(
     name: str, model: Any, url: str, folder: Path, state: Path, setup: Setup
 ) -> Iterator[Row]:
-    X, _ = breast_cancer()
+    X, y = breast_cancer()
     path, row = folder / name / "client.zip", X[:1]
     askers = [Asker(url, name, path, row) for _ in range(max(CLIENTS))]
     upload = statistics.median(asker.send_keys() for asker in askers)
@@ -149,6 +156,16 @@ def _measured(
         "ms over execute": overhead,
         "goal": None if size else at_most(15, overhead, " ms"),
     }
+    peer_name, parameters = PEERS[name]
+    theirs = setup.ask(
+        "served", X=X, y=y, name=peer_name, parameters=parameters, p_error=P_ERROR
+    )
+    if theirs is not None:
+        yield {
+            "model": name,
+            "peer, ms in one process": theirs["ms"],
+            "its MB of keys": theirs["keys"] / MB,
+        }
     for asker in askers:
         asker.http.delete(f"/v2/keys/{asker.client.key_id}")
         asker.http.close()

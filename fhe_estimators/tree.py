@@ -83,7 +83,7 @@ class DecisionTreeClassifier(
         The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16. A
         dict ``{"op_inputs": ..., "op_weights": ...}`` also sets the bits of the values of
         leaves, which are chosen by their effect otherwise.
-    binning : {'quantile', 'uniform', 'adaptive'}, default='quantile'
+    binning : {'quantile', 'uniform', 'adaptive'}, default='adaptive'
         Whether bins hold as many rows each, have the same width, or adapt to the density of
         values in between, which long tails need.
     input_encoding : {'thermometer', 'integer'}, default='thermometer'
@@ -148,7 +148,7 @@ class DecisionTreeClassifier(
         ccp_alpha=0.0,
         monotonic_cst=None,
         n_bits=4,
-        binning="quantile",
+        binning="adaptive",
         input_encoding="thermometer",
         p_error=2**-64,
     ) -> None:
@@ -232,7 +232,7 @@ class DecisionTreeRegressor(
         The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16. A
         dict ``{"op_inputs": ..., "op_weights": ...}`` also sets the bits of the values of
         leaves, which are chosen by their effect otherwise.
-    binning : {'quantile', 'uniform', 'adaptive'}, default='quantile'
+    binning : {'quantile', 'uniform', 'adaptive'}, default='adaptive'
         Whether bins hold as many rows each, have the same width, or adapt to the density of
         values in between, which long tails need.
     input_encoding : {'thermometer', 'integer'}, default='thermometer'
@@ -292,7 +292,7 @@ class DecisionTreeRegressor(
         ccp_alpha=0.0,
         monotonic_cst=None,
         n_bits=4,
-        binning="quantile",
+        binning="adaptive",
         input_encoding="thermometer",
         p_error=2**-64,
     ) -> None:

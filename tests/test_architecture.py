@@ -108,12 +108,14 @@ MAX_CODE_LINES = 300
 #: Files of tests that are of no module: what they test, which is in many.
 OF_THE_WHOLE = {
     "test_architecture": "files, their imports and their tests",
+    "test_benchmarks": "results of benchmarks, and the page of them",
     "test_boosting_libraries": "what XGBoost and LightGBM have in common",
     "test_catalogue": "what becomes of all estimators of scikit-learn",
     "test_common": "checks of scikit-learn and ours, of every estimator",
     "test_contributing": "a page for who changes the package",
     "test_deploy": "images and manifests of a server",
     "test_editors": "what editors see of the names of the package",
+    "test_figures": "what models cost on any machine, beside its records",
     "test_global_changes": "that no file changes the state of the process",
     "test_guide": "pages of documentation",
     "test_mirror": "what `make mirror` writes",
@@ -127,6 +129,7 @@ OF_THE_WHOLE = {
     "test_readme": "the README",
     "test_sample_weight": "rows of weight zero, in all families",
     "test_scales": "targets and leaves of several scales, in all families",
+    "test_release": "what is built for release, and how it is installed",
     "test_secrets": "keys and training rows, of every estimator",
 }
 

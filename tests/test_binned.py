@@ -197,7 +197,8 @@ def test_no_bin_represents_what_is_missing():
     """The middle of a bin may be the number that stands for a missing value."""
     X = np.repeat([-1.0, 1.0, 5.0, 7.0], 50)[:, np.newaxis]
     y = (X[:, 0] > 3).astype(int)
-    model = fe.XGBClassifier(n_estimators=2, n_bits=1, missing=0.0).fit(X, y)
+    model = fe.XGBClassifier(n_estimators=2, n_bits=1, missing=0.0, binning="quantile")
+    model.fit(X, y)
     assert model.score(X, y) == 1
     assert not model._with_missing
 

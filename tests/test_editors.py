@@ -6,6 +6,7 @@ import jedi
 import pytest
 
 import fhe_estimators
+from tests import typed_program
 from tests.test_architecture import PACKAGE, ROOT
 
 NAMES = [
@@ -49,3 +50,15 @@ def test_typed():
     """Type checkers look into an installed package that says so, and into no other."""
     assert (PACKAGE / "py.typed").read_text() == ""
     assert "fhe_estimators = py.typed" in (ROOT / "setup.cfg").read_text(encoding="utf-8")
+
+
+@pytest.mark.fhe
+def test_program_whose_types_are_checked_runs(tmp_path):
+    model = typed_program.fitted()
+    found = [
+        *typed_program.in_all_modes(model),
+        typed_program.deployed(model, tmp_path),
+    ]
+    assert all((labels == typed_program.y).all() for labels in found)
+    assert typed_program.bytes_of_a_row(model) == 8528
+    assert [comparison.score for comparison in typed_program.comparisons(model)] == [1, 1]

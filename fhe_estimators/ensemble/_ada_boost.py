@@ -30,7 +30,7 @@ class AdaBoostClassifier(VotingMixin, ensemble.AdaBoostClassifier):
         The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16. A
         dict ``{"op_inputs": ..., "op_weights": ...}`` also sets the bits of the values of
         leaves, which are chosen by their effect otherwise.
-    binning : {'quantile', 'uniform', 'adaptive'}, default='quantile'
+    binning : {'quantile', 'uniform', 'adaptive'}, default='adaptive'
         Whether bins hold as many rows each, have the same width, or adapt to the density of
         values in between, which long tails need.
     input_encoding : {'thermometer', 'integer'}, default='thermometer'
@@ -87,7 +87,7 @@ class AdaBoostClassifier(VotingMixin, ensemble.AdaBoostClassifier):
         learning_rate=1.0,
         random_state=None,
         n_bits=4,
-        binning="quantile",
+        binning="adaptive",
         input_encoding="thermometer",
         p_error=2**-64,
     ) -> None:

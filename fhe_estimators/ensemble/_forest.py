@@ -68,7 +68,7 @@ class RandomForestClassifier(ForestClassifierMixin, ensemble.RandomForestClassif
         The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16. A
         dict ``{"op_inputs": ..., "op_weights": ...}`` also sets the bits of the values of
         leaves, which are chosen by their effect otherwise.
-    binning : {'quantile', 'uniform', 'adaptive'}, default='quantile'
+    binning : {'quantile', 'uniform', 'adaptive'}, default='adaptive'
         Whether bins hold as many rows each, have the same width, or adapt to the density of
         values in between, which long tails need.
     input_encoding : {'thermometer', 'integer'}, default='thermometer'
@@ -147,7 +147,7 @@ class RandomForestClassifier(ForestClassifierMixin, ensemble.RandomForestClassif
         max_samples=None,
         monotonic_cst=None,
         n_bits=4,
-        binning="quantile",
+        binning="adaptive",
         input_encoding="thermometer",
         p_error=2**-64,
     ) -> None:
@@ -228,7 +228,7 @@ class RandomForestRegressor(ForestRegressorMixin, ensemble.RandomForestRegressor
         The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16. A
         dict ``{"op_inputs": ..., "op_weights": ...}`` also sets the bits of the values of
         leaves, which are chosen by their effect otherwise.
-    binning : {'quantile', 'uniform', 'adaptive'}, default='quantile'
+    binning : {'quantile', 'uniform', 'adaptive'}, default='adaptive'
         Whether bins hold as many rows each, have the same width, or adapt to the density of
         values in between, which long tails need.
     input_encoding : {'thermometer', 'integer'}, default='thermometer'
@@ -300,7 +300,7 @@ class RandomForestRegressor(ForestRegressorMixin, ensemble.RandomForestRegressor
         max_samples=None,
         monotonic_cst=None,
         n_bits=4,
-        binning="quantile",
+        binning="adaptive",
         input_encoding="thermometer",
         p_error=2**-64,
     ) -> None:

@@ -70,7 +70,7 @@ class GradientBoostingClassifier(
         The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16. A
         dict ``{"op_inputs": ..., "op_weights": ...}`` also sets the bits of the values of
         leaves, which are chosen by their effect otherwise.
-    binning : {'quantile', 'uniform', 'adaptive'}, default='quantile'
+    binning : {'quantile', 'uniform', 'adaptive'}, default='adaptive'
         Whether bins hold as many rows each, have the same width, or adapt to the density of
         values in between, which long tails need.
     input_encoding : {'thermometer', 'integer'}, default='thermometer'
@@ -155,7 +155,7 @@ class GradientBoostingClassifier(
         tol=0.0001,
         ccp_alpha=0.0,
         n_bits=4,
-        binning="quantile",
+        binning="adaptive",
         input_encoding="thermometer",
         p_error=2**-64,
     ) -> None:
@@ -250,7 +250,7 @@ class GradientBoostingRegressor(
         The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16. A
         dict ``{"op_inputs": ..., "op_weights": ...}`` also sets the bits of the values of
         leaves, which are chosen by their effect otherwise.
-    binning : {'quantile', 'uniform', 'adaptive'}, default='quantile'
+    binning : {'quantile', 'uniform', 'adaptive'}, default='adaptive'
         Whether bins hold as many rows each, have the same width, or adapt to the density of
         values in between, which long tails need.
     input_encoding : {'thermometer', 'integer'}, default='thermometer'
@@ -332,7 +332,7 @@ class GradientBoostingRegressor(
         tol=0.0001,
         ccp_alpha=0.0,
         n_bits=4,
-        binning="quantile",
+        binning="adaptive",
         input_encoding="thermometer",
         p_error=2**-64,
     ) -> None:

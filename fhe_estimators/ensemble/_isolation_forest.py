@@ -56,7 +56,7 @@ class IsolationForest(SklearnTreesMixin, FHEOutlierMixin, ensemble.IsolationFore
         The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16. A
         dict ``{"op_inputs": ..., "op_weights": ...}`` also sets the bits of the values of
         leaves, which are chosen by their effect otherwise.
-    binning : {'quantile', 'uniform', 'adaptive'}, default='quantile'
+    binning : {'quantile', 'uniform', 'adaptive'}, default='adaptive'
         Whether bins hold as many rows each, have the same width, or adapt to the density of
         values in between, which long tails need.
     input_encoding : {'thermometer', 'integer'}, default='thermometer'
@@ -117,7 +117,7 @@ class IsolationForest(SklearnTreesMixin, FHEOutlierMixin, ensemble.IsolationFore
         verbose=0,
         warm_start=False,
         n_bits=4,
-        binning="quantile",
+        binning="adaptive",
         input_encoding="thermometer",
         p_error=2**-64,
     ) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import pickle
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache
@@ -69,7 +70,8 @@ def computed(
     Raises
     ------
     concurrent.futures.process.BrokenProcessPool
-        If workers end again and again; what was lost with fewer is computed again.
+        If workers end again and again, as ``ray.exceptions.RayActorError`` of Ray; what was
+        lost with fewer is computed again.
     """
     size = max(1, min(_MOST_CALLS, n_calls // (_TASKS_EACH * n_processes)))
     tasks = [range(n_calls)[start : start + size] for start in range(0, n_calls, size)]
@@ -89,11 +91,20 @@ def computed(
             for results in Parallel(return_as=form, batch_size=1, max_nbytes=1)(calls):
                 done, losses = done + 1, 0
                 yield from results
-        except BrokenProcessPool:
+        except _lost_workers():
             losses += 1
             if losses > _MOST_LOSSES:
                 raise
             logger.warning("a worker was lost: its rows are computed again")
+
+
+def _lost_workers() -> tuple[type[Exception], ...]:
+    """Return the errors of backends whose workers ended; Dask computes again itself."""
+    if "ray" not in sys.modules:
+        return (BrokenProcessPool,)
+    from ray.exceptions import RayActorError
+
+    return BrokenProcessPool, RayActorError
 
 
 def _compute(digest: str, content: np.ndarray, calls: list[Messages]) -> list[Messages]:

@@ -12,6 +12,9 @@ from fhe_estimators.core.validation import check_finite
 
 #: How the edges of bins are placed.
 BINNINGS = ("quantile", "uniform", "adaptive")
+#: The part of adaptive bins that is placed by the density, not by ranks; measured on 19
+#: tables.
+_ADAPTED = 2 / 3
 
 
 class BinEdges:
@@ -44,7 +47,7 @@ class BinEdges:
         cls,
         X: np.ndarray,
         n_bits: int,
-        binning: str = "quantile",
+        binning: str = "adaptive",
         sample_weight: np.ndarray | None = None,
     ) -> BinEdges:
         """Divide each feature into at most ``2**n_bits`` bins.
@@ -57,10 +60,10 @@ class BinEdges:
         X : ndarray of float of shape (n_samples, n_features)
             nan is a missing value.
         n_bits : int
-        binning : {'quantile', 'uniform', 'adaptive'}, default='quantile'
-            Bins of about the same weight, of the same width, or in between: as many where
-            there are some values as the cube root of their density, which loses the least
-            of their squares [1]_.
+        binning : {'quantile', 'uniform', 'adaptive'}, default='adaptive'
+            Bins of about the same weight, of the same width, or in between: two of three
+            where there are some values as the cube root of their density, which loses the
+            least of their squares [1]_, and the third as quantiles.
         sample_weight : ndarray of shape (n_samples,), optional
             A row of weight `k` counts as `k` rows.
 
@@ -289,15 +292,17 @@ def _edges(
 def _adapted(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return what counts of each gap between values where bins adapt to their density.
 
-    The integral of the cube root of the density ``f``: of a gap of width ``d`` in which a
-    weight ``w = f d`` lies, ``f**(1/3) d = w**(1/3) d**(2/3)``.
+    Two thirds are the integral of the cube root of the density ``f``: of a gap of width
+    ``d`` in which a weight ``w = f d`` lies, ``f**(1/3) d = w**(1/3) d**(2/3)``. The rest
+    is the weight itself: where logarithms or ranks of a feature count, few bins far out
+    would take those from the many rows.
     """
     # Halves, for the largest numbers there are.
     halves = values.astype(np.float64) / 2
     widths = np.diff(halves) / (halves[-1] - halves[0])
     within = (weights[1:] + weights[:-1]) / weights.sum()
     adapted: np.ndarray = np.cbrt(within * widths**2)
-    return adapted
+    return _ADAPTED / adapted.sum() * adapted + (1 - _ADAPTED) / within.sum() * within
 
 
 def _last_of_bins(weights: np.ndarray, n_bins: int) -> np.ndarray:

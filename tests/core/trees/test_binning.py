@@ -68,14 +68,14 @@ def test_weights_are_repetitions(binning, X, n_bits, data):
 
 def test_quantiles_have_the_same_weight():
     X = np.random.default_rng(0).exponential(size=(8000, 1))
-    counts = np.bincount(BinEdges.of(X, 4).bins(X)[:, 0])
+    counts = np.bincount(BinEdges.of(X, 4, "quantile").bins(X)[:, 0])
     np.testing.assert_array_equal(counts, 500)
 
 
 def test_a_heavy_value_leaves_no_bin_empty():
     """Plain quantiles of a feature that is zero in nine rows of ten would."""
     X = np.append(np.zeros(900), np.arange(1.0, 101.0))[:, np.newaxis]
-    counts = np.bincount(BinEdges.of(X, 3).bins(X)[:, 0])
+    counts = np.bincount(BinEdges.of(X, 3, "quantile").bins(X)[:, 0])
     assert counts[0] == 900
     assert len(counts) == 8
     assert counts[1:].max() <= 15
@@ -173,14 +173,14 @@ def test_no_bin_is_represented_by_a_reserved_number():
     assert bin_edges.representatives(X, reserved=0.0)[0].tolist() == [-1.0, 8.0]
 
 
-def test_adaptive_bins_are_as_dense_as_the_cube_root():
-    """Of an exponential distribution: the edges of Panter and Dite, and a long tail."""
+def test_adaptive_bins_are_as_dense_as_the_cube_root_and_as_rows():
+    """Of an exponential distribution: two edges of Panter and Dite for one quantile."""
     values = -np.log(1 - (np.arange(20_000) + 0.5) / 20_000)
     (edges,) = BinEdges.of(values[:, np.newaxis], 4, "adaptive").edges
     # The cube root of exp(-x) is exp(-x / 3).
     last = 1 - np.exp(-values[-1] / 3)
-    expected = -3 * np.log(1 - np.arange(1, 16) / 16 * last)
-    np.testing.assert_allclose(edges, expected, rtol=0.1)
+    below = 2 / 3 * (1 - np.exp(-edges / 3)) / last + 1 / 3 * (1 - np.exp(-edges))
+    np.testing.assert_allclose(below, np.arange(1, 16) / 16, rtol=0.02)
 
 
 def test_adaptive_bins_lose_least_of_long_tails():
