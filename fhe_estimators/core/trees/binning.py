@@ -302,8 +302,9 @@ def _adapted(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     widths = np.diff(halves) / (halves[-1] - halves[0])
     within = (weights[1:] + weights[:-1]) / weights.sum()
     dense = np.cbrt(within * widths**2)
-    adapted: np.ndarray = dense / dense.sum() * _ADAPTED
-    return adapted + within / within.sum() * (1 - _ADAPTED)
+    adapted: np.ndarray = _ADAPTED * dense / dense.sum()
+    adapted += (1 - _ADAPTED) * within / within.sum()
+    return adapted
 
 
 def _last_of_bins(weights: np.ndarray, n_bins: int) -> np.ndarray:

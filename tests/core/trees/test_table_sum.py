@@ -53,7 +53,7 @@ def test_graph_is_sum_of_trees(forest, table_bits, room, encoding, seed):
 def test_results_have_the_order_of_the_columns_that_were_asked_for():
     """However many: a graph for clear integers has a column for each output, in order."""
     n_outputs = table_sum._BLOCK + 6
-    trees, bins = small_ensemble(n_outputs)
+    trees, _ = small_ensemble(n_outputs)
     sums = TableSum.of(trees, BITS, 3)
     columns = sorted(sums.columns(), key=lambda column: column.output)
     found = sums.lowered(columns)
