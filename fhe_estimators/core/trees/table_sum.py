@@ -223,7 +223,7 @@ class TableSum:
         n_bits = len(self.bits)
         read = self._read(columns)
         weights, first = self._indices[0][:, read].toarray(), self._indices[1][read]
-        linear = self._linear(columns)
+        linear = self._weights(columns, 0, n_bits)
         used = weights.any(axis=1) | linear.any(axis=1)
         chain, provided = self.bits.provided(encoding, used)
         bits, linear = chain.last, linear[provided]
@@ -245,7 +245,8 @@ class TableSum:
         looked_up = chain.add("TableLookup", index, tables, ends, first=0)
         bounds = low - shift, high - shift
         # A product with few of the tables for a few columns has few weights.
-        spread, parts = self._spread(columns)[read], []
+        spread = self._weights(columns, n_bits, n_bits + self.n_tables)[read]
+        parts = []
         for part in _blocks(len(columns), len(read)):
             used = np.flatnonzero(spread[:, part].any(axis=1))
             start, stop = (used[0], used[-1] + 1) if used.size else (0, 1)
@@ -317,16 +318,9 @@ class TableSum:
                 functions[feature] = functions.get(feature, 0) + values
         return functions
 
-    def _linear(self, columns: Sequence[Column]) -> np.ndarray:
-        """Return the weights of bits in columns, of shape (n_bits, n_columns)."""
-        return self._weights(columns, 0, len(self.bits))
-
-    def _spread(self, columns: Sequence[Column]) -> np.ndarray:
-        """Return the weights of tables in columns, of shape (n_tables, n_columns)."""
-        return self._weights(columns, len(self.bits), len(self.bits) + self.n_tables)
-
     @staticmethod
     def _weights(columns: Sequence[Column], start: int, stop: int) -> np.ndarray:
+        """Return the weights of some rows, of bits or of tables, in columns."""
         weights = np.zeros((stop - start, len(columns)), np.int64)
         for number, column in enumerate(columns):
             for term in column.terms:
