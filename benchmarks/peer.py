@@ -24,6 +24,7 @@ from concrete.ml import sklearn as encrypted
 from concrete.ml.deployment import FHEModelClient, FHEModelDev, FHEModelServer
 from sklearn import ensemble, linear_model, svm, tree
 from sklearn.base import clone
+from sklearn.metrics import r2_score, roc_auc_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -364,6 +365,19 @@ def scores(X, y, folds, name, parameters, n_bits):
         for m in twins(name, parameters, n_bits)
     )
     return {"encrypted": ours, "plain": plain}
+
+
+def table_score(X, y, X_test, y_test, name, parameters, n_bits, scoring):
+    """Return the score of a quantized model on test rows."""
+    model = twins(name, parameters, n_bits)[0]
+    model.fit(np.array(X), np.array(y))
+    rows, y_test = np.array(X_test), np.array(y_test)
+    if scoring == "r2":
+        return r2_score(y_test, model.predict(rows))
+    shares = model.predict_proba(rows)
+    if scoring == "roc_auc":
+        return roc_auc_score(y_test, shares[:, 1])
+    return roc_auc_score(y_test, shares / shares.sum(1, keepdims=True), multi_class="ovr")
 
 
 def main():

@@ -110,13 +110,18 @@ class TreeMixin(BinnedMixin, FHEMixin):
             self._with_missing,
             bits.op_weights if isinstance(self.n_bits, Mapping) else None,
             encoding=self.input_encoding,
-            saturation=_SATURATION if is_classifier(self) else None,
+            saturation=self._saturation,
             **(tolerances if self._bin_edges is None else {}),
         )
         self.quantized_module_ = to_quantized_module(
             self.onnx_model_, Calibration([X], sample_weight), Options(bits, trees=trees)
         )
         self._remember()
+
+    @property
+    def _saturation(self) -> float | None:
+        """How far apart raw scores may be for their difference to matter, if at all."""
+        return _SATURATION if is_classifier(self) else None
 
     def _lower_again(self) -> None:
         """Lower on the bins of `fit` if thresholds are their edges, else on own bins."""

@@ -18,7 +18,7 @@ from fhe_estimators._fit import refuse
 from fhe_estimators._readings import Labels, Reading
 from fhe_estimators._state import digest
 from fhe_estimators._tree_based import TREE_CONSTRAINTS, TreeMixin
-from fhe_estimators.base import FHEClassifierMixin, FHERegressorMixin, Tags
+from fhe_estimators.base import FHEClassifierMixin, FHERegressorMixin
 from fhe_estimators.catboost._categories import CategoriesMixin, resolved
 from fhe_estimators.catboost._document import (
     document_of,
@@ -92,12 +92,6 @@ class BoosterMixin(CategoriesMixin, TreeMixin):
     _value_of: Callable[[str], Any]
     _serialize_model: Callable[[], bytes]
     tree_count_: int
-
-    def __sklearn_tags__(self) -> Tags:
-        """Return the parent's tags for tables of numbers."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.categorical = False
-        return tags
 
     def _check_fhe_parameters(self) -> None:
         super()._check_fhe_parameters()

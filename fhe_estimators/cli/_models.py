@@ -9,6 +9,7 @@ from typing import Any
 from fhe_estimators._config import FHE_MODES, config_context
 from fhe_estimators.cli._files import MODEL, ROWS, load_model, rows_for, save_model
 from fhe_estimators.cli._output import add_json, print_json
+from fhe_estimators.cli._prices import add_calibrate, calibrate
 from fhe_estimators.deployment.serving._commands import add_remote, predict_remotely
 from fhe_estimators.deployment.serving._files import write_results
 
@@ -21,11 +22,13 @@ def add_cost(commands: Any) -> None:
         "cost", help="print what an encrypted row costs; makes no keys"
     )
     parser.add_argument("model", help=MODEL)
+    add_calibrate(parser)
     add_json(parser)
     parser.set_defaults(run=_cost)
 
 
 def _cost(options: argparse.Namespace) -> int:
+    calibrate(options)
     _print_cost(load_model(options.model), options.json)
     return 0
 

@@ -9,6 +9,7 @@ from typing import Any
 from fhe_estimators._reports import Report
 from fhe_estimators.cli._files import TABLE, save_model, split_table
 from fhe_estimators.cli._output import add_json, print_json
+from fhe_estimators.cli._prices import add_calibrate, calibrate
 
 #: The costs that have a limit, and the type of each.
 _LIMITS = {
@@ -80,6 +81,7 @@ def add_pareto(commands: Any) -> None:
     for name, kind in _LIMITS.items():
         limits.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar="MOST")
     parser.add_argument("-o", "--output", help="file for the best model, fitted: joblib")
+    add_calibrate(parser)
     add_json(parser)
     parser.set_defaults(run=_pareto)
 
@@ -92,6 +94,7 @@ def _pareto(options: argparse.Namespace) -> int:
     )
 
     X, y = split_table(options.data, options.target)
+    calibrate(options)
     limits = {name: getattr(options, name) for name in _LIMITS}
     limited = any(limit is not None for limit in limits.values())
     search = ParetoSearchCV(

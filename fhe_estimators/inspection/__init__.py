@@ -8,6 +8,7 @@ from fhe_estimators.inspection._displays import (
     BitWidthDisplay,
     CostDisplay,
 )
+from fhe_estimators.inspection._prices import calibrate_prices
 
 __all__ = [
     "Agreement",
@@ -17,6 +18,7 @@ __all__ = [
     "CostDisplay",
     "ModelCard",
     "agreement",
+    "calibrate_prices",
     "cost",
     "model_card",
 ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from fhe_estimators._display import Display
-from fhe_estimators.core.circuit import Cost, LayerReport
+from fhe_estimators.core.circuit import Circuit
 from fhe_estimators.core.engine import ConcreteEngine
 from fhe_estimators.inspection._agreement import Agreement, agreement
 from fhe_estimators.inspection._models import compiled
@@ -24,7 +24,8 @@ class CostDisplay(Display):
     Parameters
     ----------
     names : list of str
-        Of the parts: layers with tables, of how many bits, and getting the keys ready.
+        Of the parts: layers with tables, of how many bits, getting the keys ready, and with
+        measured prices inputs and results.
     seconds : ndarray of shape (n_parts,)
         Estimated for all cores of this machine. The optimizer tells the work of the whole
         circuit; it is divided by what tables of so many bits cost.
@@ -55,10 +56,7 @@ class CostDisplay(Display):
         -------
         display : CostDisplay
         """
-        circuit = compiled(model).fhe_circuit
-        return cls(*_seconds_by_part(circuit.layers, circuit.cost, circuit.p_error)).plot(
-            ax=ax
-        )
+        return cls(*_seconds_by_part(compiled(model).fhe_circuit)).plot(ax=ax)
 
     def plot(self, *, ax: Axes | None = None) -> Self:
         """Draw bars.
@@ -78,23 +76,28 @@ class CostDisplay(Display):
         return self
 
 
-def _seconds_by_part(
-    layers: LayerReport, cost: Cost, p_error: float
-) -> tuple[list[str], np.ndarray]:
-    """Return the parts of a circuit with tables, and the seconds of each."""
-    prices = ConcreteEngine().prices(p_error)
+def _seconds_by_part(circuit: Circuit) -> tuple[list[str], np.ndarray]:
+    """Return the parts of a circuit, and the seconds of each."""
+    cost, work = circuit.cost, circuit.work
+    prices = ConcreteEngine().prices(circuit.p_error)
     names, operations = [], []
-    for layer in layers:
+    for layer in circuit.layers:
         if layer.tables:
             removed = layer.input_bits - layer.kept_bits if layer.rounding == "exact" else 0
             price = prices.operations(layer.kept_bits) + removed * prices.operations(1)
             names.append(f"{layer.name}: {layer.tables:,} of {layer.kept_bits} bits")
             operations.append(layer.tables * price)
     if not names:
-        return ["no tables"], np.zeros(1)
-    keys = prices.seconds(0, cost.key_bytes)
-    parts = np.array(operations) / sum(operations) * (cost.seconds - keys)
-    return [*names, "keys made ready"], np.append(parts, keys)
+        return ["no tables"], np.array([cost.seconds])
+    others = {"keys made ready": prices.seconds(0, cost.key_bytes)}
+    if prices.calibration is not None:
+        keys = prices.calibration.per_key_byte * work.key_bytes
+        size = prices.calibration.per_input_byte_of_tables * work.input_bytes
+        ends = prices.calibration.per_call + size
+        others = {"keys made ready": keys, "inputs and results": ends}
+    of_tables = max(cost.seconds - sum(others.values()), 0)
+    parts = np.array(operations) / sum(operations) * of_tables
+    return [*names, *others], np.append(parts, list(others.values()))
 
 
 class BitWidthDisplay(Display):

@@ -17,6 +17,7 @@ from fhe_estimators._tables import Table
 from fhe_estimators._tree_based import TREE_CONSTRAINTS, TreeMixin
 from fhe_estimators.base import FHEClassifierMixin, FHERegressorMixin, Tags
 from fhe_estimators.interpret import _terms as terms
+from fhe_estimators.interpret._explained import ExplainedMixin
 from fhe_estimators.interpret._library import check_names, coded_columns
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ _LINKS = {
 _MOST_STATES = 1 << 14
 
 
-class AdditiveMixin(TreeMixin):
+class AdditiveMixin(ExplainedMixin, TreeMixin):
     """For explainable boosting machines; stands left of `AdditiveModel`.
 
     Bins are the library's own. A term of one feature is a function of its bin, which is
@@ -201,6 +202,12 @@ class AdditiveMixin(TreeMixin):
         for along, scores in zip(axes, self.term_scores_, strict=True):
             values = scores.reshape(*scores.shape[: len(along)], len(base))
             trees.append(terms.tree(along, values))
+        if self._outputs_are_terms:
+            return (
+                terms.beside_each_other(trees),
+                np.zeros(len(trees) * len(base)),
+                "identity",
+            )
         if not trees:
             trees.append(terms.tree([], np.zeros(len(base))))
         return trees, base, _LINKS[self.link_]

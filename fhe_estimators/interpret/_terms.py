@@ -18,7 +18,7 @@ from fhe_estimators._tables import Categories
 if TYPE_CHECKING:
     from fhe_estimators.core.frontends.trees import TreeArrays
 
-__all__ = ["Axis", "averaged", "averaging", "axis_of"]
+__all__ = ["Axis", "averaged", "averaging", "axis_of", "beside_each_other"]
 
 #: The bins of a feature for terms of one feature, of two, ...; the last one for more, too.
 Levels = Sequence[Any]
@@ -136,6 +136,17 @@ def tree(axes: Sequence[Axis], scores: np.ndarray) -> TreeArrays:
     feature, threshold, left, right = map(np.array, zip(*nodes, strict=True))
     missing_left = np.zeros(len(nodes), bool)
     return TreeArrays(feature, threshold, left, right, np.array(values), missing_left)
+
+
+def beside_each_other(trees: Sequence[TreeArrays]) -> list[TreeArrays]:
+    """Return terms as trees of outputs of their own, (term, output), instead of a sum."""
+    found = []
+    for place, term in enumerate(trees):
+        n_nodes, n_outputs = term.value.shape
+        values = np.zeros((n_nodes, len(trees), n_outputs))
+        values[:, place] = term.value
+        found.append(term._replace(value=values.reshape(n_nodes, -1)))
+    return found
 
 
 def averaging(cuts: np.ndarray, moved: np.ndarray) -> np.ndarray:

@@ -207,3 +207,11 @@ def test_client_and_server(tmp_path):
     deployed = Deployed.of(model, tmp_path)
     read = deployed.client.decrypt_predict(deployed.answer(rows))
     np.testing.assert_array_equal(read, model.predict(rows))
+
+
+@pytest.mark.parametrize("cls", [CatBoostClassifier, CatBoostRegressor])
+def test_tags_say_that_categories_are_taken(cls):
+    tags = cls().__sklearn_tags__().input_tags
+    assert tags.categorical
+    assert tags.allow_nan
+    assert not tags.sparse

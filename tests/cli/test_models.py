@@ -1,6 +1,7 @@
 """Costs, pages, twins and predictions of models in files."""
 
 import json
+from functools import partial
 
 import joblib
 import numpy as np
@@ -11,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from fhe_estimators import DecisionTreeClassifier, cli
 from fhe_estimators.conversion import convert
-from fhe_estimators.inspection import cost, model_card
+from fhe_estimators.inspection import calibrate_prices, cost, model_card
 from tests.commands import printed, told
 
 pytestmark = pytest.mark.simulate
@@ -40,6 +41,19 @@ def folder(frame, tmp_path_factory):
     X.to_csv(tmp_path / "rows.csv", index=False)
     np.save(tmp_path / "rows.npy", X.to_numpy())
     return tmp_path
+
+
+@pytest.mark.fhe
+def test_prices_are_measured_before_costs_are_told(folder, capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    few = partial(calibrate_prices, table_bits=[1], p_errors=[0.01])
+    monkeypatch.setattr("fhe_estimators.inspection.calibrate_prices", few)
+    arguments = ["cost", folder / "linear.joblib", "--json"]
+    assert json.loads(printed(capsys, *arguments))["seconds"] == 0
+    assert not list(tmp_path.iterdir())
+    first = json.loads(printed(capsys, *arguments, "--calibrate"))["seconds"]
+    assert first > 0
+    assert json.loads(printed(capsys, *arguments))["seconds"] == first
 
 
 def test_costs(folder, capsys):

@@ -60,7 +60,7 @@ def test_it_prints_a_table(table, candidates, capsys):
 def test_the_candidates_are_searched(table, capsys):
     arguments = ["pareto", table, "--target", "petal width (cm)", "--cv", 2, "--json"]
     found = json.loads(printed(capsys, *arguments, "--task", "regression", "--jobs", 2))
-    assert found["candidates"] == 22
+    assert found["candidates"] == 24
     assert "Ridge" in found["front"][0]["model"]
     assert found["best"]["score"] > 0.8
 

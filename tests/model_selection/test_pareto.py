@@ -2,6 +2,7 @@
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.pipeline import make_pipeline
@@ -127,6 +128,60 @@ def test_integers_are_labels_unless_they_are_numbers():
         cheap_candidates(X, np.linspace(0, 1, 6), task="classification")
     with pytest.raises(ValueError, match=r"'task' must be one of .*; got 'ranking'"):
         cheap_candidates(X, y, task="ranking")
+
+
+@pytest.fixture
+def mixed():
+    """A table with missing numbers and labels, and its target."""
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {
+            "number": rng.normal(size=120),
+            "label": pd.Categorical(rng.choice(["a", "b", "c"], 120)),
+            "flag": pd.Categorical(rng.choice(["yes", "no"], 120)),
+        }
+    )
+    y = (table["number"] > 0) ^ (table["flag"] == "yes")
+    table.loc[::9, "number"] = np.nan
+    table.loc[::11, "label"] = np.nan
+    return table, y.to_numpy(int)
+
+
+@pytest.mark.filterwarnings("ignore:Missing values detected:UserWarning")
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_candidates_take_categories_and_missing_values(mixed, task):
+    pytest.importorskip("interpret")
+    pytest.importorskip("catboost")
+    X, y = mixed
+    extras = ("interpret", "catboost")
+    found = cheap_candidates(X, y, task=task, random_state=0, extras=extras)
+    scores = []
+    for model, grid in found:
+        few = clone(model).set_params(**{name: of[0] for name, of in grid.items()})
+        scores.append(few.fit(X, y).score(X, y))
+        assert few.predict(X[:5]).shape == (5,)
+    # Pairs of features are learned by trees that are deeper than one split.
+    assert scores[0] < 0.8 < max(scores[2:])
+    names = [type(getattr(model, "_final_estimator", model)).__name__ for model, _ in found]
+    assert [name for name in names if name.startswith(("Explainable", "CatBoost"))]
+    assert not [name for name in names if name.startswith(("Random", "Decision"))]
+
+
+def test_random_states_reach_libraries(breast_cancer):
+    pytest.importorskip("interpret")
+    state = np.random.RandomState(0)
+    for model, _ in cheap_candidates(
+        *breast_cancer, random_state=state, extras=["interpret"]
+    ):
+        last = getattr(model, "_final_estimator", model)
+        if type(last).__name__.startswith("Explainable"):
+            assert isinstance(last.random_state, int)
+
+
+@pytest.mark.parametrize("extras", ["interpret", ["lightgbm"], ["interpret", 3]])
+def test_odd_extras(extras, breast_cancer):
+    with pytest.raises(ValueError, match="'extras' must be a list of some of interpret, "):
+        cheap_candidates(*breast_cancer, extras=extras)
 
 
 def test_candidates_for_other_targets():

@@ -20,7 +20,7 @@ from fhe_estimators.core.circuit._chunks import (
     map_divided,
 )
 from fhe_estimators.core.circuit._ciphertexts import counted, told_of_foreign
-from fhe_estimators.core.circuit._cost import Cost
+from fhe_estimators.core.circuit._cost import Cost, work_of
 from fhe_estimators.core.circuit._inputs import check_integers
 from fhe_estimators.core.circuit._layers import LayerReport
 from fhe_estimators.core.circuit._packing import candidates
@@ -33,6 +33,7 @@ from fhe_estimators.core.engine import (
     Integers,
     Machine,
     Program,
+    Work,
     interruptible,
 )
 from fhe_estimators.core.graph import INTEGER, Graph, check, show
@@ -122,6 +123,11 @@ class Circuit:
         """What one row costs; needs no key."""
         facts = self._programs[self._single].facts
         return Cost.of(self.graph, facts, self._engine.prices(self.p_error))
+
+    @property
+    def work(self) -> Work:
+        """What takes time of one row; needs no key."""
+        return work_of(self.graph, self._programs[self._single].facts)
 
     @property
     def maximum_bit_width(self) -> int:

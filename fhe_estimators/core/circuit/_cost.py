@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fhe_estimators._reports import facts_as_html
-from fhe_estimators.core.engine import Facts, Prices
+from fhe_estimators.core.engine import Facts, Prices, Work, lookups
 from fhe_estimators.core.graph import Graph
 from fhe_estimators.core.operators import kinds_of
 from fhe_estimators.exceptions import CompilationError, CostWarning
@@ -52,6 +53,46 @@ def check_affordable(seconds: float, what: str, cure: str) -> None:
     warnings.warn(message, CostWarning, stacklevel=3)
 
 
+#: Bytes of an encrypted input: a seed and one number.
+_SEEDED_BYTES = 24
+
+
+def tables_of(graph: Graph) -> dict[int, int]:
+    """Return how many look-ups read integers of so many bits, see `Cost`."""
+    tables: Counter[int] = Counter()
+    for number, bits, removed in _lookups(graph):
+        tables[bits] += number
+        if removed:
+            tables[1] += number * removed
+    return dict(sorted(tables.items()))
+
+
+def _lookups(graph: Graph) -> Iterator[tuple[int, int, int]]:
+    """Yield how many tables nodes have, of how many bits, and bits removed before."""
+    kind_of = kinds_of(graph)
+    for node in graph:
+        kind = kind_of(node)
+        if kind.bootstraps:
+            number = graph.value(node.outputs[0]).row_size
+            yield number, kind.table_bits(node, graph), kind.removed_bits(node)
+
+
+def work_of(graph: Graph, facts: Facts) -> Work:
+    """Return what takes time in a program for one row.
+
+    Inputs and results have the same secret key: they are of the same size, but that inputs
+    are sent as a seed.
+    """
+    n_tables = sum(tables_of(graph).values())
+    n_results = sum(value.row_size for value in graph.outputs)
+    return Work(
+        facts.input_bytes / _SEEDED_BYTES * facts.output_bytes / max(n_results, 1),
+        facts.key_bytes if n_tables else 0,
+        sum(lookups(number) * (1 + removed) for number, _, removed in _lookups(graph)),
+        facts.complexity / n_tables if n_tables else 0.0,
+    )
+
+
 @dataclass(frozen=True)
 class Cost:
     """What one encrypted row costs.
@@ -66,7 +107,9 @@ class Cost:
     complexity : float
         The optimizer's estimate of the work, in elementary operations.
     seconds : float
-        A rough estimate for all cores of this machine; 0 without tables.
+        An estimate for all cores of this machine: to encrypt, compute and decrypt, if there
+        are prices that were measured on it, see `inspection.calibrate_prices`; else a rough
+        one of the tables alone, and 0 without tables.
     upload_bytes, download_bytes : int
         The encrypted row and its encrypted result.
     key_bytes : int
@@ -84,22 +127,13 @@ class Cost:
     @classmethod
     def of(cls, graph: Graph, facts: Facts, prices: Prices) -> Cost:
         """Return the cost of a graph that was compiled for one row."""
-        tables: Counter[int] = Counter()
-        kind_of = kinds_of(graph)
-        for node in graph:
-            kind = kind_of(node)
-            if kind.bootstraps:
-                number = graph.value(node.outputs[0]).row_size
-                tables[kind.table_bits(node, graph)] += number
-                if kind.removed_bits(node):
-                    tables[1] += number * kind.removed_bits(node)
+        tables = tables_of(graph)
         values = (*graph.inputs, *graph.values.values())
-        seconds = prices.seconds(facts.complexity, facts.key_bytes)
         return cls(
-            dict(sorted(tables.items())),
+            tables,
             max(value.bits or 0 for value in values),
             facts.complexity,
-            seconds if tables else 0.0,
+            prices.row_seconds(facts.complexity, work_of(graph, facts)),
             facts.input_bytes,
             facts.output_bytes,
             facts.key_bytes if tables else 0,

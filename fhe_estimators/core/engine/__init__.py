@@ -11,6 +11,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fhe_estimators.core.engine._calibration import (
+        Calibration,
+        Work,
+        cache_file,
+        lookups,
+        threads,
+    )
     from fhe_estimators.core.engine._clear import ClearEngine, ClearProgram
     from fhe_estimators.core.engine._concrete import ConcreteEngine, ConcreteProgram
     from fhe_estimators.core.engine._folders import remove_with
@@ -39,6 +46,7 @@ if TYPE_CHECKING:
 #: Where names are: a process that only computes imports neither operators nor the compiler.
 _MODULES = {
     "SECURITY_BITS": "_specification",
+    "Calibration": "_calibration",
     "Cipher": "_native",
     "ClearEngine": "_clear",
     "ClearProgram": "_clear",
@@ -57,17 +65,22 @@ _MODULES = {
     "Program": "_program",
     "Selection": "_selection",
     "Specification": "_specification",
+    "Work": "_calibration",
+    "cache_file": "_calibration",
     "dumped": "_part",
     "engine_version": "_machine",
     "generate_keys": "_native",
     "interruptible": "_signals",
     "keys_frame": "_native",
+    "lookups": "_calibration",
     "remove_with": "_folders",
     "run_clear": "_program",
+    "threads": "_calibration",
 }
 
 __all__ = [
     "SECURITY_BITS",
+    "Calibration",
     "Cipher",
     "ClearEngine",
     "ClearProgram",
@@ -86,13 +99,17 @@ __all__ = [
     "Program",
     "Selection",
     "Specification",
+    "Work",
+    "cache_file",
     "dumped",
     "engine_version",
     "generate_keys",
     "interruptible",
     "keys_frame",
+    "lookups",
     "remove_with",
     "run_clear",
+    "threads",
 ]
 
 if not TYPE_CHECKING:

@@ -29,7 +29,7 @@ from fhe_estimators.core.engine._forks import check_not_forked
 from fhe_estimators.core.engine._native import Evaluations, ciphers_of, engine_lock
 from fhe_estimators.core.engine._native import compiler as native_compiler
 from fhe_estimators.core.engine._part import ConcretePart
-from fhe_estimators.core.engine._prices import TFHE
+from fhe_estimators.core.engine._prices import MeasuredTFHE
 from fhe_estimators.core.engine._program import Facts, Integers
 from fhe_estimators.core.engine._randomness import check_randomness
 from fhe_estimators.core.engine._reasons import misread_tables, reason_of
@@ -101,7 +101,7 @@ def _value_types() -> tuple[Any, Any]:
     return _concrete().Value, Value
 
 
-class ConcreteEngine(TFHE):
+class ConcreteEngine(MeasuredTFHE):
     """TFHE through concrete-python.
 
     Parameters

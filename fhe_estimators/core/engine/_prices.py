@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+
+from fhe_estimators.core.engine._calibration import Calibration, Work
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,9 @@ class Prices:
         Operations that take a server as long as to make a byte of keys ready.
     operations_per_result : float
         Operations that are worth one ciphertext less to send and to decrypt.
+    calibration : Calibration, optional
+        What was measured on this machine. Estimates of compiled circuits are taken from it;
+        how models are lowered, and what is refused, never depends on it.
     """
 
     table_operations: Mapping[int, float]
@@ -36,6 +41,7 @@ class Prices:
     seconds_per_megabyte: float = 1.5e-3
     operations_per_key_byte: float = 20
     operations_per_result: float = 15e6
+    calibration: Calibration | None = None
 
     def operations(self, bits: int, exact_to: float = 0.0) -> float:
         """Return what a table costs, at least.
@@ -72,6 +78,15 @@ class Prices:
         cores = os.cpu_count() or 1
         keys = key_bytes / 1e6 * self.seconds_per_megabyte
         return complexity / (self.operations_per_second * cores) + keys
+
+    def row_seconds(self, complexity: float, work: Work) -> float:
+        """Return how long a row takes: all of it if there is a calibration.
+
+        Without one, roughly how long its tables take, and 0 if there are none.
+        """
+        if self.calibration is not None:
+            return self.calibration.seconds(work)
+        return self.seconds(complexity, int(work.key_bytes)) if work.tables else 0.0
 
 
 #: Exponent of a failure probability -> operations, and bytes of keys, of one table that
@@ -146,3 +161,11 @@ class TFHE:
         return Prices(
             dict(enumerate(operations, start=1)), dict(enumerate(key_bytes, start=1))
         )
+
+
+class MeasuredTFHE(TFHE):
+    """Base of engines that encrypt: what a row takes may have been measured here."""
+
+    def prices(self, p_error: float) -> Prices:
+        """Return what tables cost at least, with the calibration of this machine if any."""
+        return replace(super().prices(p_error), calibration=Calibration.cached())

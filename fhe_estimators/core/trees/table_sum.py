@@ -165,7 +165,7 @@ class TableSum:
         """
         if room == math.inf:
             return divided([self._terms(None, False)], len(self.constant))
-        return divided(self._alternatives, len(self.constant), room)
+        return _in_order(divided(self._alternatives, len(self.constant), room))
 
     def telling(self, columns: Sequence[Column]) -> list[Column]:
         """Return a few columns that need the parameters of all.
@@ -215,7 +215,7 @@ class TableSum:
         -------
         lowered : Lowered
         """
-        columns = self.columns() if columns is None else _in_order(columns)
+        columns = self.columns() if columns is None else columns
         low, high = np.array([(c.low, c.high) for c in columns], np.int64).T
         scales = np.zeros((len(columns), len(self.constant)), np.int64)
         for number, column in enumerate(columns):
@@ -384,7 +384,7 @@ def _first_seen(numbers: np.ndarray) -> np.ndarray:
     return in_order
 
 
-def _in_order(columns: Sequence[Column]) -> Sequence[Column]:
+def _in_order(columns: list[Column]) -> list[Column]:
     """Return columns so that, of many, those which read the same tables are neighbours."""
     if len(columns) <= _BLOCK:
         return columns

@@ -50,6 +50,18 @@ def test_graph_is_sum_of_trees(forest, table_bits, room, encoding, seed):
     np.testing.assert_array_equal(found, expected)
 
 
+def test_results_have_the_order_of_the_columns_that_were_asked_for():
+    """However many: a graph for clear integers has a column for each output, in order."""
+    n_outputs = table_sum._BLOCK + 6
+    trees, bins = small_ensemble(n_outputs)
+    sums = TableSum.of(trees, BITS, 3)
+    columns = sorted(sums.columns(), key=lambda column: column.output)
+    found = sums.lowered(columns)
+    np.testing.assert_array_equal(found.scales, np.eye(n_outputs, dtype=np.int64))
+    reverse = sums.lowered(columns[::-1])
+    np.testing.assert_array_equal(reverse.scales, found.scales[::-1])
+
+
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("n_outputs", [1, 3])
 def test_products_in_blocks_give_the_same(n_outputs, encoding, monkeypatch):
