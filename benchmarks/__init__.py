@@ -2,8 +2,9 @@
 
 ``python -m benchmarks --help`` tells how to run them. Two environment variables choose
 more: ``FHE_BENCH_CASES`` is a part of the names of the cases of ``trees``,
-``tree_accuracy``, ``tenth_of_a_second``, ``trained`` and ``trained_rows`` to run, such as
-"digits" or "spam forest", and ``FHE_BENCH_PLOT`` is a file for the plot of ``tree_growth``.
+``tree_accuracy``, ``compile_growth``, ``tenth_of_a_second``, ``trained`` and
+``trained_rows`` to run, such as "digits" or "spam forest", and ``FHE_BENCH_PLOT`` is
+a file for the plot of ``tree_growth``.
 """
 
 #: The module of each benchmark: a function of that name, from `Setup` to table rows.
@@ -24,6 +25,7 @@ MODULE_OF = {
     "binning": "binning",
     "tenth_of_a_second": "tenth_of_a_second",
     "tree_growth": "growth",
+    "compile_growth": "compiling",
     "tree_exactness": "trees",
     "networks": "networks",
     "network_exactness": "networks",

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from fhe_estimators import (
     DecisionTreeClassifier,
     NeuralNetClassifier,
+    RandomForestClassifier,
     SkorchRegressor,
     config_context,
 )
@@ -74,6 +75,16 @@ def test_searches_compilation_and_rows_are_shown(tree, capsys):
     with config_context(progress=True):
         compile_torch_model(module, X, n_bits=3, rounding_bits="auto")
     assert "search of bits" in capsys.readouterr().err
+
+
+@pytest.mark.simulate
+def test_groups_that_are_merged_are_shown(capsys):
+    model = RandomForestClassifier(n_estimators=9, max_depth=3, random_state=0).fit(X, y)
+    with config_context(progress=True):
+        model.compile()
+    shown = capsys.readouterr().err
+    assert "merge: " in shown
+    assert "group/s" in shown
 
 
 @pytest.mark.fhe

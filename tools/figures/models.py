@@ -148,7 +148,7 @@ def _compilations() -> Iterator[list[str]]:
 
 def figures_of_import() -> Figures:
     """Return how many modules imports load, beside those of scikit-learn's class."""
-    # What an environment loads at its start, as for an editable installation, is none of it.
+    # An environment loads some at its start, as for editable installations: not counted.
     start = _modules("pass")
     ours = _modules("from fhe_estimators import LogisticRegression") - start
     parent = _modules("from sklearn.linear_model import LogisticRegression") - start

@@ -100,11 +100,8 @@ def computed(
 
 def _lost_workers() -> tuple[type[Exception], ...]:
     """Return the errors of backends whose workers ended; Dask computes again itself."""
-    if "ray" not in sys.modules:
-        return (BrokenProcessPool,)
-    from ray.exceptions import RayActorError
-
-    return BrokenProcessPool, RayActorError
+    ray = sys.modules.get("ray.exceptions")
+    return (BrokenProcessPool,) if ray is None else (BrokenProcessPool, ray.RayActorError)
 
 
 def _compute(digest: str, content: np.ndarray, calls: list[Messages]) -> list[Messages]:

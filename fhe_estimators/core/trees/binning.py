@@ -301,8 +301,10 @@ def _adapted(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     halves = values.astype(np.float64) / 2
     widths = np.diff(halves) / (halves[-1] - halves[0])
     within = (weights[1:] + weights[:-1]) / weights.sum()
-    adapted: np.ndarray = np.cbrt(within * widths**2)
-    return _ADAPTED / adapted.sum() * adapted + (1 - _ADAPTED) / within.sum() * within
+    dense = np.cbrt(within * widths**2)
+    adapted: np.ndarray = _ADAPTED * dense / dense.sum()
+    adapted += (1 - _ADAPTED) * within / within.sum()
+    return adapted
 
 
 def _last_of_bins(weights: np.ndarray, n_bins: int) -> np.ndarray:

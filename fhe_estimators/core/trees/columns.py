@@ -99,6 +99,11 @@ class Column:
         """Bits of the sum."""
         return _bits(self.low, self.high, self.movable)
 
+    @property
+    def bit_noise(self) -> int:
+        """Sum of the squares of the weights of bits."""
+        return sum(int((t.weights**2).sum()) for t in self.terms if not t.noise)
+
 
 def _bits(low: int, high: int, movable: bool) -> int:
     return (high - low).bit_length() if movable else bits_of_range(low, high)

@@ -51,8 +51,10 @@ def merge(groups: Sequence[Group], most_states: int) -> list[Group]:
     with shown((), "merge", len(groups), unit="group") as bar:
         for direction, numbers in of_direction.items():
             several = [ordered[number] for number in numbers]
-            packed = dict(enumerate(several))
-            if direction is not None:
+            if direction is None:
+                packed = dict(enumerate(several))
+                bar.update(len(several))
+            else:
                 packed = _Packing(several, most_states).packed(bar.update)
             merged |= {numbers[first]: group for first, group in packed.items()}
     return [merged[number] for number in sorted(merged)]

@@ -290,7 +290,9 @@ def _priced(
     if encoding == "thermometer" and sums.n_tables > _MANY_TABLES:
         told = _Pricing(sums, encoding, offset, build, of_engine, of_few=True)
         told.search()
-        expected, columns = min(told.found.values(), key=lambda entry: entry[0])[:2]
+        expected, columns, built = min(told.found.values(), key=lambda entry: entry[0])
+        if len(sums.telling(columns)) == len(columns):
+            return [(expected, built)]
         pricing = _Pricing(sums, encoding, offset, build, of_engine)
         price = pricing.total(columns)
         if price <= _AS_GOOD * expected:

@@ -14,12 +14,16 @@ import numpy as np
 from scipy.sparse import coo_array, csc_array
 
 from fhe_estimators.core.graph import Graph, bits_of_range
-from fhe_estimators.core.trees.columns import RADICES, Column, Term, digits, divided
+from fhe_estimators.core.trees.columns import RADICES, Column, Term, divided
 from fhe_estimators.core.trees.comparisons import Bits
 from fhe_estimators.core.trees.cover import cover
+from fhe_estimators.core.trees.group_tables import (
+    GroupTables,
+    function_terms,
+    table_terms,
+)
 from fhe_estimators.core.trees.groups import Group, factored
 from fhe_estimators.core.trees.merge import merge
-from fhe_estimators.core.trees.narrow import additive_part
 from fhe_estimators.core.trees.partitions import ANY, intervals
 from fhe_estimators.core.trees.tree import Tree
 
@@ -39,54 +43,6 @@ class Lowered(NamedTuple):
     graph: Graph
     offset: np.ndarray
     scales: np.ndarray
-
-
-@dataclass(frozen=True, eq=False)
-class _Tables:
-    """What a group adds to outputs: ``values @ weights``, and functions of one feature.
-
-    Parameters
-    ----------
-    values : ndarray of int64 of shape (states, n_tables)
-    weights : ndarray of int64 of shape (n_tables, n_outputs)
-    source : int or None
-        Tables of one source are never non-zero together.
-    functions : dict of int to ndarray of int64 of shape (n_bins, n_outputs)
-        By feature.
-    """
-
-    values: np.ndarray
-    weights: np.ndarray
-    source: int | None
-    functions: dict[int, np.ndarray]
-
-    def reduced(self) -> _Tables:
-        """Return tables divided by the common divisor of their values; weights take it."""
-        factors = np.gcd.reduce(self.values, axis=0)
-        weights = factors[:, np.newaxis] * self.weights
-        return replace(self, values=self.values // factors, weights=weights)
-
-    def positive(self) -> _Tables:
-        """Return tables of which no value is further below zero than another above."""
-        low, high = self.values.min(axis=0), self.values.max(axis=0)
-        sign = np.where(-low > high, -1, 1)
-        weights = sign[:, np.newaxis] * self.weights
-        return replace(self, values=sign * self.values, weights=weights)
-
-    def narrowed(self, group: Group, bits: Bits) -> _Tables:
-        """Return a single table less functions of one feature, if that narrows it."""
-        if len(self.weights) != 1:
-            return self
-        sizes = dict(zip(bits.features, bits.sizes, strict=True))
-        values, functions = additive_part(group, self.values[:, 0], sizes)
-        if np.ptp(values) >= np.ptp(self.values):
-            return self
-        return _Tables(
-            values[:, np.newaxis],
-            self.weights,
-            None,
-            {f: np.outer(values, self.weights[0]) for f, values in functions.items()},
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,9 +119,9 @@ class TableSum:
         return [factored(group.table(n_features)) for group in self.groups]
 
     @cached_property
-    def _tables(self) -> list[_Tables]:
+    def _tables(self) -> list[GroupTables]:
         found = [
-            _Tables(values, weights, group.source, {}).positive()
+            GroupTables(values, weights, group.source, {}).positive()
             for group, (values, weights) in zip(self.groups, self._factored, strict=True)
         ]
         # Where weights are needed they are written in digits: the values of a table are,
@@ -209,7 +165,7 @@ class TableSum:
         """
         if room == math.inf:
             return divided([self._terms(None, False)], len(self.constant))
-        return divided(self._alternatives, len(self.constant), room)
+        return _in_order(divided(self._alternatives, len(self.constant), room))
 
     def telling(self, columns: Sequence[Column]) -> list[Column]:
         """Return a few columns that need the parameters of all.
@@ -223,7 +179,7 @@ class TableSum:
             for column in found.values.T
         ]
         largest = {*np.argmax(tables, axis=0), weights.power(2).sum(axis=0).argmax()}
-        sizes = [(c.width, c.noise, -c.low, c.high, _bit_noise(c)) for c in columns]
+        sizes = [(c.width, c.noise, -c.low, c.high, c.bit_noise) for c in columns]
         places = set(np.argmax(sizes, axis=0).tolist())
         for place, column in enumerate(columns):
             read = self._read([column])
@@ -259,7 +215,7 @@ class TableSum:
         -------
         lowered : Lowered
         """
-        columns = self.columns() if columns is None else _in_order(columns)
+        columns = self.columns() if columns is None else columns
         low, high = np.array([(c.low, c.high) for c in columns], np.int64).T
         scales = np.zeros((len(columns), len(self.constant)), np.int64)
         for number, column in enumerate(columns):
@@ -267,7 +223,7 @@ class TableSum:
         n_bits = len(self.bits)
         read = self._read(columns)
         weights, first = self._indices[0][:, read].toarray(), self._indices[1][read]
-        linear = self._linear(columns)
+        linear = self._weights(columns, 0, n_bits)
         used = weights.any(axis=1) | linear.any(axis=1)
         chain, provided = self.bits.provided(encoding, used)
         bits, linear = chain.last, linear[provided]
@@ -289,7 +245,8 @@ class TableSum:
         looked_up = chain.add("TableLookup", index, tables, ends, first=0)
         bounds = low - shift, high - shift
         # A product with few of the tables for a few columns has few weights.
-        spread, parts = self._spread(columns)[read], []
+        spread = self._weights(columns, n_bits, n_bits + self.n_tables)[read]
+        parts = []
         for part in _blocks(len(columns), len(read)):
             used = np.flatnonzero(spread[:, part].any(axis=1))
             start, stop = (used[0], used[-1] + 1) if used.size else (0, 1)
@@ -336,7 +293,7 @@ class TableSum:
             source = sources.pop() if alone else None
             start = self.bits.place(feature, 0)
             rows = np.arange(start, start + len(values) - 1)
-            terms += _function_terms(values - values[-1], radix, rows, source)
+            terms += function_terms(values - values[-1], radix, rows, source)
         return sorted(terms, key=lambda term: (term.source is None, term.source or 0))
 
     def _terms_of_tables(self, radix: int | None, by_sign: bool) -> list[Term]:
@@ -344,7 +301,7 @@ class TableSum:
         row = len(self.bits)
         for tables in self._tables:
             rows = np.arange(row, row + len(tables.weights))
-            terms += _table_terms(tables, radix, rows, by_sign)
+            terms += table_terms(tables, radix, rows, by_sign)
             row += len(tables.weights)
         return terms
 
@@ -361,16 +318,9 @@ class TableSum:
                 functions[feature] = functions.get(feature, 0) + values
         return functions
 
-    def _linear(self, columns: Sequence[Column]) -> np.ndarray:
-        """Return the weights of bits in columns, of shape (n_bits, n_columns)."""
-        return self._weights(columns, 0, len(self.bits))
-
-    def _spread(self, columns: Sequence[Column]) -> np.ndarray:
-        """Return the weights of tables in columns, of shape (n_tables, n_columns)."""
-        return self._weights(columns, len(self.bits), len(self.bits) + self.n_tables)
-
     @staticmethod
     def _weights(columns: Sequence[Column], start: int, stop: int) -> np.ndarray:
+        """Return the weights of some rows, of bits or of tables, in columns."""
         weights = np.zeros((stop - start, len(columns)), np.int64)
         for number, column in enumerate(columns):
             for term in column.terms:
@@ -427,11 +377,6 @@ class TableSum:
         return entries
 
 
-def _bit_noise(column: Column) -> int:
-    """Return the sum of the squares of the weights of bits."""
-    return sum(int((t.weights**2).sum()) for t in column.terms if not t.noise)
-
-
 def _first_seen(numbers: np.ndarray) -> np.ndarray:
     """Return the different ones of several numbers in the order in which they come up."""
     different, first = np.unique(numbers, return_index=True)
@@ -439,7 +384,7 @@ def _first_seen(numbers: np.ndarray) -> np.ndarray:
     return in_order
 
 
-def _in_order(columns: Sequence[Column]) -> Sequence[Column]:
+def _in_order(columns: list[Column]) -> list[Column]:
     """Return columns so that, of many, those which read the same tables are neighbours."""
     if len(columns) <= _BLOCK:
         return columns
@@ -460,53 +405,6 @@ def _blocks(n_columns: int, n_tables: int) -> list[slice]:
     """Return the columns that one product makes: all if there are few."""
     size = _BLOCK if n_columns * n_tables > _MANY_WEIGHTS else n_columns
     return [slice(at, at + size) for at in range(0, n_columns, size)]
-
-
-def _table_terms(
-    tables: _Tables, radix: int | None, rows: np.ndarray, by_sign: bool
-) -> Iterator[Term]:
-    """Yield the terms of the tables of a group."""
-    # A constant can be added to a table that has one place to go to.
-    own = np.abs(tables.weights).sum() == 1
-    sign = -1 if own and by_sign and tables.weights.sum() < 0 else 1
-    for scale, digit in digits(sign * tables.weights, radix):
-        sums, noise = tables.values @ digit, (digit**2).sum(axis=0)
-        movable = bool(own and digit.sum() > 0)
-        for output in np.flatnonzero(digit.any(axis=0)).tolist():
-            yield Term(
-                output,
-                sign * scale,
-                min(0, int(sums[:, output].min())),
-                max(0, int(sums[:, output].max())),
-                int(noise[output]),
-                tables.source,
-                movable,
-                rows,
-                digit[:, output],
-            )
-
-
-def _function_terms(
-    values: np.ndarray, radix: int | None, rows: np.ndarray, source: int | None
-) -> Iterator[Term]:
-    """Yield the terms of functions of a bin, of shape (n_bins, n_outputs).
-
-    A function `h` that is zero for the last bin is ``sum_j (h(j) - h(j + 1)) [bin <= j]``.
-    """
-    for scale, digit in digits(values, radix):
-        weights = -np.diff(digit, axis=0)
-        for output in np.flatnonzero(digit.any(axis=0)).tolist():
-            yield Term(
-                output,
-                scale,
-                int(digit[:, output].min()),
-                int(digit[:, output].max()),
-                0,
-                source,
-                False,
-                rows,
-                weights[:, output],
-            )
 
 
 def _shifts(

@@ -1,11 +1,14 @@
 """Merging of groups against the same rule, applied to all pairs."""
 
+import io
 import math
 
 import numpy as np
 import pytest
+from tqdm import tqdm
 
 from fhe_estimators.core.trees import Bits, Leaf, SplitNode, TableSum, simplified
+from fhe_estimators.core.trees import merge as merge_module
 from fhe_estimators.core.trees.merge import merge
 from fhe_estimators.core.trees.partitions import joined, n_classes
 from fhe_estimators.core.trees.tree import split_by
@@ -82,3 +85,20 @@ def test_bounds_leave_out_nothing(subsets, seed):
         assert fragments(found) == fragments(merged_slowly(groups, most_states))
         fewer += len(groups) - len(found)
     assert fewer
+
+
+def test_each_group_moves_the_bar(monkeypatch):
+    bars = []
+
+    def bar_of(items, name, total, **_):
+        bars.append(tqdm(items, name, total, file=io.StringIO()))
+        return bars[-1]
+
+    monkeypatch.setattr(merge_module, "shown", bar_of)
+    random = np.random.default_rng(0)
+    forest = [simplified(random_tree(random, 4, False, 2)) for _ in range(9)]
+    groups = TableSum.unmerged(forest, Bits(tuple(range(7)), (N_EDGES,) * 7), 8).groups
+    assert any(group.direction is None for group in groups)
+    merge(groups, 16)
+    (bar,) = bars
+    assert bar.n == bar.total == len(groups)

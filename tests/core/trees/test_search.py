@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fhe_estimators import CompilationError, CostWarning
-from fhe_estimators.core.circuit import _cost
+from fhe_estimators.core.circuit import Circuit, _cost
 from fhe_estimators.core.engine import ConcreteEngine, run_clear
 from fhe_estimators.core.trees import (
     BinEdges,
@@ -184,6 +184,85 @@ def test_all_that_are_compiled_give_the_same(encoding, n_trees):
     assert len(n_results) > 1 or n_trees == 1
     scores = decoder.dequant(expected)
     assert scores.shape == (len(X), 1)
+
+
+@pytest.mark.simulate
+@pytest.mark.parametrize("room", [8, 9.5, 12])
+def test_few_columns_tell_the_price_of_all(room):
+    """Parameters depend on the widest and the noisiest sum, not on how many there are."""
+    found = TreeGraphs(*ensemble(n_trees=30, depth=4), TreeOptions())
+    sums = sum_of_tables(found, 4)
+    columns = sums.columns(room)
+    few = sums.telling(columns)
+    assert sums.n_read(few) < sums.n_read(columns) == sums.n_tables
+    whole, part = (
+        Circuit(sums.lowered(some).graph, p_error=2**-40) for some in (columns, few)
+    )
+    assert part.programmable_bootstrap_count == sums.n_read(few)
+    assert whole.programmable_bootstrap_count == sums.n_tables
+    assert part.complexity / sums.n_read(few) == pytest.approx(
+        whole.complexity / sums.n_tables
+    )
+    assert part.cost.key_bytes == whole.cost.key_bytes
+
+
+def n_tables(graph):
+    (node,) = (node for node in graph if node.op == "TableLookup")
+    return graph.constants[node.inputs[1]].shape[1]
+
+
+def test_of_many_tables_few_are_compiled_for_a_price(monkeypatch):
+    """What is built is what would be if all were compiled for each number of columns."""
+
+    def price(graph):
+        return n_tables(graph) * (2e9 if graph.outputs[0].bits > 8 else 1e9)
+
+    found = TreeGraphs(*ensemble(n_trees=40, depth=4), TreeOptions())
+    every, compiled = builder(price)
+    expected = found.cheapest(every, PRICES).graph
+    monkeypatch.setattr(trees_module, "_MANY_TABLES", 0)
+    few, of_few = builder(price)
+    built = found.cheapest(few, PRICES).graph
+    for name, array in expected.constants.items():
+        np.testing.assert_array_equal(array, built.constants[name])
+    assert sum(map(n_tables, of_few)) < sum(map(n_tables, compiled)) * 0.75
+
+
+def test_few_columns_that_tell_too_little_are_not_trusted(monkeypatch):
+    """If all cost more than a few promised, all numbers of columns are compiled."""
+    found = graphs()
+    expected = found.cheapest(builder(lambda graph: 1e9 * n_columns(graph))[0], PRICES)
+    monkeypatch.setattr(trees_module, "_MANY_TABLES", 0)
+    built = found.cheapest(builder(lambda graph: 1e9 * n_columns(graph))[0], PRICES)
+    assert n_columns(built.graph) == n_columns(expected.graph)
+
+
+def test_some_of_many_trees_tell_the_sizes(monkeypatch):
+    """The sum is that of all trees, the same each time."""
+    trees, X = ensemble(n_trees=30)
+    found = TreeGraphs(trees, X, TreeOptions())
+    default, _ = found.default()
+    q_X = found.encoder.quant(X)
+    (expected,) = run_clear(default, [q_X])
+    monkeypatch.setattr(trees_module, "_MANY_LEAVES", 50)
+    assert 0 < len(trees_module._some(found.trees)) < 10
+    first, again = (found.cheapest(checked(q_X, expected), PRICES) for _ in "ab")
+    assert n_columns(first.graph) == n_columns(again.graph)
+    for name, array in first.graph.constants.items():
+        np.testing.assert_array_equal(array, again.graph.constants[name])
+
+
+def checked(q_X, expected):
+    """Return a compiler that compares the results of graphs with those expected."""
+
+    def build(graph, recombination):
+        (results,) = run_clear(graph, [q_X])
+        np.testing.assert_array_equal(recombination(results), expected)
+        return SimpleNamespace(
+            cost=SimpleNamespace(complexity=1e9, key_bytes=0), graph=graph
+        )
+
+    return build
 
 
 def test_sums_that_were_compared_are_not_kept():

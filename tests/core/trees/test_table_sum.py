@@ -17,6 +17,7 @@ from fhe_estimators.core.trees import (
     evaluate_tree,
     mapped,
     recognize,
+    table_sum,
 )
 from fhe_estimators.core.trees.leaves import on_bins
 from tests.core.trees.random_trees import (
@@ -29,6 +30,7 @@ from tests.core.trees.random_trees import (
     float_graph,
     random_arrays,
     run,
+    small_ensemble,
 )
 
 
@@ -46,6 +48,35 @@ def test_graph_is_sum_of_trees(forest, table_bits, room, encoding, seed):
     expected = sum(evaluate_tree(tree, bins) for tree in forest)
     found = run(forest, bins, BITS, table_bits, room, encoding)
     np.testing.assert_array_equal(found, expected)
+
+
+def test_results_have_the_order_of_the_columns_that_were_asked_for():
+    """However many: a graph for clear integers has a column for each output, in order."""
+    n_outputs = table_sum._BLOCK + 6
+    trees, _ = small_ensemble(n_outputs)
+    sums = TableSum.of(trees, BITS, 3)
+    columns = sorted(sums.columns(), key=lambda column: column.output)
+    found = sums.lowered(columns)
+    np.testing.assert_array_equal(found.scales, np.eye(n_outputs, dtype=np.int64))
+    reverse = sums.lowered(columns[::-1])
+    np.testing.assert_array_equal(reverse.scales, found.scales[::-1])
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("n_outputs", [1, 3])
+def test_products_in_blocks_give_the_same(n_outputs, encoding, monkeypatch):
+    """Of many columns, few a product: the results are the same in another order."""
+    monkeypatch.setattr(table_sum, "_MANY_WEIGHTS", 0)
+    monkeypatch.setattr(table_sum, "_BLOCK", 2)
+    trees, bins = small_ensemble(n_outputs)
+    expected = sum(evaluate_tree(tree, bins) for tree in trees)
+    for room in (1, 4, math.inf):
+        found = run(trees, bins, BITS, 3, room, encoding)
+        np.testing.assert_array_equal(found, expected)
+    sums = TableSum.of(trees, BITS, 3)
+    graph, _, _ = sums.lowered(sums.columns(1))
+    assert sum(node.op == "Slice" for node in graph) > 1
+    assert [node.op for node in graph][-1] == "Concat"
 
 
 @pytest.mark.slow
