@@ -16,6 +16,7 @@ import numpy as np
 from sklearn import datasets, linear_model, svm, tree
 from sklearn.base import OutlierMixin
 from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import KBinsDiscretizer, MinMaxScaler
 from sklearn.utils.discovery import all_estimators
 
@@ -99,6 +100,32 @@ _SEVERAL = {
 }
 _SEVERAL_LABELS = {"ClassifierChain", "MultiOutputClassifier"}
 _TWO_CLASSES = {"FixedThresholdClassifier", "TunedThresholdClassifierCV"}
+#: The transformers of scikit-learn that hummingbird converts, and their parameters. Those
+#: that take whole numbers get bins.
+STEPS: dict[str, dict[str, Any]] = {
+    "Binarizer": {"threshold": 0.4},
+    "FastICA": {"n_components": 4, "random_state": 0},
+    "KBinsDiscretizer": {
+        "encode": "onehot-dense",
+        "quantile_method": "averaged_inverted_cdf",
+    },
+    "KernelPCA": {"n_components": 4, "kernel": "rbf"},
+    "MaxAbsScaler": {},
+    "MinMaxScaler": {},
+    "MissingIndicator": {"features": "all"},
+    "Normalizer": {},
+    "OneHotEncoder": {"handle_unknown": "ignore", "sparse_output": False},
+    "PCA": {"n_components": 4},
+    "PolynomialFeatures": {},
+    "RobustScaler": {},
+    "SelectKBest": {"k": 4},
+    "SelectPercentile": {"percentile": 60},
+    "SimpleImputer": {},
+    "StandardScaler": {},
+    "TruncatedSVD": {"n_components": 4, "random_state": 0},
+    "VarianceThreshold": {},
+}
+_OF_MISSING, _OF_NUMBERS = {"MissingIndicator", "SimpleImputer"}, {"OneHotEncoder"}
 
 
 class Row(NamedTuple):
@@ -108,7 +135,8 @@ class Row(NamedTuple):
     ----------
     name, kind : str
     outcome : str
-        ``"mirrored"``, ``"converted"``, ``"too slow"`` or ``"refused"``.
+        ``"mirrored"``, ``"converted"``, ``"too slow"`` or ``"refused"``, and ``"client"``
+        of a transformer.
     detail : str
         The class that comes back and its tables, or the reason.
     fitted, twin : estimator or None
@@ -187,6 +215,21 @@ def _row(name: str, kind: str, cls: type) -> Row:
     return Row(name, kind, outcome, detail, model, twin, X_test)
 
 
+def _step(name: str) -> Row:
+    """Return what becomes of a pipeline of a transformer and a classifier."""
+    X, y = _data(name, "classifier")
+    if name in _OF_NUMBERS:
+        X = np.round(3 * X)
+    if name in _OF_MISSING:
+        X = np.where(np.random.default_rng(0).random(X.shape) < 0.1, np.nan, X)
+    X, X_test, y, _ = train_test_split(X, y, test_size=40, random_state=0)
+    (cls,) = (c for n, c in all_estimators("transformer") if n == name)
+    fitted = make_pipeline(cls(**STEPS[name]), _LOGISTIC).fit(X, y)
+    twin = convert(fitted, X, n_bits=12)
+    detail = f"`{type(twin[-1]).__name__}` behind it, {_tables(twin[-1])}"
+    return Row(name, "transformer", "client", detail, fitted, twin, X_test)
+
+
 def _bits(model: Any) -> int | None:
     """Return many bits for models that compute sums only; trees have their own."""
     names = type(model).__module__ + "." + type(model).__name__
@@ -212,6 +255,7 @@ def catalogue() -> Iterator[Row]:
     """Yield what becomes of each estimator."""
     for name, kind, cls in names_and_kinds():
         yield _row(name, kind, cls)
+    yield from map(_step, STEPS)
 
 
 _HEAD = """# What becomes of fitted models
@@ -226,6 +270,8 @@ scikit-learn that predicts was fitted on wine or diabetes and converted.
   scores were compared with those of the model on the rows that it was given.
 - **too slow**: it has an encrypted form that takes more than a minute a row.
 - **refused**: it has none, for the reason given.
+- **client**: a step of a pipeline that the client computes, in front of what is encrypted;
+  these are the transformers that hummingbird-ml converts. Any other one stays there, too.
 
 """
 
