@@ -50,7 +50,7 @@ def boosted(cls, **parameters):
 def test_one_huge_leaf_of_a_classifier(fraud):
     """A mislabelled row makes a leaf of 7e9; no row that is not in it may lose by it."""
     X, y, X_test, y_test = fraud
-    model = boosted(fe.GradientBoostingClassifier, n_bits=6).fit(X, y)
+    model = boosted(fe.GradientBoostingClassifier, n_bits=6, binning="quantile").fit(X, y)
     assert max(np.abs(tree.value).max() for tree in model._trees()) > 1e9
     found = model.decision_function(X_test)
     expected = own(model, X_test, "decision_function")
@@ -110,7 +110,8 @@ def test_a_far_leaf_of_one_feature_has_parameters():
 )
 def test_far_targets_do_not_erase_the_others(far_targets, name, least):
     X, far, y = far_targets
-    model = getattr(fe, name)(10, max_depth=6, random_state=0, n_bits=6).fit(X, far)
+    options = {"max_depth": 6, "random_state": 0, "n_bits": 6, "binning": "quantile"}
+    model = getattr(fe, name)(10, **options).fit(X, far)
     found, expected = model.predict(X), own(model, X, "predict")
     rank = spearmanr(expected, y).statistic
     assert rank > least

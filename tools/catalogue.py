@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn import datasets, linear_model, svm, tree
-from sklearn.base import OutlierMixin
+from sklearn.base import OutlierMixin, clone
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import KBinsDiscretizer, MinMaxScaler
@@ -224,7 +224,7 @@ def _step(name: str) -> Row:
         X = np.where(np.random.default_rng(0).random(X.shape) < 0.1, np.nan, X)
     X, X_test, y, _ = train_test_split(X, y, test_size=40, random_state=0)
     (cls,) = (c for n, c in all_estimators("transformer") if n == name)
-    fitted = make_pipeline(cls(**STEPS[name]), _LOGISTIC).fit(X, y)
+    fitted = make_pipeline(cls(**STEPS[name]), clone(_LOGISTIC)).fit(X, y)
     twin = convert(fitted, X, n_bits=12)
     detail = f"`{type(twin[-1]).__name__}` behind it, {_tables(twin[-1])}"
     return Row(name, "transformer", "client", detail, fitted, twin, X_test)

@@ -30,7 +30,8 @@ class BinEdges:
 
     Examples
     --------
-    >>> bin_edges = BinEdges.of(np.array([[0.0], [1.0], [1.0], [9.0], [10.0]]), n_bits=1)
+    >>> X = np.array([[0.0], [1.0], [1.0], [9.0], [10.0]])
+    >>> bin_edges = BinEdges.of(X, n_bits=1, binning="quantile")
     >>> bin_edges.edges[0]
     array([5.])
     >>> bin_edges.bins(np.array([[-3.0], [5.0], [5.1]]))
