@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn import datasets, linear_model, svm, tree
 from sklearn.base import OutlierMixin, clone
+from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import KBinsDiscretizer, MinMaxScaler
@@ -125,6 +126,7 @@ STEPS: dict[str, dict[str, Any]] = {
     "TruncatedSVD": {"n_components": 4, "random_state": 0},
     "VarianceThreshold": {},
 }
+_MIXTURES = (BayesianGaussianMixture, GaussianMixture)
 _OF_MISSING, _OF_NUMBERS = {"MissingIndicator", "SimpleImputer"}, {"OneHotEncoder"}
 
 
@@ -167,6 +169,7 @@ def names_and_kinds() -> list[tuple[str, str, type]]:
         for name, cls in all_estimators()
         if issubclass(cls, OutlierMixin)
     ]
+    found += [(cls.__name__, "mixture", cls) for cls in _MIXTURES]
     return found
 
 
