@@ -12,7 +12,7 @@ from benchmarks import data
 from benchmarks.report import Row, at_most
 from benchmarks.tools import Setup, progress
 from fhe_estimators.core.circuit import Circuit
-from fhe_estimators.core.engine import Calibration
+from fhe_estimators.core.engine import MachinePrices
 from fhe_estimators.inspection._prices import calibrating, timed
 
 #: Bits of measured tables: no model here has wider ones.
@@ -78,7 +78,7 @@ def compared(measuring: list[Circuit], models: list[tuple[str, Circuit]]) -> lis
         of_prices = [timed(circuit)[1] for circuit in measuring]
         rounds.append((of_prices, [timed(circuit)[1] for _, circuit in models]))
     seconds, taken = (np.min(of, axis=0).tolist() for of in zip(*rounds, strict=True))
-    found = Calibration.fitted(works, seconds)
+    found = MachinePrices.fitted(works, seconds)
     rows: list[Row] = []
     for (name, circuit), measured in zip(models, taken, strict=True):
         estimate = found.seconds(circuit.work)

@@ -9,7 +9,7 @@ from numbers import Integral
 import numpy as np
 
 from fhe_estimators.core.circuit import Circuit
-from fhe_estimators.core.engine import Calibration, Work, threads
+from fhe_estimators.core.engine import MachinePrices, Work, threads
 from fhe_estimators.core.graph import Graph, Node, Value
 from fhe_estimators.core.validation import check_p_error
 
@@ -33,7 +33,7 @@ def calibrate_prices(
     table_bits: Sequence[int] = _BITS,
     p_errors: Sequence[float] = _P_ERRORS,
     save: bool = True,
-) -> Calibration:
+) -> MachinePrices:
     """Measure what encrypted rows take on this machine, for estimates from now on.
 
     Small circuits are compiled, their keys are made, and rows are encrypted, computed and
@@ -56,7 +56,7 @@ def calibrate_prices(
 
     Returns
     -------
-    calibration : Calibration
+    calibration : MachinePrices
         Seconds of a call, of bytes of inputs and keys, and of tables.
 
     Raises
@@ -70,7 +70,7 @@ def calibrate_prices(
     """
     circuits = calibrating(_checked_bits(table_bits), _checked_p_errors(p_errors))
     works, seconds = zip(*map(timed, circuits), strict=True)
-    found = Calibration.fitted(works, seconds)
+    found = MachinePrices.fitted(works, seconds)
     if not found.per_table:
         raise RuntimeError(
             "Rows with tables took no longer than those without: something else kept the "

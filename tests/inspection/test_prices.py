@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from fhe_estimators import DecisionTreeClassifier, LogisticRegression
 from fhe_estimators.core.circuit import Circuit
-from fhe_estimators.core.engine import Calibration, Work, cache_file, run_clear
+from fhe_estimators.core.engine import MachinePrices, Work, cache_file, run_clear
 from fhe_estimators.inspection import CostDisplay, _prices, calibrate_prices, cost
 
 X, Y = [[0, 0], [1, 0], [0, 2], [1, 3]], [0, 1, 1, 1]
@@ -26,7 +26,7 @@ def test_costs_are_those_that_were_measured(cache):
     assert before[0].seconds == 0 < before[1].seconds
     assert not list(cache.iterdir())
     found = calibrate_prices(table_bits=[1], p_errors=[0.01])
-    assert found == Calibration.cached()
+    assert found == MachinePrices.cached()
     assert found.per_table
     for model, rough in zip((linear, tree), before, strict=True):
         report = cost(model)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fhe_estimators.core.engine._calibration import (
-        Calibration,
+        MachinePrices,
         Work,
         cache_file,
         lookups,
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 #: Where names are: a process that only computes imports neither operators nor the compiler.
 _MODULES = {
     "SECURITY_BITS": "_specification",
-    "Calibration": "_calibration",
+    "MachinePrices": "_calibration",
     "Cipher": "_native",
     "ClearEngine": "_clear",
     "ClearProgram": "_clear",
@@ -80,7 +80,6 @@ _MODULES = {
 
 __all__ = [
     "SECURITY_BITS",
-    "Calibration",
     "Cipher",
     "ClearEngine",
     "ClearProgram",
@@ -94,6 +93,7 @@ __all__ = [
     "JointPart",
     "Keys",
     "Machine",
+    "MachinePrices",
     "Part",
     "Prices",
     "Program",

@@ -59,7 +59,7 @@ class Work(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Calibration:
+class MachinePrices:
     """How long work takes on one machine.
 
     Parameters
@@ -100,7 +100,7 @@ class Calibration:
         return float(inside * operations / nearest)
 
     @classmethod
-    def fitted(cls, works: Sequence[Work], seconds: Sequence[float]) -> Calibration:
+    def fitted(cls, works: Sequence[Work], seconds: Sequence[float]) -> MachinePrices:
         """Return the calibration of this machine that comes nearest to measured seconds.
 
         Parameters
@@ -134,7 +134,7 @@ class Calibration:
     # Files -----------------------------------------------------------------------------
 
     @classmethod
-    def cached(cls) -> Calibration | None:
+    def cached(cls) -> MachinePrices | None:
         """Return what was saved for this machine and engine, None if there is nothing."""
         path = cache_file()
         try:
@@ -164,7 +164,7 @@ class Calibration:
         return path
 
     @classmethod
-    def _of_json(cls, text: str) -> Calibration:
+    def _of_json(cls, text: str) -> MachinePrices:
         """Return what a file holds.
 
         Raises

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fhe_estimators.core.engine._calibration import Calibration, Work
+from fhe_estimators.core.engine._calibration import MachinePrices, Work
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Prices:
         Operations that take a server as long as to make a byte of keys ready.
     operations_per_result : float
         Operations that are worth one ciphertext less to send and to decrypt.
-    calibration : Calibration, optional
+    calibration : MachinePrices, optional
         What was measured on this machine. Estimates of compiled circuits are taken from it;
         how models are lowered, and what is refused, never depends on it.
     """
@@ -41,7 +41,7 @@ class Prices:
     seconds_per_megabyte: float = 1.5e-3
     operations_per_key_byte: float = 20
     operations_per_result: float = 15e6
-    calibration: Calibration | None = None
+    calibration: MachinePrices | None = None
 
     def operations(self, bits: int, exact_to: float = 0.0) -> float:
         """Return what a table costs, at least.
@@ -168,4 +168,4 @@ class MeasuredTFHE(TFHE):
 
     def prices(self, p_error: float) -> Prices:
         """Return what tables cost at least, with the calibration of this machine if any."""
-        return replace(super().prices(p_error), calibration=Calibration.cached())
+        return replace(super().prices(p_error), calibration=MachinePrices.cached())

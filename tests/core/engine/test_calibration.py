@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fhe_estimators.core.engine import (
-    Calibration,
     ClearEngine,
     ConcreteEngine,
+    MachinePrices,
     Work,
     cache_file,
     lookups,
@@ -31,22 +31,22 @@ def cache(tmp_path, monkeypatch):
 def made(per_call=1e-3, per_table=((1e7, 0.01), (1e8, 0.05))):
     """Return a calibration of this machine."""
     works = [Work(size, 0, 0, 0) for size in (0, 1e6)]
-    machine = Calibration.fitted(works, [per_call, 2 * per_call]).machine
-    return Calibration(machine, per_call, 2e-8, 1e-8, 1e-9, per_table)
+    machine = MachinePrices.fitted(works, [per_call, 2 * per_call]).machine
+    return MachinePrices(machine, per_call, 2e-8, 1e-8, 1e-9, per_table)
 
 
 @settings(deadline=None, max_examples=50)
 @given(seconds, seconds, seconds, seconds, seconds)
 def test_seconds_that_follow_prices_give_these_prices(call, size, key, small, large):
     tables = ((1e7, small), (1e8, large))
-    true = Calibration("", call * 1e-3, size * 1e-9, size * 3e-9, key * 1e-9, tables)
+    true = MachinePrices("", call * 1e-3, size * 1e-9, size * 3e-9, key * 1e-9, tables)
     works = [Work(size, 0, 0, 0) for size in (1e4, 1e5, 1e6)] + [
         Work(size, keys, number, operations)
         for operations, keys in ((1e7, 1e7), (1e8, 3e7))
         for number, size in ((2, 1e5), (12, 1e5), (12, 1e6))
     ]
     measured = [true.seconds(work) for work in works]
-    found = Calibration.fitted(works, measured)
+    found = MachinePrices.fitted(works, measured)
     # What hardly shows in any measurement is not known well, but its effect is.
     for work, expected in zip(works, measured, strict=True):
         assert found.seconds(work) == pytest.approx(expected, rel=1e-3)
@@ -55,7 +55,7 @@ def test_seconds_that_follow_prices_give_these_prices(call, size, key, small, la
 def test_nothing_costs_less_than_nothing():
     works = [Work(size, 0, 0, 0) for size in (1e4, 1e6)]
     works += [Work(1e4, 1e7, number, 1e7) for number in (2, 12)]
-    found = Calibration.fitted(works, [0.5, 0.1, 0.3, 0.9])
+    found = MachinePrices.fitted(works, [0.5, 0.1, 0.3, 0.9])
     assert min(list(vars(found).values())[1:-1]) >= 0
 
 
@@ -79,20 +79,20 @@ def test_tables_that_do_not_fill_the_threads_take_as_long(monkeypatch):
 
 
 def test_a_file_is_read_again_on_the_same_machine_only(cache, monkeypatch, caplog):
-    assert Calibration.cached() is None
+    assert MachinePrices.cached() is None
     assert not list(cache.iterdir())
     path = made().save()
     assert path == cache_file()
-    assert Calibration.cached() == made()
+    assert MachinePrices.cached() == made()
     assert ConcreteEngine().prices(2**-40).calibration == made()
     assert ClearEngine().prices(2**-40).calibration is None
     assert [p.name for p in path.parent.iterdir()] == [path.name]
     text = path.read_text()
     monkeypatch.setenv("OMP_NUM_THREADS", str(threads() + 1))
-    assert Calibration.cached() is None
+    assert MachinePrices.cached() is None
     assert not caplog.records
     cache_file().write_text(text)
-    assert Calibration.cached() is None
+    assert MachinePrices.cached() is None
     assert "of another version or machine" in caplog.text
 
 
@@ -132,5 +132,5 @@ def test_corrupt_files_are_told_of_and_not_used(cache, caplog, change):
 
 def test_a_file_that_is_none(cache, caplog):
     cache_file().mkdir(parents=True)
-    assert Calibration.cached() is None
+    assert MachinePrices.cached() is None
     assert "cannot be read" in caplog.text
