@@ -63,7 +63,7 @@ def test_results_have_the_order_of_the_columns_that_were_asked_for():
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-@pytest.mark.parametrize("n_outputs", [1, 3])
+@pytest.mark.parametrize("n_outputs", [1, 3, 70])
 def test_products_in_blocks_give_the_same(n_outputs, encoding, monkeypatch):
     """Of many columns, few a product: the results are the same in another order."""
     monkeypatch.setattr(table_sum, "_MANY_WEIGHTS", 0)
