@@ -11,7 +11,7 @@ from itertools import cycle, pairwise
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import coo_array, csc_array
+from scipy.sparse import coo_array, csc_array, csr_array
 
 from fhe_estimators.core.graph import Graph, bits_of_range
 from fhe_estimators.core.trees.columns import RADICES, Column, Term, divided
@@ -24,13 +24,9 @@ from fhe_estimators.core.trees.group_tables import (
 )
 from fhe_estimators.core.trees.groups import Group, factored
 from fhe_estimators.core.trees.merge import merge
+from fhe_estimators.core.trees.parts import BLOCK, parts_of
 from fhe_estimators.core.trees.partitions import ANY, intervals
 from fhe_estimators.core.trees.tree import Tree
-
-#: Weights of one product that are few: the engine reads them as text.
-_MANY_WEIGHTS = 1 << 19
-#: Columns of a product where there are many.
-_BLOCK = 64
 
 
 class Lowered(NamedTuple):
@@ -222,21 +218,23 @@ class TableSum:
             scales[number, column.output] = column.scale
         n_bits = len(self.bits)
         read = self._read(columns)
-        weights, first = self._indices[0][:, read].toarray(), self._indices[1][read]
-        linear = self._weights(columns, 0, n_bits)
-        used = weights.any(axis=1) | linear.any(axis=1)
+        weights, first = self._indices[0][:, read], self._indices[1][read]
+        of_columns = _weights(columns, n_bits + self.n_tables)
+        linear, spread = of_columns[:n_bits].tocsc(), of_columns[n_bits + read].tocsc()
+        used = np.zeros(n_bits, bool)
+        used[weights.indices] = used[linear.indices] = True
         chain, provided = self.bits.provided(encoding, used)
         bits, linear = chain.last, linear[provided]
         # The bits of a feature add up to its function less the value of the last bin.
         offset = self.constant + sum(h[-1] for h in self._functions.values())
         if not len(read):
-            chain.add("MatMul", bits, linear, (low, high))
+            chain.add("MatMul", bits, linear.toarray(), (low, high))
             return Lowered(chain.graph(), offset, scales)
 
         tables = self._entries
         states = len(tables)
         ends = (-first.max(), states - 1 - first.min())
-        index = chain.add("MatMul", bits, weights[provided], ends)
+        index = chain.add("MatMul", bits, weights[provided].toarray(), ends)
         if first.any():
             index = chain.add("Add", index, first[np.newaxis], (0, states - 1))
         shift, of_tables = _shifts(columns, tables, n_bits)
@@ -244,19 +242,20 @@ class TableSum:
         ends = (tables.min(), tables.max())
         looked_up = chain.add("TableLookup", index, tables, ends, first=0)
         bounds = low - shift, high - shift
-        # A product with few of the tables for a few columns has few weights.
-        spread = self._weights(columns, n_bits, n_bits + self.n_tables)[read]
         parts = []
-        for part in _blocks(len(columns), len(read)):
-            used = np.flatnonzero(spread[:, part].any(axis=1))
-            start, stop = (used[0], used[-1] + 1) if used.size else (0, 1)
+        for part in parts_of(spread, linear):
             some = looked_up
-            if stop - start < len(read):
-                some = chain.part(looked_up, start, stop)
-            total = chain.add("MatMul", some, spread[start:stop, part], bounds)
-            if linear[:, part].any():
+            if part.n_tables < len(read):
+                some = chain.part(looked_up, part.first, part.first + part.n_tables)
+            if part.is_copy:
+                parts.append(some)
+                continue
+            rows = slice(part.first, part.first + part.n_tables)
+            total = chain.add("MatMul", some, spread[rows, part.columns].toarray(), bounds)
+            free = linear[:, part.columns].toarray()
+            if free.any():
                 ends = _free_bounds(columns)
-                free = chain.add("MatMul", bits, linear[:, part], ends)
+                free = chain.add("MatMul", bits, free, ends)
                 total = chain.add("Add", total, free, bounds)
             parts.append(total)
         chain.joined(parts)
@@ -318,16 +317,6 @@ class TableSum:
                 functions[feature] = functions.get(feature, 0) + values
         return functions
 
-    @staticmethod
-    def _weights(columns: Sequence[Column], start: int, stop: int) -> np.ndarray:
-        """Return the weights of some rows, of bits or of tables, in columns."""
-        weights = np.zeros((stop - start, len(columns)), np.int64)
-        for number, column in enumerate(columns):
-            for term in column.terms:
-                if start <= term.rows[0] < stop:
-                    weights[term.rows - start, number] += term.weights
-        return weights
-
     @cached_property
     def _indices(self) -> tuple[csc_array, np.ndarray]:
         """What makes the index of each table from the bits.
@@ -361,6 +350,7 @@ class TableSum:
         shape = len(self.bits), len(self.groups)
         # Entries of one place add up.
         found = coo_array((weights, (places, numbers)), shape).tocsc()
+        found.eliminate_zeros()
         repeated = np.repeat(np.arange(len(counts)), counts)
         return found[:, repeated], np.repeat(first, counts)
 
@@ -386,7 +376,7 @@ def _first_seen(numbers: np.ndarray) -> np.ndarray:
 
 def _in_order(columns: list[Column]) -> list[Column]:
     """Return columns so that, of many, those which read the same tables are neighbours."""
-    if len(columns) <= _BLOCK:
+    if len(columns) <= BLOCK:
         return columns
 
     def place(column: Column) -> tuple[float, int]:
@@ -401,10 +391,20 @@ def _in_order(columns: list[Column]) -> list[Column]:
     return sorted(columns, key=place)
 
 
-def _blocks(n_columns: int, n_tables: int) -> list[slice]:
-    """Return the columns that one product makes: all if there are few."""
-    size = _BLOCK if n_columns * n_tables > _MANY_WEIGHTS else n_columns
-    return [slice(at, at + size) for at in range(0, n_columns, size)]
+def _weights(columns: Sequence[Column], n_rows: int) -> csr_array:
+    """Return the weights of bits, and of tables behind these, in columns."""
+    terms = [(number, term) for number, column in enumerate(columns) for term in column.terms]
+    none = np.empty(0, np.int64)
+    rows = np.concatenate([none, *(term.rows for _, term in terms)])
+    weights = np.concatenate([none, *(term.weights for _, term in terms)])
+    numbers = np.repeat(
+        np.array([number for number, _ in terms], np.int64),
+        [len(term.rows) for _, term in terms],
+    )
+    # Entries of one place add up.
+    found = coo_array((weights, (rows, numbers)), (n_rows, len(columns))).tocsr()
+    found.eliminate_zeros()
+    return found
 
 
 def _shifts(

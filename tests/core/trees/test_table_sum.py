@@ -52,7 +52,7 @@ def test_graph_is_sum_of_trees(forest, table_bits, room, encoding, seed):
 
 def test_results_have_the_order_of_the_columns_that_were_asked_for():
     """However many: a graph for clear integers has a column for each output, in order."""
-    n_outputs = table_sum._BLOCK + 6
+    n_outputs = parts.BLOCK + 6
     trees, _ = small_ensemble(n_outputs)
     sums = TableSum.of(trees, BITS, 3)
     columns = sorted(sums.columns(), key=lambda column: column.output)
@@ -66,8 +66,9 @@ def test_results_have_the_order_of_the_columns_that_were_asked_for():
 @pytest.mark.parametrize("n_outputs", [1, 3, 70])
 def test_products_in_blocks_give_the_same(n_outputs, encoding, monkeypatch):
     """Of many columns, few a product: the results are the same in another order."""
-    monkeypatch.setattr(table_sum, "_MANY_WEIGHTS", 0)
-    monkeypatch.setattr(table_sum, "_BLOCK", 2)
+    for limit in ("_MANY_WEIGHTS", "_FEW_WEIGHTS"):
+        monkeypatch.setattr(parts, limit, 0)
+    monkeypatch.setattr(parts, "BLOCK", 2)
     trees, bins = small_ensemble(n_outputs)
     expected = sum(evaluate_tree(tree, bins) for tree in trees)
     for room in (1, 4, math.inf):
