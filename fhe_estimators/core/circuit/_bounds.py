@@ -126,7 +126,7 @@ def _corner(base: np.ndarray, slopes: csc_array, sign: int, source: Value) -> np
     source : Value
     """
     low, high = source.bounds
-    n_inputs, n_sums = slopes.shape
+    n_sums = len(base)
     slopes = slopes.sorted_indices()
     data, columns = sign * slopes.data, np.repeat(np.arange(n_sums), np.diff(slopes.indptr))
     sums = sign * (base + low * slopes.sum(axis=0))

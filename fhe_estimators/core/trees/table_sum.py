@@ -24,8 +24,8 @@ from fhe_estimators.core.trees.group_tables import (
 )
 from fhe_estimators.core.trees.groups import Group, factored
 from fhe_estimators.core.trees.merge import merge
-from fhe_estimators.core.trees.parts import BLOCK, parts_of
 from fhe_estimators.core.trees.partitions import ANY, intervals
+from fhe_estimators.core.trees.parts import BLOCK, parts_of
 from fhe_estimators.core.trees.tree import Tree
 
 
@@ -168,13 +168,7 @@ class TableSum:
 
         None of the others is wider or noisier, or sums up larger tables.
         """
-        weights, _ = self._indices
-        tables = [
-            (np.abs(column).max(), np.ptp(column), group.states)
-            for group, found in zip(self.groups, self._tables, strict=True)
-            for column in found.values.T
-        ]
-        largest = {*np.argmax(tables, axis=0), weights.power(2).sum(axis=0).argmax()}
+        largest = set(self._largest)
         sizes = [(c.width, c.noise, -c.low, c.high, c.bit_noise) for c in columns]
         places = set(np.argmax(sizes, axis=0).tolist())
         for place, column in enumerate(columns):
@@ -183,6 +177,18 @@ class TableSum:
                 places.add(place)
                 largest.difference_update(read.tolist())
         return [columns[place] for place in sorted(places)]
+
+    @cached_property
+    def _largest(self) -> set[int]:
+        """Tables of the largest entries, of most of them, and of the noisiest index."""
+        weights, _ = self._indices
+        tables = [
+            (np.abs(column).max(), np.ptp(column), group.states)
+            for group, found in zip(self.groups, self._tables, strict=True)
+            for column in found.values.T
+        ]
+        places = {*np.argmax(tables, axis=0), weights.power(2).sum(axis=0).argmax()}
+        return set(map(int, places))
 
     def n_read(self, columns: Sequence[Column]) -> int:
         """Return how many tables some columns are sums of."""
@@ -393,7 +399,9 @@ def _in_order(columns: list[Column]) -> list[Column]:
 
 def _weights(columns: Sequence[Column], n_rows: int) -> csr_array:
     """Return the weights of bits, and of tables behind these, in columns."""
-    terms = [(number, term) for number, column in enumerate(columns) for term in column.terms]
+    terms = [
+        (number, term) for number, column in enumerate(columns) for term in column.terms
+    ]
     none = np.empty(0, np.int64)
     rows = np.concatenate([none, *(term.rows for _, term in terms)])
     weights = np.concatenate([none, *(term.weights for _, term in terms)])

@@ -17,7 +17,7 @@ from fhe_estimators.core.trees import (
     evaluate_tree,
     mapped,
     recognize,
-    table_sum,
+    parts,
 )
 from fhe_estimators.core.trees.leaves import on_bins
 from tests.core.trees.random_trees import (
