@@ -20,9 +20,12 @@ from fhe_estimators.core.operators import operators_of
 _SIGNED = "fhe_estimators.signed"
 #: That which gives the bits of its result at least.
 _WIDTH = "bit_width_hint"
-#: Weights of a product that are few, and bits of results that any tensor can have. The
-#: engine reads weights as text, and has no wide integers twice in one selection.
-_FEW_WEIGHTS, _NARROW = 1 << 18, 8
+#: Weights of a product that are few: the engine reads them as text.
+_FEW_WEIGHTS = 1 << 18
+#: Most weights are zero if no column has one in so many that is not.
+_SPARSE = 8
+#: Bits of integers of which the engine can have some twice in one selection.
+_NARROW = 8
 #: The engine's operations that only move integers.
 _MOVES = {
     *("assign_static", "broadcast_to", "concatenate", "copy", "expand_dims", "identity"),
@@ -128,7 +131,7 @@ def _few_summands(graph: Graph, node: Node) -> tuple[np.ndarray, np.ndarray] | N
     columns, rows = weights.T.nonzero()
     counts = np.bincount(columns, minlength=weights.shape[1])
     most = max(1, int(counts.max()))
-    if most * 8 > len(weights):
+    if most * _SPARSE > len(weights):
         return None
     # Rows of a column, one below the other; what is missing counts zero times.
     below = np.arange(len(columns)) - np.repeat(counts.cumsum() - counts, counts)

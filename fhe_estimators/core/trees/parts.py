@@ -60,6 +60,8 @@ def parts_of(spread: csc_array, linear: csc_array) -> Iterator[Part]:
 
 def _copies(spread: csc_array, linear: csc_array) -> list[Part]:
     """Return long runs of columns that are the tables of a run, one each."""
+    if not spread.nnz:
+        return []
     alone = (np.diff(spread.indptr) == 1) & (np.diff(linear.indptr) == 0)
     # Of columns without a table, what stands there is that of another one.
     at = np.minimum(spread.indptr[:-1], spread.nnz - 1)

@@ -153,7 +153,7 @@ def _digit(x: np.ndarray, *, start: int, mask: int) -> np.ndarray:
 
 
 def _slice(graph: Graph, node: Node) -> _Function:
-    start, stop = (int(graph.constants[name]) for name in node.inputs[1:3])
+    start, stop = (graph.constants[name].item() for name in node.inputs[1:3])
     return lambda x, *_: x[start:stop]
 
 
