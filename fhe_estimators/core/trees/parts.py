@@ -6,16 +6,54 @@ itself as for ten thousands of them. So there are few products, of few weights e
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import csc_array
+from scipy.sparse import coo_array, csc_array, csr_array
+
+from fhe_estimators.core.trees.columns import Column
 
 #: Weights that one product of all tables and columns has at most, and each of several.
 _MANY_WEIGHTS, _FEW_WEIGHTS = 1 << 19, 1 << 18
 #: Columns that are worth a part of their own.
 BLOCK = 64
+
+
+def in_order(columns: list[Column]) -> list[Column]:
+    """Return columns so that, of many, those which read the same tables are neighbours."""
+    if len(columns) <= BLOCK:
+        return columns
+
+    def place(column: Column) -> tuple[float, int]:
+        """Return where the first of the sorted terms stands that the column has."""
+        if not column.terms:
+            return math.inf, 0
+        first = column.terms[0]
+        if first.source is not None:
+            return first.source, 0
+        return math.inf, int(first.rows[0])
+
+    return sorted(columns, key=place)
+
+
+def weights_of(columns: Sequence[Column], n_rows: int) -> csr_array:
+    """Return the weights of bits, and of tables behind these, in columns."""
+    terms = [
+        (number, term) for number, column in enumerate(columns) for term in column.terms
+    ]
+    none = np.empty(0, np.int64)
+    rows = np.concatenate([none, *(term.rows for _, term in terms)])
+    weights = np.concatenate([none, *(term.weights for _, term in terms)])
+    numbers = np.repeat(
+        np.array([number for number, _ in terms], np.int64),
+        [len(term.rows) for _, term in terms],
+    )
+    # Entries of one place add up.
+    found = coo_array((weights, (rows, numbers)), (n_rows, len(columns))).tocsr()
+    found.eliminate_zeros()
+    return found
 
 
 class Part(NamedTuple):

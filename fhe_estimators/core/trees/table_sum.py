@@ -11,7 +11,7 @@ from itertools import cycle, pairwise
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import coo_array, csc_array, csr_array
+from scipy.sparse import coo_array, csc_array
 
 from fhe_estimators.core.graph import Graph, bits_of_range
 from fhe_estimators.core.trees.columns import RADICES, Column, Term, divided
@@ -25,7 +25,7 @@ from fhe_estimators.core.trees.group_tables import (
 from fhe_estimators.core.trees.groups import Group, factored
 from fhe_estimators.core.trees.merge import merge
 from fhe_estimators.core.trees.partitions import ANY, intervals
-from fhe_estimators.core.trees.parts import BLOCK, parts_of
+from fhe_estimators.core.trees.parts import in_order, parts_of, weights_of
 from fhe_estimators.core.trees.tree import Tree
 
 
@@ -161,7 +161,7 @@ class TableSum:
         """
         if room == math.inf:
             return divided([self._terms(None, False)], len(self.constant))
-        return _in_order(divided(self._alternatives, len(self.constant), room))
+        return in_order(divided(self._alternatives, len(self.constant), room))
 
     def telling(self, columns: Sequence[Column]) -> list[Column]:
         """Return a few columns that need the parameters of all.
@@ -225,7 +225,7 @@ class TableSum:
         n_bits = len(self.bits)
         read = self._read(columns)
         weights, first = self._indices[0][:, read], self._indices[1][read]
-        of_columns = _weights(columns, n_bits + self.n_tables)
+        of_columns = weights_of(columns, n_bits + self.n_tables)
         linear, spread = of_columns[:n_bits].tocsc(), of_columns[n_bits + read].tocsc()
         used = np.zeros(n_bits, bool)
         used[weights.indices] = used[linear.indices] = True
@@ -378,41 +378,6 @@ def _first_seen(numbers: np.ndarray) -> np.ndarray:
     different, first = np.unique(numbers, return_index=True)
     in_order: np.ndarray = different[first.argsort()]
     return in_order
-
-
-def _in_order(columns: list[Column]) -> list[Column]:
-    """Return columns so that, of many, those which read the same tables are neighbours."""
-    if len(columns) <= BLOCK:
-        return columns
-
-    def place(column: Column) -> tuple[float, int]:
-        """Return where the first of the sorted terms stands that the column has."""
-        if not column.terms:
-            return math.inf, 0
-        first = column.terms[0]
-        if first.source is not None:
-            return first.source, 0
-        return math.inf, int(first.rows[0])
-
-    return sorted(columns, key=place)
-
-
-def _weights(columns: Sequence[Column], n_rows: int) -> csr_array:
-    """Return the weights of bits, and of tables behind these, in columns."""
-    terms = [
-        (number, term) for number, column in enumerate(columns) for term in column.terms
-    ]
-    none = np.empty(0, np.int64)
-    rows = np.concatenate([none, *(term.rows for _, term in terms)])
-    weights = np.concatenate([none, *(term.weights for _, term in terms)])
-    numbers = np.repeat(
-        np.array([number for number, _ in terms], np.int64),
-        [len(term.rows) for _, term in terms],
-    )
-    # Entries of one place add up.
-    found = coo_array((weights, (rows, numbers)), (n_rows, len(columns))).tocsr()
-    found.eliminate_zeros()
-    return found
 
 
 def _shifts(
