@@ -99,7 +99,7 @@ def _affine(linear: Graph) -> dict[str, tuple[np.ndarray, csc_array]] | None:
     found: dict[str, tuple[np.ndarray, csc_array]] = {}
     for node in linear:
         operand, *others = node.inputs
-        (result,) = node.outputs
+        result = node.outputs[0]
         if _is_product(linear, node):
             weights = linear.constants[others[0]]
             found[result] = np.zeros(weights.shape[1], np.int64), csc_array(weights)

@@ -93,9 +93,10 @@ def traced(graph: Graph, fhe: Any) -> Callable[[Node], Callable[..., Any]]:
         places, factors = found
         ends = np.multiply.outer(graph.value(node.inputs[0]).bounds, factors)
         low, high = int(ends.min()), int(ends.max())
+        bits = max(1, bits_of_range(low, high))
 
         def apply(x: Any, _: np.ndarray) -> Any:
-            summands = fhe.hint(x[:, places] * factors, bit_width=bits_of_range(low, high))
+            summands = fhe.hint(x[:, places] * factors, bit_width=bits)
             summands.computation.properties[_SIGNED] = low < 0
             return np.sum(summands, axis=1)
 

@@ -142,8 +142,8 @@ class _WithGates:
         self._most = most_states
         gates = {gate for group in groups for gate in group.gates}
         self._numbers = {gate: number for number, gate in enumerate(sorted(gates))}
-        #: What a gate of another group, loose or not, that is one of a group's adds to the
-        #: counts of them: by the number of the gate, and whether it is loose.
+        #: By number of a gate, and whether it is loose in another group: what it adds to
+        #: counts of common gates. Zero but for the gates of one group at a time.
         self._marks = np.zeros((len(gates) + 1, 2), np.int64)
         width = max((len(group.gates) for group in groups), default=0)
         self._gates = np.full((width, len(groups)), 2 * len(gates), np.int32)
