@@ -70,7 +70,11 @@ _NETWORKS = (
 
 
 def networks(setup: Setup) -> list[Row]:
-    """One encrypted row and the mean accuracy of five splits, for equal shape and bits."""
+    """One encrypted row and the mean accuracy of five splits, for equal shape and bits.
+
+    Bits are those of weights and of activations. Ratios are those of what the server takes,
+    and of the whole.
+    """
     rows: list[Row] = []
     for network in _NETWORKS:
         found = _compared(setup, network)
