@@ -13,7 +13,7 @@ from sklearn.model_selection import train_test_split
 from benchmarks import data
 from benchmarks.costs import P_ERROR, Encrypted, costs, exactness
 from benchmarks.report import Row, at_least, table
-from benchmarks.tools import Setup, progress
+from benchmarks.tools import Setup, chosen, progress
 from fhe_estimators.neural_network import NeuralNetClassifier
 
 _SEEDS = 5
@@ -76,7 +76,7 @@ def networks(setup: Setup) -> list[Row]:
     and of the whole.
     """
     rows: list[Row] = []
-    for network in _NETWORKS:
+    for network in chosen(_NETWORKS):
         found = _compared(setup, network)
         progress(table(found))
         rows += found
