@@ -67,3 +67,4 @@ def test_program_whose_types_are_checked_runs(tmp_path):
     search = typed_program.searched_by_cost()
     assert isinstance(search.best_estimator_, type(model))
     assert [comparison.score for comparison in typed_program.comparisons(model)] == [1, 1]
+    assert [net.n_bits for net in typed_program.networks()[1:]] == [4]

@@ -11,6 +11,7 @@ from typing import assert_type
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.base import BaseEstimator  # type: ignore[import-untyped, unused-ignore]
 from sklearn.model_selection import (  # type: ignore[import-untyped, unused-ignore]
     GridSearchCV,
 )
@@ -79,6 +80,13 @@ def searched_by_cost() -> ParetoSearchCV:
     search = ParetoSearchCV(candidates, refit=best_within(seconds=10), cv=2)
     search.fit(X, y)
     return search
+
+
+def networks() -> tuple[BaseEstimator, BaseEstimator]:
+    from fhe_estimators.neural_network import NeuralNetClassifier, SkorchClassifier
+
+    network = NeuralNetClassifier(hidden_layer_sizes=[2], max_epochs=1)
+    return network, SkorchClassifier(None, n_bits=4)
 
 
 def bytes_of_a_row(model: LogisticRegression) -> int:
