@@ -74,6 +74,7 @@ def plot_sides(rows: Sequence[Row], path: Path, *, case: str) -> None:
     for (side, taken), mark in zip(found.items(), "osD^v", strict=False):
         axes.plot(list(taken.values()), [places[n] for n in taken], mark, label=side)
     axes.set_yticks(list(places.values()), cases)
+    axes.set_ylim(min(0, 1 - len(cases)) - 0.5, 0.5)
     axes.grid(visible=True, axis="x", alpha=0.3)
     axes.set(xscale="log", xlabel="seconds of one encrypted row, end to end")
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
