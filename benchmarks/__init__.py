@@ -33,6 +33,7 @@ MODULE_OF = {
     "large_input": "deep",
     "trained": "trained",
     "trained_rows": "trained",
+    "trained_splits": "trained",
     "estimates": "estimates",
     "prices": "prices",
     "exactness": "prices",
