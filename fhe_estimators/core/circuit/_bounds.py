@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csc_array
 
 from fhe_estimators.core.engine import Integers
 from fhe_estimators.core.graph import Graph, Node, Value, evaluate
@@ -44,11 +45,17 @@ def extremes(graph: Graph) -> list[Integers]:
         return rows
     chosen, graph = _behind_choice(graph)
     source, linear = graph.inputs[0], _before_tables(graph)
-    results = _at_units(linear)
+    affine = _affine(linear)
+    results = {} if affine else _at_units(linear)
     for node in linear:
-        at_units = results[node.outputs[0]].reshape(int(np.prod(_shape(source))) + 1, -1)
         for sign in (-1, 1):
-            corner = _highest_sum(sign * at_units, source).reshape(1, *_shape(source))
+            if affine:
+                corner = _corner(*affine[node.outputs[0]], sign, source)
+            else:
+                at_units = results[node.outputs[0]]
+                at_units = at_units.reshape(int(np.prod(_shape(source))) + 1, -1)
+                corner = _highest_sum(sign * at_units, source)
+            corner = corner.reshape(1, *_shape(source))
             if chosen is not None:
                 corner, some = np.zeros_like(rows[0][0]), corner
                 corner[:, chosen] = some
@@ -76,6 +83,67 @@ def _behind_choice(graph: Graph) -> tuple[np.ndarray | None, Graph]:
     runs = tuple(size for size in np.diff(ends).tolist() if size)
     found = replace(found, low=low, high=high, runs=runs)
     return chosen, replace(graph, nodes=tuple(rest), inputs=(found,))
+
+
+def _affine(linear: Graph) -> dict[str, tuple[np.ndarray, csc_array]] | None:
+    """Return the bases and slopes of tensors, by name.
+
+    None unless all nodes are products of rows of the input, and sums of these with
+    constants: then most slopes can be zero, and only the others are looked at.
+
+    Parameters
+    ----------
+    linear : Graph
+        Of one input, without tables.
+    """
+    found: dict[str, tuple[np.ndarray, csc_array]] = {}
+    for node in linear:
+        operand, *others = node.inputs
+        result = node.outputs[0]
+        if _is_product(linear, node):
+            weights = linear.constants[others[0]]
+            found[result] = np.zeros(weights.shape[1], np.int64), csc_array(weights)
+        elif node.op == "Add" and operand in found and others[0] in linear.constants:
+            base, slopes = found[operand]
+            constant = linear.constants[others[0]]
+            if constant.size != base.size:
+                return None
+            found[result] = base + constant.ravel(), slopes
+        else:
+            return None
+    return found
+
+
+def _corner(base: np.ndarray, slopes: csc_array, sign: int, source: Value) -> np.ndarray:
+    """Return the input at which the largest of several sums is largest.
+
+    Parameters
+    ----------
+    base : ndarray of shape (n_sums,)
+    slopes : sparse array of shape (n_inputs, n_sums)
+    sign : {-1, 1}
+        Whether the smallest is wanted, where it is smallest.
+    source : Value
+    """
+    low, high = source.bounds
+    n_sums = len(base)
+    slopes = slopes.sorted_indices()
+    data, columns = sign * slopes.data, np.repeat(np.arange(n_sums), np.diff(slopes.indptr))
+    sums = sign * (base + low * slopes.sum(axis=0))
+    if data.size:
+        # Of a code, which rises once, the largest sum of what follows, or nothing.
+        runs = np.repeat(np.arange(len(source.runs)), source.runs)
+        runs = runs[slopes.indices] if source.runs else slopes.indices
+        starts = (np.diff(columns, prepend=-1) != 0) | (np.diff(runs, prepend=-1) != 0)
+        (starts,) = starts.nonzero()
+        before = data.cumsum() - data
+        ends = np.append(before[starts[1:]], before[-1] + data[-1])
+        lengths = np.diff(starts, append=len(data))
+        tails = np.maximum.reduceat(np.repeat(ends, lengths) - before, starts)
+        np.add.at(sums, columns[starts], (high - low) * np.maximum(tails, 0))
+    found = slopes[:, [int(sums.argmax())]].toarray()
+    corner: np.ndarray = _highest(sign * found, source)[:, 0]
+    return corner
 
 
 def _highest_sum(at_units: np.ndarray, source: Value) -> np.ndarray:

@@ -13,13 +13,19 @@ import numpy as np
 from scipy.cluster.hierarchy import DisjointSet
 
 from fhe_estimators.core.engine._spatial import convolution, padding
-from fhe_estimators.core.graph import Graph, Node
+from fhe_estimators.core.graph import Graph, Node, bits_of_range
 from fhe_estimators.core.operators import operators_of
 
 #: The property of a computation of the engine that says whether it can be negative.
 _SIGNED = "fhe_estimators.signed"
 #: That which gives the bits of its result at least.
 _WIDTH = "bit_width_hint"
+#: Weights of a product that are few: the engine reads them as text.
+_FEW_WEIGHTS = 1 << 18
+#: Most weights are zero if no column has one in so many that is not.
+_SPARSE = 8
+#: Bits of integers of which the engine can have some twice in one selection.
+_NARROW = 8
 #: The engine's operations that only move integers.
 _MOVES = {
     *("assign_static", "broadcast_to", "concatenate", "copy", "expand_dims", "identity"),
@@ -80,15 +86,60 @@ def traced(graph: Graph, fhe: Any) -> Callable[[Node], Callable[..., Any]]:
 
         return apply
 
+    def matmul(node: Node) -> Callable[..., Any]:
+        found = _few_summands(graph, node)
+        if found is None:
+            return others(node)
+        places, factors = found
+        ends = np.multiply.outer(graph.value(node.inputs[0]).bounds, factors)
+        low, high = int(ends.min()), int(ends.max())
+        bits = max(1, bits_of_range(low, high))
+
+        def apply(x: Any, _: np.ndarray) -> Any:
+            summands = fhe.hint(x[:, places] * factors, bit_width=bits)
+            summands.computation.properties[_SIGNED] = low < 0
+            return np.sum(summands, axis=1)
+
+        return apply
+
     own = {
         "Conv": lambda node: convolution(node, fhe),
         "ExtractBits": extract_bits,
         "Gather": gather,
+        "MatMul": matmul,
         "Pad": lambda node: padding(node, fhe),
         "TableLookup": table_lookup,
     }
     others = operators_of(graph)
     return lambda node: own.get(node.op, others)(node)
+
+
+def _few_summands(graph: Graph, node: Node) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return the summands of a product of rows and many weights, most of them zero.
+
+    Returns
+    -------
+    places, factors : ndarray of int64 of shape (n_summands, n_results), or None
+        Column `j` of the product is ``sum_k factors[k, j] * rows[:, places[k, j]]``. None
+        where it is best left to the engine.
+    """
+    weights = graph.constants.get(node.inputs[1])
+    if weights is None or weights.ndim != 2 or weights.size <= _FEW_WEIGHTS:
+        return None
+    operand, result = graph.value(node.inputs[0]), graph.value(node.outputs[0])
+    if len(operand.shape or ()) != 2 or max(operand.bits or 0, result.bits or 0) > _NARROW:
+        return None
+    columns, rows = weights.T.nonzero()
+    counts = np.bincount(columns, minlength=weights.shape[1])
+    most = max(1, int(counts.max()))
+    if most * _SPARSE > len(weights):
+        return None
+    # Rows of a column, one below the other; what is missing counts zero times.
+    below = np.arange(len(columns)) - np.repeat(counts.cumsum() - counts, counts)
+    places = np.zeros((most, weights.shape[1]), np.int64)
+    factors = np.zeros_like(places)
+    places[below, columns], factors[below, columns] = rows, weights[rows, columns]
+    return places, factors
 
 
 def _entries(table: np.ndarray, lsbs: int, index: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -74,25 +75,34 @@ class Column:
         self.low = self.high = self.noise = 0
         self.movable = False
         self.terms: list[Term] = []
-        self._of_source: dict[int, tuple[int, int]] = {}
+        self._of_source: dict[int | None, tuple[int, int]] = {}
 
     def accepts(self, term: Term, width: float, noise: float) -> bool:
         """Add a term if the sum stays within so many bits and so much noise."""
-        old = new = term.low, term.high
-        if term.source is not None:
-            old = self._of_source.get(term.source, (0, 0))
+        total = self.noise + term.noise
+        if total > noise and self.terms:
+            return False
+        low, high = self.low + term.low, self.high + term.high
+        new = term.low, term.high
+        if term.source in self._of_source:
+            old = self._of_source[term.source]
             new = min(old[0], term.low), max(old[1], term.high)
             low, high = self.low + new[0] - old[0], self.high + new[1] - old[1]
-        else:
-            low, high = self.low + term.low, self.high + term.high
-        total, movable = self.noise + term.noise, self.movable or term.movable
-        if self.terms and (total > noise or _bits(low, high, movable) > width):
+        movable = self.movable or term.movable
+        if self.terms and _bits(low, high, movable) > width:
             return False
         self.low, self.high, self.noise, self.movable = low, high, total, movable
         self.terms.append(term)
         if term.source is not None:
             self._of_source[term.source] = new
         return True
+
+    def copy(self) -> Column:
+        """Return a column of the same terms, to add others to."""
+        other = Column(self.output, self.scale)
+        other.__dict__.update(self.__dict__)
+        other.terms, other._of_source = self.terms.copy(), self._of_source.copy()
+        return other
 
     @property
     def width(self) -> int:
@@ -148,31 +158,62 @@ def divided(
         At least one for each output.
     """
     if room == math.inf:
-        return _packed(alternatives[0], n_outputs, math.inf, math.inf)
+        return _Packed(math.inf, math.inf).with_terms(alternatives[0]).columns(n_outputs)
+    # What all begin with is divided once for each width.
+    first, *others = alternatives
+    together = enumerate(zip(first, *others, strict=False))
+    n_least = min(map(len, alternatives))
+    n_common = next((n for n, same in together if len({*map(id, same)}) > 1), n_least)
+    common = alternatives[0][:n_common]
+
+    @cache
+    def of_common(width: int) -> _Packed:
+        return _Packed(width, 4.0 ** (room - width)).with_terms(common)
+
     found: list[tuple[tuple[float, int, float], list[Column]]] = []
     for terms in alternatives:
         least = max((_bits(t.low, t.high, t.movable) for t in terms), default=0)
         for width in range(least, max(least, int(room)) + 1):
-            columns = _packed(terms, n_outputs, width, 4.0 ** (room - width))
+            columns = of_common(width).with_terms(terms[n_common:]).columns(n_outputs)
             noise = max(1, *(column.noise for column in columns))
             needed = max(column.width for column in columns) + math.log2(noise) / 2
             found.append(((max(0.0, needed - room), len(columns), needed), columns))
     return min(found, key=lambda entry: entry[0])[1]
 
 
-def _packed(
-    terms: Sequence[Term], n_outputs: int, width: float, noise: float
-) -> list[Column]:
-    """Return columns; a term is in one of the last ones if it fits, or in a new one."""
-    columns: dict[tuple[int, int], list[Column]] = {}
-    for output in set(range(n_outputs)) - {term.output for term in terms}:
-        columns[output, 1] = [Column(output)]
-    for term in terms:
-        last = columns.setdefault((term.output, term.scale), [])
-        for column in last[-_OPEN:]:
-            if column.accepts(term, width, noise):
-                break
-        else:
-            last.append(Column(term.output, term.scale))
-            last[-1].accepts(term, width, noise)
-    return [column for entries in columns.values() for column in entries]
+class _Packed:
+    """Columns; a term is in one of the last ones if it fits, or in a new one.
+
+    Parameters
+    ----------
+    width, noise : float
+        Limits of each column.
+    """
+
+    def __init__(self, width: float, noise: float) -> None:
+        self._width, self._noise = width, noise
+        self._columns: dict[tuple[int, int], list[Column]] = {}
+
+    def with_terms(self, terms: Sequence[Term]) -> _Packed:
+        """Return what more terms make of these columns, which stay as they are."""
+        width, noise = self._width, self._noise
+        packed = _Packed(width, noise)
+        packed._columns = {
+            place: [*columns[:-_OPEN], *(column.copy() for column in columns[-_OPEN:])]
+            for place, columns in self._columns.items()
+        }
+        for term in terms:
+            columns = packed._columns.setdefault((term.output, term.scale), [])
+            for column in columns[-_OPEN:]:
+                if column.accepts(term, width, noise):
+                    break
+            else:
+                columns.append(Column(term.output, term.scale))
+                columns[-1].accepts(term, width, noise)
+        return packed
+
+    def columns(self, n_outputs: int) -> list[Column]:
+        """Return all columns: first those of outputs without a term."""
+        outputs = {output for output, _ in self._columns}
+        empty = [Column(output) for output in set(range(n_outputs)) - outputs]
+        return [*empty, *(column for some in self._columns.values() for column in some)]

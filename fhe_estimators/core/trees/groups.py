@@ -166,6 +166,10 @@ class Group:
         Digits are the numbers of classes: where these are intervals, the lowest bin has the
         largest one. A state in which not all gates hold is zero.
         """
+        if not self.partitions:
+            # No tree compares, and all have these gates.
+            value = sum(next(leaves(f.tree)).value for f in self.fragments)
+            return np.outer(np.arange(len(self.gates) + 1) == len(self.gates), value)
         digits = self.digits()
         choices = [self._bins(feature, part) for feature, part, _ in reversed(digits)]
         bins = np.zeros((math.prod(map(len, choices)), n_features), np.int64)

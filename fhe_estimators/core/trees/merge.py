@@ -19,6 +19,12 @@ from fhe_estimators.core.trees.partitions import (
     n_classes,
 )
 
+#: Digits of a number that counts, of a group, gates that it has in common with another one:
+#: all, those that are loose in one, in the other, in both.
+_FIELD = 1 << 15
+_COMMON, _OF_US, _OF_THEM, _OF_BOTH = (_FIELD**place for place in range(4))
+_OF_ALL = _COMMON + _OF_US + _OF_THEM + _OF_BOTH
+
 
 def merge(groups: Sequence[Group], most_states: int) -> list[Group]:
     """Merge groups, of any trees, as long as a table holds their states.
@@ -136,11 +142,12 @@ class _WithGates:
         self._most = most_states
         gates = {gate for group in groups for gate in group.gates}
         self._numbers = {gate: number for number, gate in enumerate(sorted(gates))}
-        #: Marks of gates, and of none.
-        self._marks = np.zeros(len(gates) + 1, np.int8)
+        #: By number of a gate, and whether it is loose in another group: what it adds to
+        #: counts of common gates. Zero but for the gates of one group at a time.
+        self._marks = np.zeros((len(gates) + 1, 2), np.int64)
         width = max((len(group.gates) for group in groups), default=0)
-        self._gates = np.full((len(groups), width), len(gates))
-        self._is_loose = np.zeros((len(groups), width), bool)
+        self._gates = np.full((width, len(groups)), 2 * len(gates), np.int32)
+        self._n_loose = np.zeros(len(groups), np.int64)
         self._n_classes = np.ones(len(groups))
         #: Places of groups by gate that is loose, or is not.
         self._places: dict[tuple[int, bool], array[int]] = {}
@@ -155,9 +162,11 @@ class _WithGates:
     def put(self, place: int, group: Group) -> None:
         """Store a group under the index `place`."""
         gates, loose, self._n_classes[place] = self._of(group)
-        self._gates[place], self._is_loose[place] = len(self._numbers), False
-        self._gates[place, : len(gates)] = gates
-        self._is_loose[place, : len(gates)] = loose
+        self._n_loose[place] = sum(loose)
+        self._gates[:, place] = 2 * len(self._numbers)
+        self._gates[: len(gates), place] = [
+            2 * gate + free for gate, free in zip(gates, loose, strict=True)
+        ]
         # Gates that a merged group has lost stay listed: they are counted anew.
         for entry in set(zip(gates, loose, strict=True)) - self._listed[place]:
             self._places.setdefault(entry, array("q")).append(place)
@@ -170,20 +179,17 @@ class _WithGates:
         lists = self._lists(gates, loose, combinations)
         if not lists:
             return []
-        places = np.unique(np.concatenate([np.frombuffer(one, np.int64) for one in lists]))
-        self._marks[gates] = 1
-        self._marks[loose] = 2
-        marks, are_loose = self._marks[self._gates[places]], self._is_loose[places]
+        places = np.frombuffer(b"".join(lists), np.int64)
+        self._marks[gates] = _COMMON, _COMMON + _OF_THEM
+        self._marks[loose] = _COMMON + _OF_US, _OF_ALL
+        seen = self._marks.take(self._gates.take(places, axis=1)).sum(axis=0)
         self._marks[gates] = 0
-        of_us = (marks == 2).sum(axis=1)
-        of_them = ((marks > 0) & are_loose).sum(axis=1)
-        of_both = ((marks == 2) & are_loose).sum(axis=1)
-        ours = combinations * 2.0 ** (len(loose) - of_us)
-        theirs = self._n_classes[places] * 2.0 ** (are_loose.sum(axis=1) - of_them)
-        fits = (of_both + 1) * np.maximum(ours, theirs) <= self._most
-        fits &= marks.any(axis=1)
-        found: list[int] = places[fits].tolist()
-        return found
+        of_us, of_them = seen // _OF_US % _FIELD, seen // _OF_THEM % _FIELD
+        ours = np.ldexp(float(combinations), len(loose) - of_us)
+        theirs = np.ldexp(self._n_classes[places], self._n_loose[places] - of_them)
+        fits = (seen // _OF_BOTH + 1) * np.maximum(ours, theirs) <= self._most
+        # A place can be in several lists.
+        return sorted({*places[fits & (seen > 0)].tolist()})
 
     def _lists(
         self, gates: Sequence[int], loose: Sequence[int], combinations: int

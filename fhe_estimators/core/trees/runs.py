@@ -152,11 +152,22 @@ def _digit(x: np.ndarray, *, start: int, mask: int) -> np.ndarray:
     return (x >> start) & mask
 
 
+def _slice(graph: Graph, node: Node) -> _Function:
+    start, stop = (graph.constants[name].item() for name in node.inputs[1:3])
+    return lambda x, *_: x[start:stop]
+
+
+def _concat(graph: Graph, node: Node) -> _Function:
+    return lambda *parts: np.concatenate(parts)
+
+
 #: What the nodes of sums of tables do with runs.
 _FUNCTIONS: Mapping[str, Callable[[Graph, Node], _Function]] = {
     "Add": _add,
+    "Concat": _concat,
     "ExtractBits": _extract_bits,
     "Gather": _gather,
     "MatMul": _matmul,
+    "Slice": _slice,
     "TableLookup": _table_lookup,
 }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar
 
@@ -219,6 +221,13 @@ class TreeGraphs:
             If a row would take minutes.
         """
         some = _some(self.trees)
+        if len(some) == len(self.trees):
+            return self._cheapest(some, build, prices)
+        with _without_collector():
+            return self._cheapest(some, build, prices)
+
+    def _cheapest(self, some: list[Tree], build: _Build[_Built], prices: Prices) -> _Built:
+        """Return `cheapest`, for which `some` of the trees tell sizes."""
         scale = len(self.trees) / len(some)
         sums: dict[int, TableSum] = {}
         estimates: dict[int, float] = {}
@@ -379,6 +388,22 @@ class _Pricing(Generic[_Built]):
             if good == np.inf:
                 raise self._failures[-1]
             bisect_left(_ROOMS, True, key=lambda room: self._price(room) > good)
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Return a context in which no garbage of cycles is looked for.
+
+    The groups of large ensembles are hundreds of thousands of objects without cycles, all
+    of which would be looked at time and again.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _some(trees: list[Tree]) -> list[Tree]:

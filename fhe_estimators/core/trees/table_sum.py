@@ -25,12 +25,8 @@ from fhe_estimators.core.trees.group_tables import (
 from fhe_estimators.core.trees.groups import Group, factored
 from fhe_estimators.core.trees.merge import merge
 from fhe_estimators.core.trees.partitions import ANY, intervals
+from fhe_estimators.core.trees.parts import in_order, parts_of, weights_of
 from fhe_estimators.core.trees.tree import Tree
-
-#: Weights of one product that are few: the engine reads them as text.
-_MANY_WEIGHTS = 1 << 19
-#: Columns of a product where there are many.
-_BLOCK = 64
 
 
 class Lowered(NamedTuple):
@@ -165,20 +161,14 @@ class TableSum:
         """
         if room == math.inf:
             return divided([self._terms(None, False)], len(self.constant))
-        return _in_order(divided(self._alternatives, len(self.constant), room))
+        return in_order(divided(self._alternatives, len(self.constant), room))
 
     def telling(self, columns: Sequence[Column]) -> list[Column]:
         """Return a few columns that need the parameters of all.
 
         None of the others is wider or noisier, or sums up larger tables.
         """
-        weights, _ = self._indices
-        tables = [
-            (np.abs(column).max(), np.ptp(column), group.states)
-            for group, found in zip(self.groups, self._tables, strict=True)
-            for column in found.values.T
-        ]
-        largest = {*np.argmax(tables, axis=0), weights.power(2).sum(axis=0).argmax()}
+        largest = set(self._largest)
         sizes = [(c.width, c.noise, -c.low, c.high, c.bit_noise) for c in columns]
         places = set(np.argmax(sizes, axis=0).tolist())
         for place, column in enumerate(columns):
@@ -187,6 +177,18 @@ class TableSum:
                 places.add(place)
                 largest.difference_update(read.tolist())
         return [columns[place] for place in sorted(places)]
+
+    @cached_property
+    def _largest(self) -> set[int]:
+        """Tables of the largest entries, of most of them, and of the noisiest index."""
+        weights, _ = self._indices
+        tables = [
+            (np.abs(column).max(), np.ptp(column), group.states)
+            for group, found in zip(self.groups, self._tables, strict=True)
+            for column in found.values.T
+        ]
+        places = {*np.argmax(tables, axis=0), weights.power(2).sum(axis=0).argmax()}
+        return set(map(int, places))
 
     def n_read(self, columns: Sequence[Column]) -> int:
         """Return how many tables some columns are sums of."""
@@ -222,21 +224,23 @@ class TableSum:
             scales[number, column.output] = column.scale
         n_bits = len(self.bits)
         read = self._read(columns)
-        weights, first = self._indices[0][:, read].toarray(), self._indices[1][read]
-        linear = self._weights(columns, 0, n_bits)
-        used = weights.any(axis=1) | linear.any(axis=1)
+        weights, first = self._indices[0][:, read], self._indices[1][read]
+        of_columns = weights_of(columns, n_bits + self.n_tables)
+        linear, spread = of_columns[:n_bits].tocsc(), of_columns[n_bits + read].tocsc()
+        used = np.zeros(n_bits, bool)
+        used[weights.indices] = used[linear.indices] = True
         chain, provided = self.bits.provided(encoding, used)
         bits, linear = chain.last, linear[provided]
         # The bits of a feature add up to its function less the value of the last bin.
         offset = self.constant + sum(h[-1] for h in self._functions.values())
         if not len(read):
-            chain.add("MatMul", bits, linear, (low, high))
+            chain.add("MatMul", bits, linear.toarray(), (low, high))
             return Lowered(chain.graph(), offset, scales)
 
         tables = self._entries
         states = len(tables)
         ends = (-first.max(), states - 1 - first.min())
-        index = chain.add("MatMul", bits, weights[provided], ends)
+        index = chain.add("MatMul", bits, weights[provided].toarray(), ends)
         if first.any():
             index = chain.add("Add", index, first[np.newaxis], (0, states - 1))
         shift, of_tables = _shifts(columns, tables, n_bits)
@@ -244,19 +248,20 @@ class TableSum:
         ends = (tables.min(), tables.max())
         looked_up = chain.add("TableLookup", index, tables, ends, first=0)
         bounds = low - shift, high - shift
-        # A product with few of the tables for a few columns has few weights.
-        spread = self._weights(columns, n_bits, n_bits + self.n_tables)[read]
         parts = []
-        for part in _blocks(len(columns), len(read)):
-            used = np.flatnonzero(spread[:, part].any(axis=1))
-            start, stop = (used[0], used[-1] + 1) if used.size else (0, 1)
+        for part in parts_of(spread, linear):
             some = looked_up
-            if stop - start < len(read):
-                some = chain.part(looked_up, start, stop)
-            total = chain.add("MatMul", some, spread[start:stop, part], bounds)
-            if linear[:, part].any():
+            if part.n_tables < len(read):
+                some = chain.part(looked_up, part.first, part.first + part.n_tables)
+            if part.is_copy:
+                parts.append(some)
+                continue
+            rows = slice(part.first, part.first + part.n_tables)
+            total = chain.add("MatMul", some, spread[rows, part.columns].toarray(), bounds)
+            free = linear[:, part.columns].toarray()
+            if free.any():
                 ends = _free_bounds(columns)
-                free = chain.add("MatMul", bits, linear[:, part], ends)
+                free = chain.add("MatMul", bits, free, ends)
                 total = chain.add("Add", total, free, bounds)
             parts.append(total)
         chain.joined(parts)
@@ -318,16 +323,6 @@ class TableSum:
                 functions[feature] = functions.get(feature, 0) + values
         return functions
 
-    @staticmethod
-    def _weights(columns: Sequence[Column], start: int, stop: int) -> np.ndarray:
-        """Return the weights of some rows, of bits or of tables, in columns."""
-        weights = np.zeros((stop - start, len(columns)), np.int64)
-        for number, column in enumerate(columns):
-            for term in column.terms:
-                if start <= term.rows[0] < stop:
-                    weights[term.rows - start, number] += term.weights
-        return weights
-
     @cached_property
     def _indices(self) -> tuple[csc_array, np.ndarray]:
         """What makes the index of each table from the bits.
@@ -361,6 +356,7 @@ class TableSum:
         shape = len(self.bits), len(self.groups)
         # Entries of one place add up.
         found = coo_array((weights, (places, numbers)), shape).tocsc()
+        found.eliminate_zeros()
         repeated = np.repeat(np.arange(len(counts)), counts)
         return found[:, repeated], np.repeat(first, counts)
 
@@ -382,29 +378,6 @@ def _first_seen(numbers: np.ndarray) -> np.ndarray:
     different, first = np.unique(numbers, return_index=True)
     in_order: np.ndarray = different[first.argsort()]
     return in_order
-
-
-def _in_order(columns: list[Column]) -> list[Column]:
-    """Return columns so that, of many, those which read the same tables are neighbours."""
-    if len(columns) <= _BLOCK:
-        return columns
-
-    def place(column: Column) -> tuple[float, int]:
-        """Return where the first of the sorted terms stands that the column has."""
-        if not column.terms:
-            return math.inf, 0
-        first = column.terms[0]
-        if first.source is not None:
-            return first.source, 0
-        return math.inf, int(first.rows[0])
-
-    return sorted(columns, key=place)
-
-
-def _blocks(n_columns: int, n_tables: int) -> list[slice]:
-    """Return the columns that one product makes: all if there are few."""
-    size = _BLOCK if n_columns * n_tables > _MANY_WEIGHTS else n_columns
-    return [slice(at, at + size) for at in range(0, n_columns, size)]
 
 
 def _shifts(

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from fhe_estimators import LinearRegression, Ridge
+from fhe_estimators.core.circuit import _bounds
 from fhe_estimators.core.circuit._bounds import extremes, norm_bits
 from fhe_estimators.core.circuit._packing import Packing
 from fhe_estimators.core.engine import ClearEngine, run_clear
@@ -198,6 +199,39 @@ def test_slopes_of_a_product_are_its_weights():
         extremes(direct), extremes(detour)[:2] + extremes(detour)[-2:], strict=True
     ):
         np.testing.assert_array_equal(found, expected)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(1, 12), st.integers(1, 8), st.booleans(), st.integers(0, 2**32 - 1))
+def test_extremes_of_few_slopes_are_those_of_all(n_inputs, n_sums, is_code, seed):
+    """What is known of slopes that are not zero gives the same rows as all slopes."""
+    random = np.random.default_rng(seed)
+    weights = random.integers(-9, 10, (n_inputs, n_sums))
+    weights *= random.random(weights.shape) < random.random()
+    ends = np.sort(
+        random.choice(n_inputs - 1, random.integers(n_inputs), replace=False) + 1
+    )
+    runs = tuple(np.diff([0, *ends, n_inputs]).tolist()) if is_code else ()
+    low, high = (0, 1) if is_code else (int(random.integers(-8, 1)), 7)
+    source = Value("x", (None, n_inputs), low, high, runs)
+    values = [Value(name, (None, n_sums), -1000, 1000) for name in ("product", "sum")]
+    graph = Graph(
+        (
+            Node("MatMul", ("x", "weights"), ("product",)),
+            Node("Add", ("product", "base"), ("sum",)),
+        ),
+        (source,),
+        (values[1],),
+        {"weights": weights, "base": random.integers(-9, 10, (1, n_sums))},
+        {value.name: value for value in (source, *values)},
+    )
+    found = extremes(graph)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_bounds, "_affine", lambda linear: None)
+        expected = extremes(graph)
+    assert len(found) == len(expected) == 6
+    for row, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(row, other)
 
 
 def test_wide_rows_need_no_square_of_their_size():

@@ -113,15 +113,19 @@ def float_graph(trees, n_features):
 
 
 def small_ensemble(n_outputs):
+    """Return three trees, one of which has five leaves or more, and rows of bins."""
     random = np.random.default_rng(n_outputs)
-    arrays = [
-        random_arrays(random, 4, N_FEATURES, n_outputs, np.arange(N_EDGES)) for _ in "abc"
-    ]
-    ensemble, _ = recognize(float_graph(arrays, N_FEATURES))
-    bin_edges = BinEdges([np.arange(float(N_EDGES))] * N_FEATURES)
-    real = on_bins(ensemble, bin_edges)
-    trees = [mapped(tree, lambda leaf: Leaf(leaf.value.astype(np.int64))) for tree in real]
-    assert any(len(list(leaves(tree))) > 4 for tree in trees)
+    trees = []
+    while all(len(list(leaves(tree))) < 5 for tree in trees):
+        arrays = [
+            random_arrays(random, 4, N_FEATURES, n_outputs, np.arange(N_EDGES))
+            for _ in "abc"
+        ]
+        ensemble, _ = recognize(float_graph(arrays, N_FEATURES))
+        real = on_bins(ensemble, BinEdges([np.arange(float(N_EDGES))] * N_FEATURES))
+        trees = [
+            mapped(tree, lambda leaf: Leaf(leaf.value.astype(np.int64))) for tree in real
+        ]
     return trees, random.integers(0, N_EDGES + 1, size=(25, N_FEATURES))
 
 

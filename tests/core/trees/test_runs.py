@@ -12,10 +12,26 @@ from fhe_estimators import (
     RandomForestClassifier,
 )
 from fhe_estimators.core.engine import run_clear
-from fhe_estimators.core.trees import BinEdges, Bits, Leaf, TableSum, mapped, simplified
+from fhe_estimators.core.trees import (
+    BinEdges,
+    Bits,
+    Leaf,
+    TableSum,
+    mapped,
+    parts,
+    simplified,
+)
 from fhe_estimators.core.trees.encoders import BinEncoder, ThermometerEncoder
 from fhe_estimators.core.trees.runs import RunsEvaluator
-from tests.core.trees.random_trees import ENCODINGS, N_EDGES, N_FEATURES, ROOMS, ensembles
+from tests.core.trees.random_trees import (
+    BITS,
+    ENCODINGS,
+    N_EDGES,
+    N_FEATURES,
+    ROOMS,
+    ensembles,
+    small_ensemble,
+)
 
 
 def rows_of(random, edges, dtype):
@@ -59,6 +75,20 @@ def test_columns_are_those_of_the_graph(
     graph, *_ = sums.lowered(sums.columns(room), encoding)
     kind = ThermometerEncoder if encoding == "thermometer" else BinEncoder
     assert_same(graph, kind(BinEdges(edges), features), rows_of(random, edges, dtype))
+
+
+@pytest.mark.parametrize("room", [1, 4])
+def test_products_in_parts(room, monkeypatch):
+    """Of many tables and many outputs the graph has several products, and joins them."""
+    for limit in ("_MANY_WEIGHTS", "_FEW_WEIGHTS"):
+        monkeypatch.setattr(parts, limit, 0)
+    trees, _ = small_ensemble(70)
+    sums = TableSum.of(trees, BITS, 4)
+    graph, *_ = sums.lowered(sums.columns(room))
+    assert {"Slice", "Concat"} <= {node.op for node in graph}
+    edges = [np.arange(N_EDGES) / 3] * N_FEATURES
+    encoder = ThermometerEncoder(BinEdges(edges), BITS.features)
+    assert_same(graph, encoder, rows_of(np.random.default_rng(0), edges, np.float64))
 
 
 @pytest.mark.parametrize("n_bins", [127, 128, 129, 200])

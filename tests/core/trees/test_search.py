@@ -314,3 +314,27 @@ def test_digits_are_compared_where_bins_are_many():
     built = found.cheapest(build, PRICES)
     assert any(node.op == "ExtractBits" for node in built.graph)
     assert any(node.op != "ExtractBits" for graph in compiled for node in graph)
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_collector_is_left_as_it_was(enabled, monkeypatch):
+    """It does not run for many leaves; if nothing can be built it runs again, if it did."""
+    monkeypatch.setattr(trees_module, "_MANY_LEAVES", 20)
+    calls = []
+
+    def build(graph, recombination):
+        calls.append("build")
+        raise CompilationError("no parameters")
+
+    collector = SimpleNamespace(
+        isenabled=lambda: enabled,
+        enable=lambda: calls.append("enable"),
+        disable=lambda: calls.append("disable"),
+    )
+    monkeypatch.setattr(trees_module, "gc", collector)
+    found = graphs()
+    with pytest.raises(CompilationError, match="no parameters"):
+        found.cheapest(build, PRICES)
+    assert calls[:2] == ["disable", "build"]
+    assert calls[-1] == ("enable" if enabled else "build")
+    assert calls.count("enable") == enabled

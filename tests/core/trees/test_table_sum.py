@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fhe_estimators.core.engine import run_clear
 from fhe_estimators.core.numpy_module import NumpyModule
 from fhe_estimators.core.trees import (
     BinEdges,
@@ -16,8 +17,8 @@ from fhe_estimators.core.trees import (
     TableSum,
     evaluate_tree,
     mapped,
+    parts,
     recognize,
-    table_sum,
 )
 from fhe_estimators.core.trees.leaves import on_bins
 from tests.core.trees.random_trees import (
@@ -26,6 +27,7 @@ from tests.core.trees.random_trees import (
     N_EDGES,
     N_FEATURES,
     ROOMS,
+    encoded,
     ensembles,
     float_graph,
     random_arrays,
@@ -52,7 +54,7 @@ def test_graph_is_sum_of_trees(forest, table_bits, room, encoding, seed):
 
 def test_results_have_the_order_of_the_columns_that_were_asked_for():
     """However many: a graph for clear integers has a column for each output, in order."""
-    n_outputs = table_sum._BLOCK + 6
+    n_outputs = parts.BLOCK + 6
     trees, _ = small_ensemble(n_outputs)
     sums = TableSum.of(trees, BITS, 3)
     columns = sorted(sums.columns(), key=lambda column: column.output)
@@ -62,12 +64,46 @@ def test_results_have_the_order_of_the_columns_that_were_asked_for():
     np.testing.assert_array_equal(reverse.scales, found.scales[::-1])
 
 
+@settings(max_examples=20, deadline=None)
+@given(
+    st.integers(1, 100),
+    st.sampled_from([2, 4, math.inf]),
+    st.sampled_from([0, 1 << 19]),
+    st.integers(0, 2**32 - 1),
+)
+def test_columns_in_any_order_keep_their_results(n_outputs, room, many, seed):
+    """Some columns of any number of outputs: in whatever order, each is what it was."""
+    random = np.random.default_rng(seed)
+    trees, bins = small_ensemble(n_outputs)
+    sums = TableSum.of(trees, BITS, 3)
+    columns = sums.columns(room)
+    order = random.permutation(len(columns))[: random.integers(1, len(columns) + 1)]
+    rows = encoded(bins, BITS, "thermometer")
+
+    def results(chosen):
+        """Return the columns, and what they add to outputs, less what these lack."""
+        graph, offset, scales = sums.lowered(chosen)
+        (found,) = run_clear(graph, [rows])
+        return found, scales, offset
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parts, "_MANY_WEIGHTS", many)
+        found, scales, _ = results([columns[place] for place in order])
+        every, scales_of_all, offset = results(columns)
+    expected = sum(evaluate_tree(tree, bins) for tree in trees)
+    np.testing.assert_array_equal(every @ scales_of_all + offset, expected)
+    np.testing.assert_array_equal(scales, scales_of_all[order])
+    # Each of them is off by a constant of its own, which the offset makes up for.
+    assert not np.ptp(found - every[:, order], axis=0).any()
+
+
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("n_outputs", [1, 3, 70])
 def test_products_in_blocks_give_the_same(n_outputs, encoding, monkeypatch):
     """Of many columns, few a product: the results are the same in another order."""
-    monkeypatch.setattr(table_sum, "_MANY_WEIGHTS", 0)
-    monkeypatch.setattr(table_sum, "_BLOCK", 2)
+    for limit in ("_MANY_WEIGHTS", "_FEW_WEIGHTS"):
+        monkeypatch.setattr(parts, limit, 0)
+    monkeypatch.setattr(parts, "BLOCK", 2)
     trees, bins = small_ensemble(n_outputs)
     expected = sum(evaluate_tree(tree, bins) for tree in trees)
     for room in (1, 4, math.inf):
