@@ -131,6 +131,7 @@ OF_THE_WHOLE = {
     "test_scales": "targets and leaves of several scales, in all families",
     "test_release": "what is built for release, and how it is installed",
     "test_secrets": "keys and training rows, of every estimator",
+    "test_tools": "what tests and benchmarks share that is no part of the package",
 }
 
 

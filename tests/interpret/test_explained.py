@@ -17,10 +17,6 @@ from fhe_estimators import (
     config_context,
 )
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:Missing values detected:UserWarning"),
-    pytest.mark.filterwarnings("ignore:For multiclass we cannot currently:UserWarning"),
-]
 SMALL = {"n_jobs": 1, "outer_bags": 2, "max_rounds": 15, "n_bits": 2, "p_error": 2**-20}
 
 
