@@ -23,6 +23,7 @@ FLOORS = {
     "_progress": 1,
     "_readings": 0,
     "_reports": 0,
+    "_sparse": 0,
     "_tags": 0,
     "_twins": 1,
     "_version": 0,
