@@ -63,6 +63,8 @@ class Lowerable(Protocol):
 
     def _prepared_for_fit(self, X: Any, sample_weight: Any) -> Any: ...
 
+    def _prepared_again(self, X: Any, sample_weight: Any) -> Any: ...
+
     def _lower(
         self, X: Any, sample_weight: Any = None, *, incremental: bool = False
     ) -> None: ...
@@ -84,6 +86,11 @@ def lowered_after(fit: Callable[..., Any], *, incremental: bool) -> Callable[...
             bound.arguments["X"] = self._prepared_for_fit(X, sample_weight)
             with fitting():
                 fit(*bound.args, **bound.kwargs)
+            again = self._prepared_again(X, sample_weight)
+            if again is not None:
+                bound.arguments["X"] = again
+                with fitting():
+                    fit(*bound.args, **bound.kwargs)
             self._lower(X, sample_weight, incremental=incremental)
         return self
 
