@@ -73,25 +73,26 @@ class Exported:
             )
         if isinstance(model, QuantizedModule):
             circuit = model.fhe_circuit if model.is_compiled else model.compile()
-            readings = {"predict": [Reading(end=True, form="outputs")]}
-            return cls(kind, model, circuit, readings, None)
+            whole = {"predict": [Reading(end=True, form="outputs")]}
+            return cls(kind, model, circuit, whole, None)
         if not isinstance(model, FHEMixin):
             raise TypeError(
                 "The parameter 'model' must be a fitted estimator of fhe_estimators, a "
                 f"Pipeline that ends in one, or a QuantizedModule; got {kind}. Of a "
                 "search, give its best_estimator_."
             )
-        readings = None
+        readings: Mapping[str, Sequence[Reading]] | None = None
         if explained:
-            readings = {"eval_terms": model._term_readings()}  # type: ignore[attr-defined]
+            held: Any = model
+            readings = {"eval_terms": held._term_readings()}
             if not readings["eval_terms"]:
                 raise ValueError(f"{kind} has no terms: there is nothing to show.")
-            model = model._explained()  # type: ignore[attr-defined]
+            model = held._explained()
         module = model.quantized_module
         circuit = module.fhe_circuit if module.is_compiled else model.compile()
         names = model._names_of_features
         features = Features(
-            int(model.n_features_in_),  # type: ignore[attr-defined]
+            int(model.n_features_in_),
             None if names is None else [str(name) for name in names],
             np.dtype(model._feature_dtype).name,
             model._takes_spaces,

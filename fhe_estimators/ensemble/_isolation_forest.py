@@ -142,6 +142,15 @@ class IsolationForest(SklearnTreesMixin, FHEOutlierMixin, ensemble.IsolationFore
         self.input_encoding = input_encoding
         self.p_error = p_error
 
+    def _lower(
+        self, X: Any, sample_weight: Any = None, *, incremental: bool = False
+    ) -> None:
+        super()._lower(X, sample_weight, incremental=incremental)
+        if self.contamination != "auto":
+            # The parent's divides exact scores: of rounded ones others may lie below.
+            scores = self.score_samples(X, fhe="disable")
+            self.offset_ = np.percentile(scores, 100 * self.contamination)
+
     def _features(self) -> list[np.ndarray]:
         features = super()._features()
         if self._max_features == self.n_features_in_:

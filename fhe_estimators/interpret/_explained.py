@@ -96,7 +96,7 @@ class ExplainedMixin:
             raise ValueError(
                 f"{type(self).__name__} has no terms: there is nothing to show."
             )
-        view = self if self._outputs_are_terms else self._explained()
+        view: Any = self if self._outputs_are_terms else self._explained()
         with view._mode(fhe):
             scores = view._scores(X, super().eval_terms)  # type: ignore[misc]
         each: np.ndarray = scores.reshape(len(scores), len(self.term_features_), -1)
