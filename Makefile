@@ -55,6 +55,9 @@ bench: $(INSTALLED)  ## Run the benchmarks
 	$(BIN)/python -m benchmarks
 
 PEERS := .peers/bin/python
+# What has a section in docs/benchmarks_measured.md.
+BESIDE_PEERS := linear_stages trees networks
+ALONE := import_modules
 
 .peers/.installed: benchmarks/peers.txt
 	$(PYTHON) -m venv .peers
@@ -62,8 +65,13 @@ PEERS := .peers/bin/python
 	touch $@
 
 bench-peers: $(INSTALLED) .peers/.installed  ## Measure beside Concrete ML and TenSEAL, and write the page
-	$(BIN)/python -m benchmarks linear_stages --peer $(PEERS) --json benchmarks/results/linear_stages.json
-	$(BIN)/python -m benchmarks linear_batch trees networks --peer $(PEERS)
+	for name in $(BESIDE_PEERS); do \
+		$(BIN)/python -m benchmarks $$name --peer $(PEERS) --json benchmarks/results/$$name.json || exit 1; \
+	done
+	for name in $(ALONE); do \
+		$(BIN)/python -m benchmarks $$name --json benchmarks/results/$$name.json || exit 1; \
+	done
+	$(BIN)/python -m benchmarks linear_batch --peer $(PEERS)
 	$(BIN)/python -m benchmarks.page
 
 notebooks: $(INSTALLED)  ## Run the notebooks and store their outputs

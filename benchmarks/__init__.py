@@ -2,7 +2,7 @@
 
 ``python -m benchmarks --help`` tells how to run them. Two environment variables choose
 more: ``FHE_BENCH_CASES`` is a part of the names of the cases of ``trees``,
-``tree_accuracy``, ``compile_growth``, ``tenth_of_a_second``, ``trained`` and
+``tree_accuracy``, ``networks``, ``compile_growth``, ``tenth_of_a_second``, ``trained`` and
 ``trained_rows`` to run, such as "digits" or "spam forest", and ``FHE_BENCH_PLOT`` is
 a file for the plot of ``tree_growth``.
 """
@@ -33,6 +33,7 @@ MODULE_OF = {
     "large_input": "deep",
     "trained": "trained",
     "trained_rows": "trained",
+    "trained_splits": "trained",
     "estimates": "estimates",
     "prices": "prices",
     "exactness": "prices",

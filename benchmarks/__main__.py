@@ -94,7 +94,7 @@ def main() -> int:
             continue
         print(f"\n{name} ({time.perf_counter() - start:.0f} s)\n{table(rows)}", flush=True)
         results[name] = rows
-    if given.json:
+    if given.json and results:  # else a file that is kept stays what it is
         with open(given.json, "w", encoding="utf-8") as file:
             json.dump({**about, "results": results}, file, default=plain, indent=2)
             file.write("\n")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import numpy as np
 
 from benchmarks.report import Row
-from benchmarks.tools import median, seconds
+from benchmarks.tools import Clock, in_milliseconds, median, seconds
 from fhe_estimators.core.circuit import Circuit
 from fhe_estimators.quantization import QuantizedModule
 
@@ -35,21 +34,20 @@ class Encrypted:
         self._once()
 
     def one_row(self) -> dict[str, float]:
-        """Predict a row; return seconds, the server's and all, and bytes up and down."""
+        """Predict a row; return seconds of each stage and in all, and bytes up and down."""
         taken: dict[str, float] = median([self._once() for _ in range(self._TIMES)])
         return taken
 
     def _once(self) -> dict[str, float]:
-        circuit = self.circuit
-        start = time.perf_counter()
-        sent = circuit.encrypt(self.model.quantize_input(self._row))
-        served = time.perf_counter()
-        results = circuit.run(sent)
-        done = time.perf_counter()
-        self.model.dequantize_output(*circuit.decrypt(results))
+        circuit, clock = self.circuit, Clock()
+        integers = clock("encode", lambda: self.model.quantize_input(self._row))
+        sent = clock("encrypt", lambda: circuit.encrypt(integers))
+        results = clock("operate", lambda: circuit.run(sent))
+        found = clock("decrypt", lambda: circuit.decrypt(results))
+        clock("decode", lambda: self.model.dequantize_output(*found))
         return {
-            "server": done - served,
-            "total": time.perf_counter() - start,
+            **clock.taken,
+            "total": sum(clock.taken.values()),
             "up": circuit.ciphertext_bytes(sent),
             "down": circuit.ciphertext_bytes(results),
         }
@@ -58,7 +56,7 @@ class Encrypted:
 def costs(
     about: Row, facts: dict[str, Any], taken: dict[str, Any], ours: Any = None
 ) -> Row:
-    """Return a row of costs, with their ratio to `ours` if given.
+    """Return a row of costs, with ratios of what the server takes, and of all, to `ours`.
 
     Parameters
     ----------
@@ -73,9 +71,8 @@ def costs(
     """
     return {
         **about,
-        "server (s)": taken["server"],
-        "ratio": taken["server"] / ours["server"] if ours else None,
-        "total (s)": taken["total"],
+        **in_milliseconds(taken),
+        "ratio": taken["operate"] / ours["operate"] if ours else None,
         "total ratio": taken["total"] / ours["total"] if ours else None,
         "tables": facts["tables"],
         "bytes up": int(taken["up"]),

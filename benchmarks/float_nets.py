@@ -4,7 +4,8 @@ encryption: what `trained` quantizes after their training.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -47,16 +48,16 @@ class Split(NamedTuple):
 
 
 @cache
-def split(name: str) -> Split:
+def split(name: str, seed: int = 0) -> Split:
     """Return a data set, standardized; of digits as pictures where it is one of those."""
     if name in ("pictures", "enlarged"):
         X, y = data.digits()
         X = (X / 16).reshape(-1, 1, 8, 8)
         if name == "enlarged":
             X = zoom(X[:, 0], (1, 3.5, 3.5), order=1).reshape(len(X), -1)
-        return Split(*_split(X.astype(np.float32), y))
+        return Split(*_split(X.astype(np.float32), y, seed))
     X, y = getattr(data, name)()
-    X, X_test, y, y_test = _split(X, y)
+    X, X_test, y, y_test = _split(X, y, seed)
     scaler = StandardScaler().fit(X)
     rows = (scaler.transform(part).astype(np.float32) for part in (X, X_test))
     if y.dtype.kind == "f":
@@ -65,9 +66,9 @@ def split(name: str) -> Split:
     return Split(*rows, y, y_test)
 
 
-def _split(X: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
+def _split(X: np.ndarray, y: np.ndarray, seed: int) -> list[np.ndarray]:
     stratify = None if y.dtype.kind == "f" else y
-    parts: list[np.ndarray] = train_test_split(X, y, stratify=stratify, random_state=0)
+    parts: list[np.ndarray] = train_test_split(X, y, stratify=stratify, random_state=seed)
     return parts
 
 
@@ -131,11 +132,17 @@ class Residual(nn.Module):
 
 @dataclass(frozen=True)
 class FloatNet:
-    """A network, and the data that it is trained on."""
+    """A network, the data that it is trained on, and what both are drawn with."""
 
     name: str
     data: str
     make: Callable[[], nn.Module]
+    seed: int = 0
+
+    @property
+    def rows(self) -> Split:
+        """Rows to train on and rows to be judged by."""
+        return split(self.data, self.seed)
 
     def __str__(self) -> str:
         return self.name
@@ -169,16 +176,28 @@ NETS = (
     FloatNet("digits residual", "pictures", Residual),
 )
 
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Return a context in which sums are computed in one order."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 _EPOCHS, _BATCH, _LR, _DECAY = 60, 64, 5e-3, 1e-3
 
 
 @cache
 def trained(net: FloatNet) -> nn.Module:
-    """Return the network after training, always the same."""
-    rows = split(net.data)
+    """Return the network after training, the same with any number of threads."""
+    rows = net.rows
     X, y = torch.from_numpy(rows.X), torch.from_numpy(np.asarray(rows.y))
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
+    with torch.random.fork_rng(), _one_thread():
+        torch.manual_seed(net.seed)
         module = net.make()
         optimizer = torch.optim.AdamW(module.parameters(), lr=_LR, weight_decay=_DECAY)
         steps = -(-len(X) // _BATCH)

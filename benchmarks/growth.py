@@ -61,7 +61,7 @@ def _cost(
     (taken,) = setup.alternate(encrypted.one_row)
     facts = encrypted.facts
     return {
-        "server (s)": taken["server"],
+        "server (s)": taken["operate"],
         "total (s)": taken["total"],
         "tables": facts["tables"],
         "complexity": float(encrypted.circuit.complexity),

@@ -11,15 +11,12 @@ import numpy as np
 from benchmarks.costs import P_ERROR
 from benchmarks.data import breast_cancer_scaled
 from benchmarks.report import Row
-from benchmarks.tools import Setup, seconds
+from benchmarks.tools import STAGES, Clock, Setup, in_milliseconds
 from fhe_estimators import LogisticRegression
 from fhe_estimators.core.circuit._chunks import Chunks
 
 N_BITS = 8
 N_ROWS = 64
-#: Named as in the benchmarks of HomomorphicEncryption.org. Theirs have two more, which move
-#: ciphertexts to where they are computed with and back: here these are in memory all along.
-STAGES = ("encode", "encrypt", "operate", "decrypt", "decode")
 
 
 class Stages:
@@ -64,18 +61,6 @@ class Stages:
         }
 
 
-class Clock:
-    """Calls, and keeps the seconds that each took by its name."""
-
-    def __init__(self) -> None:
-        self.taken: dict[str, float] = {}
-
-    def __call__(self, name: str, call: Callable[[], Any]) -> Any:
-        results: list[Any] = []
-        self.taken[name] = seconds(lambda: results.append(call()))
-        return results[0]
-
-
 def linear_stages(setup: Setup) -> list[Row]:
     """Logistic regression, 30 features of breast cancer: ours, Concrete ML's, TenSEAL's.
 
@@ -115,14 +100,10 @@ def _numbers(side: Any, y: np.ndarray, n_rows: int) -> dict[str, float]:
 
 def _row(n_rows: int, name: str, found: dict[str, float]) -> Row:
     """Return a row of the table: milliseconds and bytes."""
-    milliseconds = {
-        f"{stage} (ms)": found[stage] * 1e3 if stage in found else None
-        for stage in (*STAGES, "total")
-    }
     return {
         "rows": n_rows,
         "library": name,
-        **milliseconds,
+        **in_milliseconds(found),
         "bytes up": int(found["up"]),
         "bytes down": int(found["down"]),
         "bytes of keys": int(found["keys"]),

@@ -24,6 +24,10 @@ from benchmarks.report import Goal, Row
 
 Named = TypeVar("Named")
 
+#: Of a prediction, named as in the benchmarks of HomomorphicEncryption.org. Theirs have two
+#: more, which move ciphertexts to where they are computed with and back: here these are in
+#: memory all along.
+STAGES = ("encode", "encrypt", "operate", "decrypt", "decode")
 #: Seconds between measurements, for threads of the last one that wait by spinning.
 _PAUSE = 0.3
 
@@ -136,6 +140,26 @@ def seconds(call: Callable[[], Any], times: int = 1) -> float:
     return statistics.median(measured)
 
 
+class Clock:
+    """Calls, and keeps the seconds that each took by its name."""
+
+    def __init__(self) -> None:
+        self.taken: dict[str, float] = {}
+
+    def __call__(self, name: str, call: Callable[[], Any]) -> Any:
+        results: list[Any] = []
+        self.taken[name] = seconds(lambda: results.append(call()))
+        return results[0]
+
+
+def in_milliseconds(taken: dict[str, Any]) -> Row:
+    """Return columns of all stages and their total, None for a stage that is not there."""
+    return {
+        f"{stage} (ms)": taken[stage] * 1e3 if stage in taken else None
+        for stage in (*STAGES, "total")
+    }
+
+
 def processor_seconds(call: Callable[[], Any]) -> float:
     """Return the processor time of a call, in all threads."""
     start = time.process_time()
@@ -180,7 +204,7 @@ def peak_memory() -> int:
 
 def versions() -> dict[str, Any]:
     """Return versions of our side, and the machine."""
-    names = ("fhe-estimators", "concrete-python", "scikit-learn", "numpy")
+    names = ("fhe-estimators", "concrete-python", "scikit-learn", "torch", "numpy")
     return {
         **{name: version(name) for name in names},
         "python": platform.python_version(),

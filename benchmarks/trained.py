@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import statistics
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 import torch
 
 from benchmarks.costs import P_ERROR
-from benchmarks.float_nets import NETS, FloatNet, outputs, split
+from benchmarks.float_nets import NETS, FloatNet, outputs
 from benchmarks.float_nets import trained as trained_net
 from benchmarks.report import Row, table
 from benchmarks.tools import Setup, chosen, progress, ratio, seconds
@@ -20,6 +21,8 @@ from fhe_estimators.quantization import QuantizedModule
 from fhe_estimators.torch import compile_torch_model
 
 _BITS = (4, 6)
+#: Divisions of the rows, each with a training of its own, where test rows are few.
+_SEEDS = range(5)
 #: Bits of encrypted rows, and gigaoperations from which a row is computed once only.
 _ROW_BITS, _LONG = 6, 600
 
@@ -27,6 +30,11 @@ _ROW_BITS, _LONG = 6, 600
 def trained(setup: Setup) -> list[Row]:
     """Scores and complexity of networks of 1 to 10 layers at the defaults, 4 and 6 bits."""
     return _each(lambda net: [row for bits in _BITS for row in _compared(setup, net, bits)])
+
+
+def trained_splits(setup: Setup) -> list[Row]:
+    """Mean scores over five divisions of the rows, beside the other side's."""
+    return _each(lambda net: [_over_splits(setup, net, bits) for bits in _BITS])
 
 
 def trained_rows(setup: Setup) -> list[Row]:
@@ -44,7 +52,7 @@ def _each(rows_of: Callable[[FloatNet], list[Row]]) -> list[Row]:
 
 
 def _compared(setup: Setup, net: FloatNet, bits: int) -> list[Row]:
-    rows = split(net.data)
+    rows = net.rows
     everything = np.concatenate([rows.X_test, rows.X])
     exact = outputs(net, everything)
 
@@ -75,8 +83,28 @@ def _compared(setup: Setup, net: FloatNet, bits: int) -> list[Row]:
     return [here, {**theirs, "ratio": complexity / ours}]
 
 
+def _over_splits(setup: Setup, net: FloatNet, bits: int) -> Row:
+    """Return means, and the difference of the scores with its standard error."""
+    pairs = [_compared(setup, replace(net, seed=seed), bits) for seed in _SEEDS]
+    sides = {str(rows[0]["side"]): rows for rows in zip(*pairs, strict=True)}
+
+    means: Row = {"network": str(net), "bits": bits}
+    means["float"] = np.mean([row["float"] for row in sides["ours"]])
+    for column in ("score", "as float"):
+        for side, rows in sides.items():
+            means[f"{column}, {side}"] = np.mean([row[column] for row in rows])
+    if "peer" in sides:
+        differences = [here["score"] - there["score"] for here, there in pairs]
+        means["difference"] = np.mean(differences)
+        means["its error"] = np.std(differences, ddof=1) / len(pairs) ** 0.5
+        means["ratio of Gops"] = statistics.geometric_mean(
+            [row["ratio"] for row in sides["peer"]]
+        )
+    return means
+
+
 def _encrypted(setup: Setup, net: FloatNet) -> Row:
-    row = split(net.data).X_test[:1]
+    row = net.rows.X_test[:1]
     module = _quantized(net, _ROW_BITS)
     keys = seconds(module.fhe_circuit.keygen)
     # The first row also brings the keys into place.
@@ -100,7 +128,7 @@ def _encrypted(setup: Setup, net: FloatNet) -> Row:
 
 
 def _quantized(net: FloatNet, bits: int) -> QuantizedModule:
-    X = split(net.data).X
+    X = net.rows.X
     return compile_torch_model(trained_net(net), X, n_bits=bits, p_error=P_ERROR)
 
 
@@ -109,7 +137,7 @@ def _ask_network(setup: Setup, net: FloatNet, X_test: np.ndarray, bits: int) -> 
     return setup.ask(
         "trained_network",
         model=_as_text(net),
-        X=split(net.data).X,
+        X=net.rows.X,
         X_test=X_test,
         n_bits=bits,
         p_error=P_ERROR,
@@ -118,7 +146,7 @@ def _ask_network(setup: Setup, net: FloatNet, X_test: np.ndarray, bits: int) -> 
 
 def _as_text(net: FloatNet) -> str:
     """Return the network as an ONNX file in base64, which the peer reads, too."""
-    file, example = io.BytesIO(), torch.from_numpy(split(net.data).X[:2])
+    file, example = io.BytesIO(), torch.from_numpy(net.rows.X[:2])
     axes: dict[str, Any] = {"x": {0: "n"}, "y": {0: "n"}}
     torch.onnx.export(
         trained_net(net),

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import fields
 from numbers import Integral
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
@@ -63,6 +63,8 @@ __all__ = [
     "parent_of",
 ]
 
+_Method = TypeVar("_Method", bound=Callable[..., Any])
+
 #: Constraints of the parameters that every estimator adds to its parent's.
 FHE_CONSTRAINTS: dict[str, list[Any]] = {
     "n_bits": [Interval(Integral, 1, MAXIMUM_N_BITS, closed="both"), dict],
@@ -70,14 +72,18 @@ FHE_CONSTRAINTS: dict[str, list[Any]] = {
 }
 
 
-def _parent_has(method: str) -> Callable[[FHEMixin], bool]:
-    """Return a condition for `available_if`: whether the parent has a method."""
+def _if_parent_has(name: str) -> Callable[[_Method], _Method]:
+    """Return a decorator of methods that are there where the parent has one of this name.
+
+    It is scikit-learn's `available_if`, which knows no types; those of the method stay.
+    """
 
     def check(self: FHEMixin) -> bool:
-        getattr(super(FHEMixin, self), method)
+        getattr(super(FHEMixin, self), name)
         return True
 
-    return check
+    decorator: Callable[[_Method], _Method] = available_if(check)
+    return decorator
 
 
 class FHEMixin(TwinMixin, DiagramMixin):
@@ -389,7 +395,7 @@ class FHEMixin(TwinMixin, DiagramMixin):
         with self._mode(fhe), explain_columns(self, args[0]):
             return getattr(super(), method)(*args, **kwargs)
 
-    @available_if(_parent_has("predict"))
+    @_if_parent_has("predict")
     def predict(self, X: Any, *, fhe: str | None = None) -> np.ndarray:
         """Predict.
 
@@ -408,7 +414,7 @@ class FHEMixin(TwinMixin, DiagramMixin):
         """
         return self._in_mode("predict", fhe, X)
 
-    @available_if(_parent_has("score"))
+    @_if_parent_has("score")
     def score(
         self, X: Any, y: Any, sample_weight: Any = None, *, fhe: str | None = None
     ) -> float:
@@ -456,7 +462,7 @@ class FHEClassifierMixin(FHEMixin):
     It has the methods that its scikit-learn class has.
     """
 
-    @available_if(_parent_has("decision_function"))
+    @_if_parent_has("decision_function")
     def decision_function(self, X: Any, *, fhe: str | None = None) -> np.ndarray:
         """Return the raw scores.
 
@@ -473,7 +479,7 @@ class FHEClassifierMixin(FHEMixin):
         """
         return self._in_mode("decision_function", fhe, X)
 
-    @available_if(_parent_has("predict_proba"))
+    @_if_parent_has("predict_proba")
     def predict_proba(self, X: Any, *, fhe: str | None = None) -> np.ndarray:
         """Return the probability of each class.
 
@@ -490,7 +496,7 @@ class FHEClassifierMixin(FHEMixin):
         """
         return self._in_mode("predict_proba", fhe, X)
 
-    @available_if(_parent_has("predict_log_proba"))
+    @_if_parent_has("predict_log_proba")
     def predict_log_proba(self, X: Any, *, fhe: str | None = None) -> np.ndarray:
         """Return the logarithm of the probability of each class.
 

@@ -196,7 +196,7 @@ class PCA(_ProjectionMixin, decomposition.PCA):
             coef = coef / scale[:, np.newaxis]
         return coef, -coef @ self.mean_, "identity"
 
-    def score(self, X: Any, y: Any = None) -> float:
+    def score(self, X: Any, y: Any = None) -> float:  # type: ignore[override] # no modes
         """Return the mean logarithm of the likelihood, in clear.
 
         Parameters

@@ -61,4 +61,10 @@ def test_program_whose_types_are_checked_runs(tmp_path):
     ]
     assert all((labels == typed_program.y).all() for labels in found)
     assert typed_program.bytes_of_a_row(model) == 8528
+    best, n_tables = typed_program.searched(typed_program.piped())
+    assert best.n_bits in (2, 6)
+    assert n_tables == 0
+    search = typed_program.searched_by_cost()
+    assert isinstance(search.best_estimator_, type(model))
     assert [comparison.score for comparison in typed_program.comparisons(model)] == [1, 1]
+    assert [net.n_bits for net in typed_program.networks()[1:]] == [4]

@@ -53,6 +53,12 @@ def test_there_are_notebooks():
     assert NOTEBOOKS
 
 
+def test_readme_links_each_notebook():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    linked = re.findall(r"\]\(notebooks/(\w+)\.ipynb\)", text)
+    assert linked == [path.stem for path in NOTEBOOKS]
+
+
 @each_notebook
 def test_stored_notebook_is_executed(path):
     counts = [cell.execution_count for cell in code_cells(read(path))]

@@ -40,6 +40,7 @@ from fhe_estimators.core.quantization import (
     check_finite_rows,
     image,
     one_row,
+    ranges_by_outputs,
 )
 from fhe_estimators.core.quantized_module import (
     CHEAPER_NETWORK,
@@ -80,11 +81,14 @@ class Calibration(NamedTuple):
         How much each row counts; one of weight zero is as good as absent.
     ranges : sequence of InputRange, optional
         Ranges of the inputs, if known otherwise than from the rows.
+    from_rows : bool
+        Whether ranges, if there are any, were chosen from rows.
     """
 
     inputs: Sequence[np.ndarray]
     sample_weight: np.ndarray | None = None
     ranges: Sequence[InputRange] | None = None
+    from_rows: bool = False
 
     def __str__(self) -> str:
         """Return the shapes: rows are not for logs."""
@@ -213,17 +217,19 @@ def calibrate(parts: Parts, calibration: Calibration, options: Options) -> Calib
     if parts.before is None:
         return calibration
     before = NumpyModule(parts.before)
-    inputs, sample_weight, ranges = calibration
+    inputs, sample_weight, ranges, _ = calibration
     # What is infinite on the way may be finite again; what stays so is an error.
     with np.errstate(all="ignore"):
         tensors = before.intermediates(*inputs)
     encoded = [value.name for value in parts.before.outputs]
     check_finite_rows(parts.before, tensors, encoded)
+    from_rows = ranges is None
     if ranges is None:
         bits = options.bits.op_inputs
         ranges = [InputRange.of(rows, bits, sample_weight) for rows in inputs]
     ranges = image(before.outputs, inputs, ranges, sample_weight)
-    return Calibration([tensors[name] for name in encoded], sample_weight, ranges)
+    rows = [tensors[name] for name in encoded]
+    return Calibration(rows, sample_weight, ranges, from_rows)
 
 
 def quantize(parts: Parts, calibration: Calibration, options: Options) -> QuantizedModule:
@@ -246,7 +252,7 @@ def quantize(parts: Parts, calibration: Calibration, options: Options) -> Quanti
     after = NumpyModule(parts.after)
     prices = ConcreteEngine().prices(options.p_error)
     if isinstance(parts.encrypted, Ensemble):
-        (rows,), sample_weight, _ = calibration
+        (rows,), sample_weight, *_ = calibration
         # Values that rows lack have bins of their own; estimators say where they may.
         absent = np.flatnonzero(np.isnan(rows).any(axis=0)).tolist() if len(rows) else []
         missing = frozenset({*options.trees.missing, *absent})
@@ -261,11 +267,16 @@ def quantize(parts: Parts, calibration: Calibration, options: Options) -> Quanti
     encrypted = check(parts.encrypted, ENCRYPTED, supported(encrypted=True))
     row = one_row(encrypted, calibration.inputs)
     _check_size(encrypted, row, prices, options)
+    step = -(-len(calibration.inputs[0]) // _JUDGED_ROWS)
+    judged = [array[::step] for array in calibration.inputs]
+    ranges = calibration.ranges
+    if ranges is None or calibration.from_rows:
+        ranges = ranges_by_outputs(encrypted, judged, options.bits, ranges, deviation)
     calibrated = PostTraining(
         encrypted,
         calibration.inputs,
         options.bits,
-        calibration.ranges,
+        ranges,
         calibration.sample_weight,
         CALIBRATIONS[options.ranges],
         MARGINS[options.accumulator_range],
@@ -280,8 +291,6 @@ def quantize(parts: Parts, calibration: Calibration, options: Options) -> Quanti
         module = rounding.checked(quantized(rounding.given))
     else:
         # As few bits as accuracy allows: what outputs err by is measured.
-        step = -(-len(calibration.inputs[0]) // _JUDGED_ROWS)
-        judged = [array[::step] for array in calibration.inputs]
         exact = functools.cache(lambda: NumpyModule(encrypted)(*judged))
         scores = functools.lru_cache(1)(lambda module: module.scores(*judged))
 

@@ -132,7 +132,7 @@ class _ClearNeuralNet(NetEstimator):
         rounding=None,
         rounding_bits="auto",
         p_error=2**-64,
-    ):
+    ) -> None:
         self.n_layers = n_layers
         self.n_hidden_neurons_multiplier = n_hidden_neurons_multiplier
         self.hidden_layer_sizes = hidden_layer_sizes

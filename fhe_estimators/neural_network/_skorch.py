@@ -84,7 +84,7 @@ class _ClearSkorch(NetEstimator):
         accumulator_range="calibrated",
         random_state=None,
         p_error=2**-64,
-    ):
+    ) -> None:
         self.net = net
         self.n_bits = n_bits
         self.rounding = rounding

@@ -9,6 +9,7 @@ from fhe_estimators.core.quantization._calibration import InputRange, image
 from fhe_estimators.core.quantization._finite import check_finite_rows
 from fhe_estimators.core.quantization._post_training import PostTraining, one_row, quantize
 from fhe_estimators.core.quantization._ranges import CALIBRATIONS
+from fhe_estimators.core.quantization._tails import ranges_by_outputs
 from fhe_estimators.core.quantization._uniform import QuantizedArray, UniformQuantizer
 
 __all__ = [
@@ -23,5 +24,6 @@ __all__ = [
     "image",
     "one_row",
     "quantize",
+    "ranges_by_outputs",
     "resolve_n_bits",
 ]

@@ -55,6 +55,26 @@ class InputRange:
         return cls(low - below, high + above)
 
     @classmethod
+    def of_most(cls, X: np.ndarray, part: float) -> InputRange:
+        """Return the range of each feature without the ends of its tails.
+
+        Distinct numbers are counted, so that repeated rows change nothing, and few of them
+        (flags, categories) all stay.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, ...)
+        part : float
+            Of the distinct numbers: as many lie below the upper end, and above the lower.
+        """
+        ends = []
+        for column in _rows_that_count(X).T:
+            distinct = np.unique(column)
+            cut = int((1 - part) * len(distinct))
+            ends.append((distinct[cut], distinct[-1 - cut]))
+        return cls(*np.array(ends).reshape(-1, 2).T)
+
+    @classmethod
     def around(
         cls, X: np.ndarray, margin: float, sample_weight: np.ndarray | None = None
     ) -> InputRange:

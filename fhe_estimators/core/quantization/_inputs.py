@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from fhe_estimators.core.graph import Graph, Node, bits_of_range, known_without
+from fhe_estimators.core.integers import BitWidths
 from fhe_estimators.core.operators import kinds_of, operators_of
 from fhe_estimators.core.operators.integer_arithmetic import QuantizeDequantize
 from fhe_estimators.core.operators.quantized import OntoGrid, Quant
+from fhe_estimators.core.quantization._calibration import InputRange
 from fhe_estimators.core.quantization._uniform import UniformQuantizer
 from fhe_estimators.core.validation import check_finite
 
@@ -73,6 +75,49 @@ def trained_grid(graph: Graph, name: str) -> UniformQuantizer | None:
     if first is None or not all(first.is_same(other) for other in others):
         return None
     return first.simple() or first
+
+
+def input_quantizer(
+    graph: Graph,
+    name: str,
+    rows: np.ndarray,
+    bits: BitWidths,
+    known: InputRange | None = None,
+    sample_weight: np.ndarray | None = None,
+) -> UniformQuantizer:
+    """Return the quantizer of an input: of its training, else for its range.
+
+    Parameters
+    ----------
+    graph : Graph
+    name : str
+        Of the input.
+    rows : ndarray of shape (n_samples, ...)
+        Representative ones. Truth values take one bit.
+    bits : BitWidths
+    known : InputRange, optional
+        The range, if it is known otherwise than from `rows`.
+    sample_weight : ndarray of shape (n_samples,), optional
+        How much each row counts.
+    """
+    trained = trained_grid(graph, name)
+    if trained is not None:
+        return trained
+    shape = (1, *rows.shape[1:])
+    if rows.dtype == bool:
+        # Both are in range, whether or not calibration saw them.
+        return UniformQuantizer(1, signed=True).fit_range(np.zeros(shape), np.ones(shape))
+    if known is None:
+        known = InputRange.of(rows, bits.of_inputs, sample_weight)
+    units_along = units_of_input(graph, name, rows.ndim)
+    others = tuple(axis for axis in range(rows.ndim) if axis not in units_along)
+    low = known.low.reshape(shape).min(axis=others, keepdims=True)
+    high = known.high.reshape(shape).max(axis=others, keepdims=True)
+    quantizer = UniformQuantizer(bits.of_inputs, signed=True)
+    quantizer.fit_range(
+        np.broadcast_to(low, shape).copy(), np.broadcast_to(high, shape).copy()
+    )
+    return quantizer.expect(rows)
 
 
 class TrainedQuantizer(UniformQuantizer):

@@ -24,7 +24,7 @@ from fhe_estimators.core.numpy_module import NumpyModule
 from fhe_estimators.core.operators import Operand, as_array, kinds_of, operators_of
 from fhe_estimators.core.quantization._calibration import InputRange
 from fhe_estimators.core.quantization._finite import check_finite_rows
-from fhe_estimators.core.quantization._inputs import trained_grid, units_of_input
+from fhe_estimators.core.quantization._inputs import input_quantizer
 from fhe_estimators.core.quantization._narrowing import narrow
 from fhe_estimators.core.quantization._uniform import UniformQuantizer
 from fhe_estimators.exceptions import UnsupportedOperatorError
@@ -99,14 +99,7 @@ class PostTraining:
         ranges = [None] * len(arrays) if input_ranges is None else input_ranges
         self._row_shapes = [(1, *array.shape[1:]) for array in arrays]
         self.input_quantizers = tuple(
-            trained_grid(graph, value.name)
-            or _calibrated(
-                array,
-                units_of_input(graph, value.name, array.ndim),
-                bits,
-                known,
-                sample_weight,
-            )
+            input_quantizer(graph, value.name, array, bits, known, sample_weight)
             for value, array, known in zip(graph.inputs, arrays, ranges, strict=True)
         )
         #: Grids that were chosen already, see `IntegerBuilder`.
@@ -262,30 +255,6 @@ def quantize(
     input_quantizers, output_quantizers : tuple of UniformQuantizer
     """
     return PostTraining(graph, calibration, bits, **known).quantized(kept_bits)
-
-
-def _calibrated(
-    rows: np.ndarray,
-    units_along: tuple[int, ...],
-    bits: BitWidths,
-    known: InputRange | None,
-    sample_weight: np.ndarray | None,
-) -> UniformQuantizer:
-    """Return the quantizer of an input."""
-    shape = (1, *rows.shape[1:])
-    if rows.dtype == bool:
-        # Both are in range, whether or not calibration saw them.
-        return UniformQuantizer(1, signed=True).fit_range(np.zeros(shape), np.ones(shape))
-    if known is None:
-        known = InputRange.of(rows, bits.of_inputs, sample_weight)
-    others = tuple(axis for axis in range(rows.ndim) if axis not in units_along)
-    low = known.low.reshape(shape).min(axis=others, keepdims=True)
-    high = known.high.reshape(shape).max(axis=others, keepdims=True)
-    quantizer = UniformQuantizer(bits.of_inputs, signed=True)
-    quantizer.fit_range(
-        np.broadcast_to(low, shape).copy(), np.broadcast_to(high, shape).copy()
-    )
-    return quantizer.expect(rows)
 
 
 def _input(name: str, quantizer: UniformQuantizer, shape: tuple[int, ...]) -> Encrypted:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,8 +14,8 @@ from fhe_estimators._progress import stage
 from fhe_estimators.core.engine import Prices
 from fhe_estimators.core.integers import BitWidths, KeptBits
 from fhe_estimators.core.operators import kinds_of
+from fhe_estimators.core.quantized_module.laws import FEWEST, Bits, Knob, Laws, tables_of
 from fhe_estimators.core.quantized_module.module import QuantizedModule
-from fhe_estimators.core.quantized_module.noise import noise_bits
 from fhe_estimators.core.quantized_module.rounding import RoundingOptions
 from fhe_estimators.exceptions import AccuracyWarning, CompilationError
 
@@ -23,10 +23,11 @@ logger = logging.getLogger(__name__)
 
 #: Bits that tables read at most, where they are chosen: one of more takes seconds.
 _MOST_BITS = 7
-#: Bits at least, of anything.
-_FEWEST = 2
 #: Choices that are quantized, and how many of them by laws of errors.
 _TRIALS, _BY_LAW = 8, 5
+#: Choices, at most, that have a bit less than an accurate one, and the part of the price
+#: that each has to save.
+_STEPS, _WORTH = 24, 0.005
 #: What the squared error allowed is multiplied by after a choice that errs too much; the
 #: part of the tolerance that is not worth a choice.
 _LESS, _LEAST = 0.85, 0.1
@@ -37,85 +38,78 @@ _OF_LEAST = 0.5
 _LABELS, _MOST_LABELS = 0.01, 0.03
 
 
-class _Knob(NamedTuple):
-    """Bits that can be chosen.
+class _Trial(NamedTuple):
+    """A choice of bits, its module and error, and the part of labels that change."""
+
+    bits: dict[Knob, int]
+    module: QuantizedModule
+    error: float
+    changed: float
+
+
+@dataclass(frozen=True)
+class _Allowed:
+    """What may be added to a figure of the most bits, as squares add.
 
     Parameters
     ----------
-    part : {'layers', 'weights', 'results'}
-        Of `KeptBits`: bits that a table reads, of weights, or of what a table gives.
-    name : str
-        Of the result of the table or product.
+    least : float
+        The figure of the most bits.
+    tolerance : float
     """
 
-    part: str
-    name: str
+    least: float
+    tolerance: float
+
+    @classmethod
+    def beside(cls, least: float, tolerance: float) -> _Allowed:
+        """Return what is allowed: a good part of what the most bits leave, at least."""
+        return cls(least, max(tolerance, _OF_LEAST * least))
 
     @property
-    def measured(self) -> tuple[int, ...]:
-        """Bits at which it is measured what they add to the error."""
-        return {"layers": (5,), "weights": (2, 3), "results": (4,)}[self.part]
+    def limit(self) -> float:
+        """The sum."""
+        return float(np.hypot(self.least, self.tolerance))
 
-    @property
-    def fewest(self) -> int:
-        """Bits at least: at one less than where it is measured the law may hold."""
-        return max(_FEWEST, self.measured[0] - 1)
+    def used(self, figure: float) -> float:
+        """Return the part of the squared tolerance that a figure takes."""
+        return (figure**2 - self.least**2) / self.tolerance**2
 
-    def law(self, bits: int) -> float:
-        """Return the squared unit of so many bits, up to a factor."""
-        return (
-            float((2.0 ** (bits - 1) - 1) ** -2) if self.part == "weights" else 4.0**-bits
+
+class _Limits(NamedTuple):
+    """What trials may err, and how many labels they may change."""
+
+    errors: _Allowed
+    labels: _Allowed
+
+    @classmethod
+    def beside(cls, most: _Trial, tolerance: float) -> _Limits:
+        """Return the limits of trials that have fewer bits than one with the most."""
+        labels = _LABELS if most.changed <= _MOST_LABELS else np.inf
+        return cls(
+            _Allowed.beside(most.error, tolerance), _Allowed.beside(most.changed, labels)
         )
 
+    def hold(self, trial: _Trial) -> bool:
+        """Tell whether a trial is accurate."""
+        return trial.error <= self.errors.limit and trial.changed <= self.labels.limit
 
-_Bits = Mapping[_Knob, int]
+    def used(self, trial: _Trial) -> float:
+        """Return the part of what is allowed that a trial takes.
 
-
-@dataclass
-class _Table:
-    """Look-ups of one layer.
-
-    Parameters
-    ----------
-    number : int
-        Look-ups for a row.
-    bits : float
-        Of the accumulator.
-    exact_to : float
-        See `noise_bits`.
-    slopes : dict of _Knob to tuple of float
-        How many of both are fewer for each bit less.
-    """
-
-    number: int
-    bits: float
-    exact_to: float
-    slopes: dict[_Knob, tuple[float, float]] = field(default_factory=dict)
-
-
-def _tables_of(module: QuantizedModule) -> dict[str, _Table]:
-    exact_to = noise_bits(module.graph)
-    return {
-        layer.name: _Table(layer.tables, layer.input_bits, exact_to.get(layer.name, 0.0))
-        for layer in module.layers
-        if layer.tables
-    }
+        Labels change as often as outputs err, to the first order: squares add, too.
+        """
+        return max(self.errors.used(trial.error), self.labels.used(trial.changed))
 
 
 class BitSearch:
     """Chooses the bits of each table and each product of a graph.
 
-    What a table adds to the squared error of the outputs falls fourfold with each bit that
-    it reads or gives, ``c 4**-k``; what weights of `w` bits add, with the square of their
-    unit, ``d / (2**(w - 1) - 1)**2`` [1]_. The factors are measured, one by one.
-
-    A table has a price: of the bits that it reads, of each further bit of its accumulator
-    that is rounded away, and of what its results have to be exact to. Weights and results
-    of fewer bits make accumulators narrower, by as much as is measured, too.
-
-    From the most bits on, those are given up, again and again, which save most for the
-    error that they add. The result is quantized, and what is allowed is corrected by what
-    it really errs.
+    What bits add to the error is measured, one by one. From the most bits on, those are
+    given up, again and again, which save most for the error that they add, see `Laws`.
+    The result is quantized, and what is allowed is corrected by what it really errs. From
+    the first result that is accurate bits are given up one by one, each result judged by
+    what it really errs: laws know nothing of errors that cancel or that add up.
 
     Parameters
     ----------
@@ -132,11 +126,6 @@ class BitSearch:
         Tells in what part of the rows a module has another label than the float model, see
         `labels_changed`. A hundredth more is allowed than with the most bits, if those
         change at most three hundredths themselves.
-
-    References
-    ----------
-    .. [1] Y. Zhou, S. Moosavi-Dezfooli, N. Cheung, P. Frossard, "Adaptive Quantization for
-       Deep Neural Network", AAAI 2018.
     """
 
     def __init__(
@@ -176,24 +165,22 @@ class BitSearch:
         limit : float
             Error that is allowed: what the most bits leave, and the tolerance.
         """
-        least, least_changed = self._error(module), self._changed(module)
-        tables = _tables_of(module)
-        errors: dict[_Knob, dict[int, float]] = {}
-        start: dict[_Knob, int] = dict(self._knobs(module, most))
-        for knob in list(start):
-            errors[knob] = self._measured(knob, start, most, tables, module, least)
-            if not errors[knob]:
-                del start[knob], errors[knob]
+        with_most = _Trial({}, module, self._error(module), self._changed(module))
+        limits = _Limits.beside(with_most, self._options.tolerance)
+        laws = self._laws(with_most, most)
+        found = self._first(laws, most, limits)
+        found = with_most if found is None else self._refined(found, laws, most, limits)
+        return found.module, found.error, limits.errors.limit
 
-        tolerance, limit = _allowed(least, self._options.tolerance)
-        few_labels, most_changed = np.inf, 1.0
-        if least_changed <= _MOST_LABELS:
-            few_labels, most_changed = _allowed(least_changed, _LABELS)
+    def _first(self, laws: Laws, most: int, limits: _Limits) -> _Trial | None:
+        """Return the first trial by laws that is accurate, None if there is none."""
+        tolerance = limits.errors.tolerance
         allowed = tolerance**2
+        start = dict(laws.start)
         chosen, tried = start, [start]
         while len(tried) <= _TRIALS:
             if len(tried) <= _BY_LAW and allowed > (_LEAST * tolerance) ** 2:
-                chosen = self._cheapest_by_price(start, errors, tables, allowed)
+                chosen = laws.cheapest(allowed)
             else:  # what bits add is not what the laws say: more of all of them
                 chosen = {knob: min(bits + 1, start[knob]) for knob, bits in chosen.items()}
                 if chosen == start:
@@ -202,127 +189,81 @@ class BitSearch:
                 allowed *= _LESS
                 continue
             tried.append(chosen)
-            fewer = self._quantized(self._keeping(chosen, most))
-            error = self._error(fewer)
-            changed = self._changed(fewer)
-            logger.debug(
-                "error %.3f of %.3f, labels %.3f of %.3f: %s",
-                *(error, limit, changed, most_changed, chosen),
-            )
-            if error <= limit and changed <= most_changed:
-                return fewer, error, limit
-            # Labels change as often as outputs err, to the first order: squares add, too.
-            added = max(
-                (error**2 - least**2) / tolerance**2,
-                (changed**2 - least_changed**2) / few_labels**2,
-                1.0,
-            )
-            allowed *= np.clip(1 / added, _LESS**3, _LESS)
-        return module, least, limit
+            trial = self._tried(chosen, most)
+            if limits.hold(trial):
+                return trial
+            allowed *= np.clip(1 / max(limits.used(trial), 1.0), _LESS**3, _LESS)
+        return None
 
-    def _knobs(self, module: QuantizedModule, most: int) -> Iterator[tuple[_Knob, int]]:
+    def _refined(self, trial: _Trial, laws: Laws, most: int, limits: _Limits) -> _Trial:
+        """Return an accurate trial of fewer bits: one by one, what gains most first."""
+        failed: set[tuple[Knob, int]] = set()
+        for _ in range(_STEPS):
+            worth = _WORTH * laws.price(trial.bits)
+            steps = [
+                step
+                for step in laws.steps(trial.bits)
+                if step.bits == trial.bits[step.knob] - 1
+                and step.saved > worth
+                and (step.knob, step.bits) not in failed
+            ]
+            if not steps:
+                break
+            best = max(steps, key=lambda step: step.gain)
+            fewer = self._tried({**trial.bits, best.knob: best.bits}, most)
+            if limits.hold(fewer):
+                trial = fewer
+            else:
+                failed.add((best.knob, best.bits))
+        return trial
+
+    def _tried(self, bits: dict[Knob, int], most: int) -> _Trial:
+        module = self._quantized(self._keeping(bits, most))
+        trial = _Trial(bits, module, self._error(module), self._changed(module))
+        logger.debug("error %.3f, labels %.3f: %s", trial.error, trial.changed, bits)
+        return trial
+
+    def _knobs(self, module: QuantizedModule, most: int) -> Iterator[tuple[Knob, int]]:
         """Yield what can be chosen, and its bits now."""
         for layer in module.layers:
             if layer.tables:
-                yield _Knob("layers", layer.name), min(layer.kept_bits, most)
-                yield _Knob("results", layer.name), self._bits.op_inputs
+                yield Knob("layers", layer.name), min(layer.kept_bits, most)
+                yield Knob("results", layer.name), self._bits.op_inputs
         kind_of = kinds_of(module.graph)
         for node in module.graph:
             if kind_of(node).is_product and set(node.inputs) & set(module.graph.constants):
-                yield _Knob("weights", node.outputs[0]), self._bits.op_weights
+                yield Knob("weights", node.outputs[0]), self._bits.op_weights
 
-    def _keeping(self, bits: _Bits, most: int) -> KeptBits:
+    def _keeping(self, bits: Bits, most: int) -> KeptBits:
         parts: dict[str, Any] = {"layers": {}, "weights": {}, "results": {}}
         for knob, number in bits.items():
             parts[knob.part][knob.name] = number
         return replace(self._options.keeping(most), **parts)
 
-    def _measured(
-        self,
-        knob: _Knob,
-        start: _Bits,
-        most: int,
-        tables: dict[str, _Table],
-        module: QuantizedModule,
-        least: float,
-    ) -> dict[int, float]:
-        """Return what some numbers of bits add to the squared error.
-
-        Nothing where they make no difference. Sets the slopes of tables, too.
-        """
-        found: dict[int, float] = {}
-        for bits in sorted({min(bits, start[knob] - 1) for bits in knob.measured}):
-            if bits < _FEWEST:
-                continue
-            fewer = self._quantized(self._keeping({**start, knob: bits}, most))
-            if str(fewer.graph) == str(module.graph):
-                continue
-            for name, table in _tables_of(fewer).items():
-                known = tables.get(name)
-                if known is not None:
-                    lost = start[knob] - bits
-                    known.slopes[knob] = (
-                        (known.bits - table.bits) / lost,
-                        (known.exact_to - table.exact_to) / lost,
-                    )
-            found[bits] = max(self._error(fewer) ** 2 - least**2, 0.0)
-        return found
-
-    def _cheapest_by_price(
-        self,
-        start: _Bits,
-        errors: Mapping[_Knob, Mapping[int, float]],
-        tables: Mapping[str, _Table],
-        allowed: float,
-    ) -> dict[_Knob, int]:
-        """Return bits that add no more than is allowed to the squared error."""
-        bits, added = dict(start), 0.0
-        while True:
-            price = self._price(bits, start, tables)
-            best: tuple[float, float, _Knob, int] | None = None
-            for knob, known in errors.items():
-                now = _added(knob, bits[knob], start[knob], known)
-                for fewer in range(min(knob.fewest, start[knob] - 1), bits[knob]):
-                    more = _added(knob, fewer, start[knob], known) - now
-                    if added + more > allowed:
-                        continue
-                    saved = price - self._price({**bits, knob: fewer}, start, tables)
-                    gain = saved / max(more, 1e-12)
-                    if saved > 0 and (best is None or gain > best[0]):
-                        best = gain, more, knob, fewer
-            if best is None:
-                return bits
-            _, more, knob, bits[knob] = best
-            added += more
-
-    def _price(self, bits: _Bits, start: _Bits, tables: Mapping[str, _Table]) -> float:
-        """Return what all tables cost, in operations."""
-        fewer = {knob: start[knob] - number for knob, number in bits.items()}
-        total = 0.0
-        for name, table in tables.items():
-            width, exact_to = table.bits, table.exact_to
-            for knob, (narrower, coarser) in table.slopes.items():
-                width -= narrower * fewer.get(knob, 0)
-                exact_to -= coarser * fewer.get(knob, 0)
-            kept = min(bits.get(_Knob("layers", name), width), width)
-            price = self._prices.operations(int(np.ceil(max(kept, 1))), exact_to)
-            if self._options.method == "exact":
-                price += max(width - kept, 0) * self._prices.operations(1)
-            total += table.number * price
-        return total
-
-
-def _allowed(least: float, tolerance: float) -> tuple[float, float]:
-    """Return what may be added to an error, as squares add, and the limit of the sum."""
-    tolerance = max(tolerance, _OF_LEAST * least)
-    return tolerance, float(np.hypot(least, tolerance))
-
-
-def _added(knob: _Knob, bits: int, start: int, known: Mapping[int, float]) -> float:
-    """Return what bits add to the squared error: as measured, or by the law from there."""
-    nearest = max((other for other in known if other <= bits), default=min(known))
-    scale = known[nearest] / (knob.law(nearest) - knob.law(start))
-    return scale * (knob.law(bits) - knob.law(start))
+    def _laws(self, with_most: _Trial, most: int) -> Laws:
+        """Return laws of the bits that make a difference, from modules with fewer."""
+        start = dict(self._knobs(with_most.module, most))
+        tables = tables_of(with_most.module)
+        errors: dict[Knob, dict[int, float]] = {}
+        for knob, bits in start.items():
+            for fewer in sorted({min(few, bits - 1) for few in knob.measured}):
+                if fewer < FEWEST:
+                    continue
+                module = self._quantized(self._keeping({**start, knob: fewer}, most))
+                if str(module.graph) == str(with_most.module.graph):
+                    continue
+                for name, table in tables_of(module).items():
+                    if name in tables:
+                        tables[name].narrowed(knob, bits - fewer, table)
+                added = self._error(module) ** 2 - with_most.error**2
+                errors.setdefault(knob, {})[fewer] = max(added, 0.0)
+        return Laws(
+            {knob: start[knob] for knob in errors},
+            errors,
+            tables,
+            self._prices,
+            bit_by_bit=self._options.method == "exact",
+        )
 
 
 def fewest_bits(

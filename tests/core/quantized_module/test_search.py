@@ -187,3 +187,35 @@ def test_labels_that_changed():
     # One column has no labels, and pictures have none.
     assert labels_changed(-exact[:, :1], exact[:, :1]) == 0
     assert labels_changed(-exact[:, :, None], exact[:, :, None]) == 0
+
+
+class Refined(Search):
+    """With the trial that was refined, and what came of it."""
+
+    def _refined(self, trial, laws, most, limits):
+        self.refined = super()._refined(trial, laws, most, limits)
+        self.before, self.laws, self.limits = trial, laws, limits
+        return self.refined
+
+
+@settings(deadline=None, max_examples=8)
+@given(st.integers(0, 1000), st.integers(1, 2))
+def test_no_bit_that_is_worth_it_can_be_given_up(seed, depth):
+    search = Refined(net((6, *[4] * depth, 2), seed))
+    search.cheapest(search.with_most_bits(7), 7)
+    bits, laws = search.refined.bits, search.laws
+    assert laws.price(bits) <= laws.price(search.before.bits)
+    for step in laws.steps(bits):
+        if step.bits == bits[step.knob] - 1 and step.saved > 0.01 * laws.price(bits):
+            fewer = search._tried({**bits, step.knob: step.bits}, 7)
+            assert not search.limits.hold(fewer)
+
+
+def test_bits_are_given_up_beyond_what_laws_say():
+    """Laws add up errors that cancel: what is accurate takes fewer bits than they allow."""
+    fewer = 0
+    for seed in range(5):
+        search = Refined(net((6, 8, 8, 2), seed))
+        search.cheapest(search.with_most_bits(7), 7)
+        fewer += search.refined.bits != search.before.bits
+    assert fewer
