@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import math
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NoReturn, Protocol
@@ -89,7 +90,9 @@ def lowered_after(fit: Callable[..., Any], *, incremental: bool) -> Callable[...
             again = self._prepared_again(X, sample_weight)
             if again is not None:
                 bound.arguments["X"] = again
-                with fitting():
+                with fitting(), warnings.catch_warnings():
+                    # What there is to warn of was said the first time.
+                    warnings.simplefilter("ignore")
                     fit(*bound.args, **bound.kwargs)
             self._lower(X, sample_weight, incremental=incremental)
         return self

@@ -139,3 +139,11 @@ def test_simulated_rows_are_the_clear_ones(encoding):
     ).fit(X, y)
     found = model.predict(X[:40], fhe="simulate")
     np.testing.assert_array_equal(found, model.predict(X[:40]))
+
+
+def test_a_second_fit_warns_no_second_time():
+    X, y = tails(400)
+    y = (y > 1).astype(int)
+    with pytest.warns(UserWarning, match="out-of-bag|OOB") as warned:
+        fe.RandomForestClassifier(2, oob_score=True, n_bits=2, random_state=0).fit(X, y)
+    assert len([each for each in warned if "OOB" in str(each.message)]) == 1
