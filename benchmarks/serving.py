@@ -26,6 +26,7 @@ from fhe_estimators import (
 )
 from fhe_estimators.deployment import Client, RemoteModel, save_deployment
 from fhe_estimators.deployment.serving._demo import serving as server_of
+from tools.processes import processes
 
 MODELS = {
     "linear": LogisticRegression(solver="newton-cholesky"),
@@ -95,15 +96,9 @@ def _load(askers: list[Asker], duration: float) -> Row:
 
 def _workers(state: Path) -> list[int]:
     """Return the numbers of the worker processes."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            command = (process / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if b"serving._work" in command and str(state).encode() in command:
-            found.append(int(process.name))
-    return found
+    return processes(
+        lambda command: b"serving._work" in command and str(state).encode() in command
+    )
 
 
 def _resident(state: Path) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,7 +19,7 @@ from fhe_estimators._tables import (
     with_nan,
     with_numbers,
 )
-from fhe_estimators.core.trees import BinEdges
+from fhe_estimators.core.trees import FINE_BITS, BinEdges, chosen_places, filled_places
 
 __all__ = ["BinnedMixin"]
 
@@ -45,6 +45,10 @@ class BinnedMixin:
     _table: Table | None = None
     #: The columns that hold categories, while the parent is fitted.
     _coded: np.ndarray | None = None
+    #: Whether bins are finer than `n_bits`, while the parent is fitted.
+    _fine: bool = False
+    #: The edges that clients get, if the parent is fitted on some of them.
+    _sent_edges: BinEdges | None = None
     #: What stands for the values in each bin, while the parent is fitted: training values.
     _representatives: list[np.ndarray]
     _bit_widths: Any
@@ -68,21 +72,98 @@ class BinnedMixin:
         Categories stay what they are: each has a bin of its own.
         """
         self._coded = self._coded_columns(X)
-        array = counted = self._numbers(X)
+        array = self._numbers(X)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, array)
-            counted = array[sample_weight > 0]
         goes_on = getattr(self, "warm_start", False)
         bin_edges = getattr(self, "_bin_edges", None) if goes_on else None
         if bin_edges is not None and self._table is not None:
             bin_edges = None
+        self._fine, self._sent_edges = False, None
         if bin_edges is None or bin_edges.n_features != array.shape[1]:
-            n_bits = self._bit_widths().op_inputs
-            bin_edges = BinEdges.of(array, n_bits, self.binning, sample_weight)
+            n_bits, binning = self._bit_widths().op_inputs, self.binning
+            if binning == "splits":
+                # Trees that are added later may divide other bins.
+                self._fine = not goes_on and n_bits < FINE_BITS
+                n_bits, binning = (FINE_BITS if self._fine else n_bits), "adaptive"
+            bin_edges = BinEdges.of(array, n_bits, binning, sample_weight)
         self._bin_edges = bin_edges
         self._check_bins(X, array)
-        self._representatives = bin_edges.representatives(counted, self._missing_number)
+        return self._on_bins(X, array, sample_weight)
+
+    def _on_bins(self, X: Any, array: np.ndarray, sample_weight: Any) -> Any:
+        """Return `X`, whose numbers are an array, on bins; sets their representatives."""
+        assert self._bin_edges is not None
+        counted = array if sample_weight is None else array[sample_weight > 0]
+        self._representatives = self._bin_edges.representatives(
+            counted, self._missing_number
+        )
         return self._with_numbers_of_bins(X, array)
+
+    def _prepared_again(self, X: Any, sample_weight: Any) -> Any:
+        """Return `X` on the bins whose edges the splits of the first fit are worth.
+
+        None if the bins were not fine, or if every split is at such an edge.
+        """
+        if not self._fine:
+            return None
+        fine, self._fine = self._bin_edges, False
+        assert fine is not None
+        self._table = self._fitted_table()
+        table, n_columns = self._table or Table({}), fine.n_features
+        weights = self._weights_of_splits(
+            fine.n_finite,
+            table.in_order(range(n_columns)),
+            # Edge 0 is above the first representative.
+            lambda column, thresholds: (
+                np.searchsorted(self._representatives[column], thresholds, side="right") - 1
+            ),
+        )
+        places, self._sent_edges = self._worth(fine, weights)
+        if all(
+            np.isin(np.flatnonzero(of), chosen).all()
+            for of, chosen in zip(weights, places, strict=True)
+        ):
+            return None
+        self._bin_edges = fine.at(places)
+        array = self._numbers(X)
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, array)
+        return self._on_bins(X, array, sample_weight)
+
+    def _worth(
+        self, fine: BinEdges, weights: list[np.ndarray]
+    ) -> tuple[list[np.ndarray], BinEdges]:
+        """Return the places of edges that splits are worth, and the edges that are sent.
+
+        These are as many as there may be: the others lie between, for clients to know less
+        of splits. Of a feature with few values all edges are worth it, of one that no split
+        asks about none is.
+        """
+        n_most = (1 << self._bit_widths().op_inputs) - 1
+        places = [
+            np.arange(len(of)) if len(of) <= n_most else chosen
+            for of, chosen in zip(weights, chosen_places(weights, n_most), strict=True)
+        ]
+        filled = [
+            filled_places(chosen, len(of), n_most) if of.any() else chosen
+            for of, chosen in zip(weights, places, strict=True)
+        ]
+        return places, fine.at(filled)
+
+    def _weights_of_splits(
+        self,
+        n_edges: Sequence[int],
+        columns: Sequence[int],
+        place_of: Callable[[int, np.ndarray], np.ndarray],
+    ) -> list[np.ndarray]:
+        """Return how much the splits of the fitted model at each edge matter (hook).
+
+        Takes the number of edges of each column, the column of each feature, and what
+        returns the edges that thresholds of a column are at. Those with a split have a
+        positive weight.
+        """
+        raise NotImplementedError
 
     def _coded_columns(self, X: Any) -> np.ndarray | None:
         """Return which columns hold categories, None if none does (hook)."""
@@ -157,7 +238,8 @@ class BinnedMixin:
         state: dict[str, Any] = dict(super().__getstate__())  # type: ignore[call-overload]
         # A fit that failed may have left them.
         state.pop("_representatives", None)
-        state.pop("_coded", None)
+        for name in ("_coded", "_fine", "_sent_edges"):
+            state.pop(name, None)
         return state
 
     def _snapped(self, array: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import math
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NoReturn, Protocol
@@ -63,6 +64,8 @@ class Lowerable(Protocol):
 
     def _prepared_for_fit(self, X: Any, sample_weight: Any) -> Any: ...
 
+    def _prepared_again(self, X: Any, sample_weight: Any) -> Any: ...
+
     def _lower(
         self, X: Any, sample_weight: Any = None, *, incremental: bool = False
     ) -> None: ...
@@ -84,6 +87,13 @@ def lowered_after(fit: Callable[..., Any], *, incremental: bool) -> Callable[...
             bound.arguments["X"] = self._prepared_for_fit(X, sample_weight)
             with fitting():
                 fit(*bound.args, **bound.kwargs)
+            again = self._prepared_again(X, sample_weight)
+            if again is not None:
+                bound.arguments["X"] = again
+                with fitting(), warnings.catch_warnings():
+                    # What there is to warn of was said the first time.
+                    warnings.simplefilter("ignore")
+                    fit(*bound.args, **bound.kwargs)
             self._lower(X, sample_weight, incremental=incremental)
         return self
 

@@ -179,8 +179,13 @@ def read(
     method: str,
     beside: np.ndarray | None = None,
 ) -> Any:
-    """Return the result of a method; of several outputs, a list or a column for each."""
+    """Return the result of a method; of several outputs, a list or a column for each.
+
+    Of `eval_terms` a reading is a term: one of several classes has a column for each.
+    """
     found = [reading(scores, clear_module, beside) for reading in readings]
+    if method == "eval_terms":
+        return np.stack(found, axis=1)
     if len(found) == 1:
         return found[0]
     return found if method == "predict_proba" else np.column_stack(found)

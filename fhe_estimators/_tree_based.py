@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,6 +16,7 @@ from sklearn.utils.validation import _check_sample_weight
 from fhe_estimators._binned import BinnedMixin
 from fhe_estimators._readings import Labels, Reading
 from fhe_estimators._state import are_edges, arrays_of
+from fhe_estimators._tables import Table
 from fhe_estimators.base import (
     FHE_CONSTRAINTS,
     FHEClassifierMixin,
@@ -24,7 +25,13 @@ from fhe_estimators.base import (
     Tags,
 )
 from fhe_estimators.core.lowering import Calibration, Options, to_quantized_module
-from fhe_estimators.core.trees import BINNINGS, BinEdges, TreeOptions
+from fhe_estimators.core.trees import (
+    BINNINGS,
+    FINE_BITS,
+    BinEdges,
+    TreeOptions,
+    split_weights,
+)
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -42,7 +49,7 @@ __all__ = [
 #: Constraints of the parameters that every estimator made of trees adds to its parent's.
 TREE_CONSTRAINTS: dict[str, list[Any]] = {
     **FHE_CONSTRAINTS,
-    "binning": [StrOptions(set(BINNINGS))],
+    "binning": [StrOptions({*BINNINGS, "splits"})],
     "input_encoding": [StrOptions({"thermometer", "integer"})],
 }
 
@@ -51,6 +58,8 @@ TREE_CONSTRAINTS: dict[str, list[Any]] = {
 _FAITHFUL = 2.0**-12
 #: Scores of classifiers are log-odds, or probabilities: this far apart labels are sure.
 _SATURATION = 8.0
+#: What a split matters that makes no difference.
+_TINY = float(np.finfo(np.float64).tiny)
 
 
 class TreeMixin(BinnedMixin, FHEMixin):
@@ -78,22 +87,53 @@ class TreeMixin(BinnedMixin, FHEMixin):
         self, X: Any, sample_weight: Any = None, *, incremental: bool = False
     ) -> None:
         assert self._bin_edges is not None
-        self._table = table = self._fitted_table()
-        edges, values = list(self._bin_edges.edges), self._representatives
-        if table is not None:
-            for column, categories in table.categories.items():
-                edges[column] = categories.edges
-                values[column] = categories.representatives
-            edges, values = table.in_order(edges), table.in_order(values)
-            self._bin_edges = BinEdges(edges)
+        self._table = self._fitted_table()
+        table, values = self._table or Table({}), self._representatives
+        for column, categories in table.categories.items():
+            values[column] = categories.representatives
+        bin_edges, values = self._in_order(self._bin_edges), table.in_order(values)
         self._set_thresholds(
             [
-                self._bin_edges.dividing(feature, threshold, values)
+                bin_edges.dividing(feature, threshold, values)
                 for feature, threshold in self._comparisons()
             ]
         )
+        sent = self._sent_edges
+        self._bin_edges = bin_edges if sent is None else self._in_order(sent)
+        self._sent_edges = None
         del self._representatives, self._coded
         self._quantize(self._validated(X), sample_weight)
+
+    def _in_order(self, bin_edges: BinEdges) -> BinEdges:
+        """Return edges of features, those of categories too, of edges of columns."""
+        if self._table is None:
+            return bin_edges
+        edges = list(bin_edges.edges)
+        for column, categories in self._table.categories.items():
+            edges[column] = categories.edges
+        return BinEdges(self._table.in_order(edges))
+
+    def _weights_of_splits(
+        self,
+        n_edges: Sequence[int],
+        columns: Sequence[int],
+        place_of: Callable[[int, np.ndarray], np.ndarray],
+    ) -> list[np.ndarray]:
+        features, thresholds = zip(*self._comparisons(), strict=True)
+        matter = [np.full(len(feature), _TINY) for feature in features]
+        trees, _, _ = self._export()
+        # What early stopping left over is not exported, nor are leaves always compared.
+        for some, tree in zip(matter, trees, strict=False):
+            some += split_weights(tree.left, tree.right, tree.value)[: len(some)]
+        feature, threshold, of = map(np.concatenate, (features, thresholds, matter))
+        weights = [np.zeros(count) for count in n_edges]
+        for number in np.unique(feature[feature >= 0]).tolist():
+            column, at = columns[number], feature == number
+            places = place_of(column, threshold[at])
+            # Others divide no numbers.
+            within = (places >= 0) & (places < n_edges[column])
+            np.add.at(weights[column], places[within], of[at][within])
+        return weights
 
     def _quantize(self, X: np.ndarray, sample_weight: Any = None) -> None:
         """Lower the fitted model to integers, on the bins of `fit` if there are any.
@@ -189,8 +229,7 @@ class TreeMixin(BinnedMixin, FHEMixin):
         missing = np.flatnonzero(np.isnan(rows).any(axis=0)).tolist()
         self._own_missing = frozenset([*coded, *missing, *self._known_missing()])
         if on_bins:
-            n_bits = self._bit_widths().op_inputs
-            edges = list(BinEdges.of(rows, n_bits, self.binning).edges)
+            edges = list(self._edges_for_held(rows).edges)
             for feature, categories in coded.items():
                 edges[feature] = categories.edges
             self._bin_edges = BinEdges(edges)
@@ -198,6 +237,18 @@ class TreeMixin(BinnedMixin, FHEMixin):
                 [self._bin_edges.moved(*comparisons) for comparisons in self._comparisons()]
             )
         self._quantize(rows)
+
+    def _edges_for_held(self, rows: np.ndarray) -> BinEdges:
+        """Return edges for a model that is held, of rows as features."""
+        n_bits, binning = self._bit_widths().op_inputs, self.binning
+        if binning != "splits":
+            return BinEdges.of(rows, n_bits, binning)
+        if n_bits >= FINE_BITS:
+            return BinEdges.of(rows, n_bits, "adaptive")
+        fine = BinEdges.of(rows, FINE_BITS, "adaptive")
+        columns = range(fine.n_features)
+        weights = self._weights_of_splits(fine.n_finite, columns, fine.nearest)
+        return self._worth(fine, weights)[1]
 
 
 class SklearnTreesMixin(TreeMixin):

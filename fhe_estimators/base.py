@@ -203,6 +203,10 @@ class FHEMixin(TwinMixin, DiagramMixin):
         """Return the rows that the parent is fitted on (hook of the family)."""
         return X
 
+    def _prepared_again(self, X: Any, sample_weight: Any) -> Any:
+        """Return rows that the parent is fitted on once more, if any (hook)."""
+        return None
+
     def _lower(
         self, X: Any, sample_weight: Any = None, *, incremental: bool = False
     ) -> None:

@@ -46,10 +46,10 @@ def fitted(model, X, y, **fit):
 
 
 def pair(name, X, y, fit=None, n_trees=20, **parameters):
-    """Return our estimator and its parent, which is fitted on the rows in bins."""
+    """Return our estimator and its parent, both fitted once, on the rows in bins."""
     fit = fit or {}
-    cls = getattr(fe, name)
-    ours = fitted(cls(**{**few(name, n_trees), **parameters}), X, y, **fit)
+    cls, once = getattr(fe, name), {"binning": "adaptive"}
+    ours = fitted(cls(**{**few(name, n_trees), **once, **parameters}), X, y, **fit)
     theirs = parent_of(cls)()
     shared = ours.get_params().keys() & theirs.get_params().keys()
     theirs.set_params(**{name: ours.get_params()[name] for name in shared})

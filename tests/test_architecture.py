@@ -23,6 +23,7 @@ FLOORS = {
     "_progress": 1,
     "_readings": 0,
     "_reports": 0,
+    "_sparse": 0,
     "_tags": 0,
     "_twins": 1,
     "_version": 0,
@@ -131,6 +132,7 @@ OF_THE_WHOLE = {
     "test_scales": "targets and leaves of several scales, in all families",
     "test_release": "what is built for release, and how it is installed",
     "test_secrets": "keys and training rows, of every estimator",
+    "test_tools": "what tests and benchmarks share that is no part of the package",
 }
 
 

@@ -13,7 +13,9 @@ from tests.ensembles import fitted, on_bins
 def test_validation_rows_are_put_on_the_grid(breast_cancer):
     X, y = breast_cancer
     X, X_val, y, y_val = train_test_split(X, y, random_state=0)
-    model = fe.HistGradientBoostingClassifier(early_stopping=True, random_state=0)
+    model = fe.HistGradientBoostingClassifier(
+        early_stopping=True, random_state=0, binning="adaptive"
+    )
     fitted(model, X, y, X_val=X_val, y_val=y_val)
     parent = parent_of(type(model))(early_stopping=True, random_state=0, max_leaf_nodes=8)
     parent.fit(on_bins(model, X), y, X_val=on_bins(model, X_val), y_val=y_val)

@@ -45,7 +45,7 @@ def test_ten_classes(name):
     X, X_test, y, _ = train_test_split(X, y, train_size=500, random_state=0)
     ours, theirs = pair(name, X, y, n_trees=3, max_depth=3)
     assert_same(ours, theirs, X)
-    assert np.mean(ours.predict(X_test) == theirs.predict(on_bins(ours, X_test))) >= 0.99
+    assert np.mean(ours.predict(X_test) == theirs.predict(on_bins(ours, X_test))) >= 0.98
 
 
 @each_regressor

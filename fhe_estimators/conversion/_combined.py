@@ -10,6 +10,7 @@ import torch
 from sklearn.base import is_classifier
 from torch import Tensor, nn
 
+from fhe_estimators._sparse import dense_rows
 from fhe_estimators.conversion._modules import (
     Combined,
     OneVsOne,
@@ -27,7 +28,7 @@ def pipeline(estimator: Any, method: str, X: np.ndarray, of: ModuleOf) -> nn.Mod
     before = estimator[:-1]
     if not before.steps:
         return of(estimator[-1], method, X)
-    rows = np.asarray(before.transform(X), np.float64)
+    rows = np.asarray(dense_rows(before.transform(X)), np.float64)
     last = of(estimator[-1], method, rows)
     return nn.Sequential(hummingbird_module(before, X), last)
 

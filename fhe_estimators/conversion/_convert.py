@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Container
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import is_classifier, is_outlier_detector, is_regressor
 from sklearn.cluster import AffinityPropagation, KMeans, MeanShift
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.semi_supervised import SelfTrainingClassifier
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import check_is_fitted
 
+from fhe_estimators._sparse import dense_rows
 from fhe_estimators.base import FHEMixin
 from fhe_estimators.conversion._converted import (
     ConvertedClassifier,
@@ -51,7 +55,8 @@ def convert(
     X : array-like of shape (n_samples, n_features), optional
         Rows like those that it was fitted on: ranges of integers come from them, and what
         is converted is compared with `fitted` on them. Trees do without, and what else
-        knows the ranges of its features; see `from_sklearn_model` of the class.
+        knows the ranges of its features; see `from_sklearn_model` of the class. XGBoost
+        after steps that return sparse rows needs it: what these leave out is missing to it.
     n_bits : int or dict, optional
         Bits of inputs, and of weights; see the class that is returned. By default its own
         default; trees keep their thresholds.
@@ -70,7 +75,9 @@ def convert(
         Of a class of this package that mirrors that of `fitted`, or one of those that it
         inherits from, if there is one; else a `ConvertedClassifier`, `ConvertedRegressor`
         or `ConvertedOutlierDetector`. Of a pipeline, a pipeline whose last step is one: the
-        steps before it stay with the client. Of a search, of its best estimator.
+        steps before it stay with the client. Where they return sparse rows, as
+        `OneHotEncoder` does, or without `X` nobody knows, one more step fills in the zeros:
+        all features of a row are encrypted. Of a search, of its best estimator.
 
     Raises
     ------
@@ -145,10 +152,33 @@ def _converted_pipeline(fitted: Pipeline, X: Any, options: dict[str, Any]) -> Pi
     check_is_fitted(fitted)
     *steps, (name, last) = fitted.steps
     rows = fitted[:-1].transform(X) if steps and X is not None else X
+    dense = []
+    # Without rows nobody knows what steps return; what is dense already stays as it is.
+    if steps and (rows is None or sparse.issparse(rows)):
+        step = _dense_step(last)
+        rows = None if rows is None else step.transform(rows)
+        dense = [(_free_name("dense", fitted.named_steps), step)]
     twin = convert(last, rows, **options)
     found = copy.copy(fitted)
-    found.steps = [*copy.deepcopy(steps), (name, twin)]
+    found.steps = [*copy.deepcopy(steps), *dense, (name, twin)]
     return found
+
+
+def _dense_step(last: Any) -> FunctionTransformer:
+    """Return a step that gives a model dense rows, which mean to it what sparse ones do."""
+    # XGBoost takes for missing what a sparse matrix leaves out.
+    of_xgboost = any(base.__module__.startswith("xgboost.") for base in type(last).__mro__)
+    options = {"absent": np.nan} if of_xgboost else None
+    return FunctionTransformer(
+        dense_rows, accept_sparse=True, feature_names_out="one-to-one", kw_args=options
+    )
+
+
+def _free_name(name: str, taken: Container[str]) -> str:
+    """Return a name that is not taken, as near to one as can be."""
+    while name in taken:
+        name += "_"
+    return name
 
 
 def _of_centers(fitted: Any) -> KMeans:

@@ -155,7 +155,8 @@ class Client:
 
         Parameters
         ----------
-        method : {'predict', 'predict_proba', 'decision_function', 'transform'}
+        method : {'predict', 'predict_proba', 'decision_function', 'transform', \
+                'eval_terms'}
 
         Raises
         ------
@@ -312,6 +313,27 @@ class Client:
             If the model has no such method, or `transform` stays in clear.
         """
         found: np.ndarray = self._read("transform", answer, request)
+        return found
+
+    def decrypt_terms(self, answer: bytes, request: bytes | None = None) -> np.ndarray:
+        """Return what each term adds to the scores of each row: see `decrypt_predict`.
+
+        Parameters
+        ----------
+        answer : bytes
+        request : bytes, optional
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples, n_terms) or (n_samples, n_terms, n_classes)
+            As from the model's own `eval_terms`.
+
+        Raises
+        ------
+        AttributeError
+            If the model was not deployed with ``explained=True``.
+        """
+        found: np.ndarray = self._read("eval_terms", answer, request)
         return found
 
     def decrypt_integers(

@@ -48,42 +48,58 @@ class Exported:
     steps: Sequence[tuple[str, Any]] = ()
 
     @classmethod
-    def of(cls, model: Any) -> Exported:
+    def of(cls, model: Any, explained: bool = False) -> Exported:
         """Return a fitted estimator, a pipeline, or a quantized module, divided.
+
+        With `explained` results are what each term adds, see `save_deployment`.
 
         Raises
         ------
         TypeError
-            If it is something else.
+            If it is something else, or has no terms to explain with.
         NotFittedError
             If it is not fitted.
         """
         kind = type(model).__name__
         if isinstance(model, Pipeline):
             *steps, (_, last) = model.steps
-            exported = cls.of(last)
-            return replace(exported, steps=[*steps, *exported.steps])
+            exported = cls.of(last, explained)
+            used = [step for step in steps if step[1] not in (None, "passthrough")]
+            return replace(exported, steps=[*used, *exported.steps])
+        if explained and not hasattr(model, "_explained"):
+            raise TypeError(
+                "The parameter explained=True is for explainable boosting machines, whose "
+                f"scores are sums of terms; got {kind}. Leave it out."
+            )
         if isinstance(model, QuantizedModule):
             circuit = model.fhe_circuit if model.is_compiled else model.compile()
-            readings = {"predict": [Reading(end=True, form="outputs")]}
-            return cls(kind, model, circuit, readings, None)
+            whole = {"predict": [Reading(end=True, form="outputs")]}
+            return cls(kind, model, circuit, whole, None)
         if not isinstance(model, FHEMixin):
             raise TypeError(
                 "The parameter 'model' must be a fitted estimator of fhe_estimators, a "
                 f"Pipeline that ends in one, or a QuantizedModule; got {kind}. Of a "
                 "search, give its best_estimator_."
             )
+        readings: Mapping[str, Sequence[Reading]] | None = None
+        if explained:
+            held: Any = model
+            readings = {"eval_terms": held._term_readings()}
+            if not readings["eval_terms"]:
+                raise ValueError(f"{kind} has no terms: there is nothing to show.")
+            model = held._explained()
         module = model.quantized_module
         circuit = module.fhe_circuit if module.is_compiled else model.compile()
         names = model._names_of_features
         features = Features(
-            int(model.n_features_in_),  # type: ignore[attr-defined]
+            int(model.n_features_in_),
             None if names is None else [str(name) for name in names],
             np.dtype(model._feature_dtype).name,
             model._takes_spaces,
             model._table_rows(),
         )
-        readings, beside = model._readings(), model._term_of_rows()
+        beside = model._term_of_rows()
+        readings = model._readings() if readings is None else readings
         exported = cls(kind, module, circuit, readings, features, beside)
         exported._check_readings(model)
         return exported

@@ -27,7 +27,11 @@ def check_may_be_shared(results_shared: bool, p_error: float) -> None:
 
 
 def what_is_learned(
-    module: QuantizedModule, *, has_preprocessing: bool, results_shared: bool
+    module: QuantizedModule,
+    *,
+    has_preprocessing: bool,
+    results_shared: bool,
+    explained: bool = False,
 ) -> dict[str, Any]:
     """Return what each side learns, in sentences.
 
@@ -39,11 +43,17 @@ def what_is_learned(
         Whether a pipeline begins with other steps.
     results_shared : bool
         Whether clients may show results to others.
+    explained : bool
+        Whether results are terms of scores.
     """
     tables = module.fhe_circuit.programmable_bootstrap_count
     # Thresholds are on the client's side.
     is_tree = any(isinstance(each, BinEncoder) for each in module.input_quantizers)
     client = ["The raw scores of its rows, and with them labels and probabilities."]
+    if explained:
+        client = [
+            "What each term adds to the scores of its rows: enough rows show the model."
+        ]
     if is_tree:
         client.append(
             "The bins of each feature that the model looks at, among whose edges its "

@@ -12,11 +12,12 @@ from sklearn.pipeline import Pipeline, make_pipeline
 
 from fhe_estimators.deployment.errors import DeploymentError, FormatError
 
-#: Types that may be loaded beside those that skops trusts: scikit-learn's, numpy's. They
-#: are never read from a file.
+#: Types that may be loaded beside those that skops trusts: scikit-learn's, numpy's, and
+#: what makes rows of a converted pipeline dense. They are never read from a file.
 _SCORES = "sklearn.feature_selection._univariate_selection"
 _INFORMATION = "sklearn.feature_selection._mutual_info"
 TRUSTED = (
+    "fhe_estimators._sparse.dense_rows",
     "numpy.dtype",
     "numpy.mean",
     "scipy._lib.array_api_compat.numpy._aliases.asarray",

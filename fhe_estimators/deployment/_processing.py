@@ -46,7 +46,7 @@ from fhe_estimators.deployment._kinds import (
 from fhe_estimators.deployment.errors import ConformanceError, FormatError
 
 #: The methods whose results a client can have.
-METHODS = ("predict", "predict_proba", "decision_function", "transform")
+METHODS = ("predict", "predict_proba", "decision_function", "transform", "eval_terms")
 
 
 @dataclass(frozen=True)

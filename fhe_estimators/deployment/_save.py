@@ -34,6 +34,7 @@ def save_deployment(
     name: str | None = None,
     results_shared: bool = False,
     key_family: str | Path | None = None,
+    explained: bool = False,
 ) -> Manifest:
     """Write the files of a client and of a server.
 
@@ -52,6 +53,10 @@ def save_deployment(
     key_family : str or Path, optional
         The ``client.zip`` of another deployment: the keys of its clients are to serve for
         this one, too. A model without tables needs no keys of anybody.
+    explained : bool, default=False
+        Whether answers are what each term of an explainable boosting machine adds, which
+        `Client.decrypt_terms` returns, and not predictions: their sum, the intercept and
+        the link are the prediction. Enough rows show a client the whole model.
 
     Returns
     -------
@@ -61,7 +66,8 @@ def save_deployment(
     Raises
     ------
     TypeError
-        If `model` is something else, or a step of the pipeline cannot be stored.
+        If `model` is something else, or a step of the pipeline cannot be stored; or if
+        `explained` is asked of a model without terms.
     NotFittedError
         If `model` is not fitted.
     ValueError
@@ -83,7 +89,7 @@ def save_deployment(
     >>> client.decrypt_predict(answer)
     array([0, 0, 1, 1])
     """
-    exported = Exported.of(model)
+    exported = Exported.of(model, explained)
     circuit = exported.circuit
     check_may_be_shared(results_shared, circuit.p_error)
     source = Source(circuit.graph, circuit.p_error)
@@ -138,6 +144,7 @@ def save_deployment(
             exported.module,
             has_preprocessing=bool(exported.steps),
             results_shared=results_shared,
+            explained=explained,
         ),
         parts={part: digest_of(content) for part, content in {**client, **server}.items()},
     )

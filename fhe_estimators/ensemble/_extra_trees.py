@@ -68,9 +68,10 @@ class ExtraTreesClassifier(ForestClassifierMixin, ensemble.ExtraTreesClassifier)
         The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16. A
         dict ``{"op_inputs": ..., "op_weights": ...}`` also sets the bits of the values of
         leaves, which are chosen by their effect otherwise.
-    binning : {'quantile', 'uniform', 'adaptive'}, default='adaptive'
-        Whether bins hold as many rows each, have the same width, or adapt to the density of
-        values in between, which long tails need.
+    binning : {'splits', 'adaptive', 'quantile', 'uniform'}, default='splits'
+        Where the edges of bins are: where the parent, fitted on fine bins before, divides
+        the values most; or so that bins adapt to the density of values, which long tails
+        need, hold as many rows each, or have the same width. Only ``'splits'`` fits twice.
     input_encoding : {'thermometer', 'integer'}, default='thermometer'
         What is encrypted: a bit for each edge between bins, or one integer a feature, which
         is smaller to send and slower to compute with.
@@ -147,7 +148,7 @@ class ExtraTreesClassifier(ForestClassifierMixin, ensemble.ExtraTreesClassifier)
         max_samples=None,
         monotonic_cst=None,
         n_bits=4,
-        binning="adaptive",
+        binning="splits",
         input_encoding="thermometer",
         p_error=2**-64,
     ) -> None:
@@ -228,9 +229,10 @@ class ExtraTreesRegressor(ForestRegressorMixin, ensemble.ExtraTreesRegressor):
         The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16. A
         dict ``{"op_inputs": ..., "op_weights": ...}`` also sets the bits of the values of
         leaves, which are chosen by their effect otherwise.
-    binning : {'quantile', 'uniform', 'adaptive'}, default='adaptive'
-        Whether bins hold as many rows each, have the same width, or adapt to the density of
-        values in between, which long tails need.
+    binning : {'splits', 'adaptive', 'quantile', 'uniform'}, default='splits'
+        Where the edges of bins are: where the parent, fitted on fine bins before, divides
+        the values most; or so that bins adapt to the density of values, which long tails
+        need, hold as many rows each, or have the same width. Only ``'splits'`` fits twice.
     input_encoding : {'thermometer', 'integer'}, default='thermometer'
         What is encrypted: a bit for each edge between bins, or one integer a feature, which
         is smaller to send and slower to compute with.
@@ -300,7 +302,7 @@ class ExtraTreesRegressor(ForestRegressorMixin, ensemble.ExtraTreesRegressor):
         max_samples=None,
         monotonic_cst=None,
         n_bits=4,
-        binning="adaptive",
+        binning="splits",
         input_encoding="thermometer",
         p_error=2**-64,
     ) -> None:

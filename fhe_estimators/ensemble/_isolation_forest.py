@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn import ensemble
 from sklearn.ensemble._iforest import _average_path_length
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from fhe_estimators._config import is_fitting
 from fhe_estimators._outliers import FHEOutlierMixin
 from fhe_estimators._readings import Labels, Reading
-from fhe_estimators._tree_based import SklearnTreesMixin
+from fhe_estimators._tree_based import TREE_CONSTRAINTS, SklearnTreesMixin
+from fhe_estimators.core.trees import BINNINGS
 
 if TYPE_CHECKING:
     from fhe_estimators.core.frontends.trees import TreeArrays
@@ -103,6 +105,9 @@ class IsolationForest(SklearnTreesMixin, FHEOutlierMixin, ensemble.IsolationFore
     array([ 1,  1,  1,  1, -1])
     """
 
+    # Where its trees divide says nothing: it is drawn.
+    _fhe_constraints = {**TREE_CONSTRAINTS, "binning": [StrOptions(set(BINNINGS))]}
+
     # Written by `make mirror`, and so are Parameters, Attributes and See Also.
     def __init__(
         self,
@@ -136,6 +141,15 @@ class IsolationForest(SklearnTreesMixin, FHEOutlierMixin, ensemble.IsolationFore
         self.binning = binning
         self.input_encoding = input_encoding
         self.p_error = p_error
+
+    def _lower(
+        self, X: Any, sample_weight: Any = None, *, incremental: bool = False
+    ) -> None:
+        super()._lower(X, sample_weight, incremental=incremental)
+        if self.contamination != "auto":
+            # The parent's divides exact scores: of rounded ones others may lie below.
+            scores = self.score_samples(X, fhe="disable")
+            self.offset_ = np.percentile(scores, 100 * self.contamination)
 
     def _features(self) -> list[np.ndarray]:
         features = super()._features()

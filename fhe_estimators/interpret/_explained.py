@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from fhe_estimators._config import check_fhe_mode, current_mode
 from fhe_estimators._fit import refuse
+from fhe_estimators._readings import Reading
 
 __all__ = ["ExplainedMixin"]
 
@@ -56,6 +57,15 @@ class ExplainedMixin:
             self._terms_of = module, view
         return self._terms_of[1]
 
+    def _term_readings(self) -> list[Reading]:
+        """Return what `eval_terms` makes of the raw scores of `_explained`: one a term."""
+        n_outputs = len(self._base)
+        form = "vector" if n_outputs == 1 else "table"
+        return [
+            Reading(columns=(start, start + n_outputs), form=form)
+            for start in range(0, len(self.term_features_) * n_outputs, n_outputs)
+        ]
+
     def eval_terms(self, X: Any, *, fhe: str | None = None) -> np.ndarray:
         """Return what each term adds to the score of each row.
 
@@ -77,7 +87,7 @@ class ExplainedMixin:
         Terms of encrypted rows show the model to who decrypts them: each row tells a value
         of each curve. Serve them to those only who may know it.
         """
-        if fhe is None and current_mode() == "disable":
+        if not self._outputs_are_terms and fhe is None and current_mode() == "disable":
             found: np.ndarray = super().eval_terms(X)  # type: ignore[misc]
             return found
         if fhe is not None:
@@ -86,12 +96,11 @@ class ExplainedMixin:
             raise ValueError(
                 f"{type(self).__name__} has no terms: there is nothing to show."
             )
-        view = self._explained()
+        view: Any = self if self._outputs_are_terms else self._explained()
         with view._mode(fhe):
             scores = view._scores(X, super().eval_terms)  # type: ignore[misc]
-        n_outputs = len(self._base)
-        each: np.ndarray = scores.reshape(len(scores), -1, n_outputs)
-        return each[:, :, 0] if n_outputs == 1 else each
+        each: np.ndarray = scores.reshape(len(scores), len(self.term_features_), -1)
+        return each[:, :, 0] if each.shape[2] == 1 else each
 
     def explain_local(
         self,

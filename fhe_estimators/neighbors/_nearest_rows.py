@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.utils._param_validation import StrOptions
 
 from fhe_estimators._linear import LINEAR_CONSTRAINTS, LinearMixin
+from fhe_estimators._sparse import dense_rows
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -50,6 +51,10 @@ class NearestRowsMixin(LinearMixin):
                 f"The parameter p={self.p!r} of {name} is no euclidean distance, the only "
                 "one that is linear in the row up to a common term. Set p=2."
             )
+
+    def _hold(self, model: Any) -> None:
+        super()._hold(model)
+        self._fit_X = dense_rows(self._fit_X)
 
     def _said(self) -> np.ndarray:
         """Return what each row of training says, (n_rows, n_outputs) (hook)."""

@@ -119,9 +119,10 @@ class XGBClassifier(  # type: ignore[misc]
         The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16. A
         dict ``{"op_inputs": ..., "op_weights": ...}`` also sets the bits of the values of
         leaves, which are chosen by their effect otherwise.
-    binning : {'quantile', 'uniform', 'adaptive'}, default='adaptive'
-        Whether bins hold as many rows each, have the same width, or adapt to the density of
-        values in between, which long tails need.
+    binning : {'splits', 'adaptive', 'quantile', 'uniform'}, default='splits'
+        Where the edges of bins are: where the parent, fitted on fine bins before, divides
+        the values most; or so that bins adapt to the density of values, which long tails
+        need, hold as many rows each, or have the same width. Only ``'splits'`` fits twice.
     input_encoding : {'thermometer', 'integer'}, default='thermometer'
         What is encrypted: a bit for each edge between bins, or one integer a feature, which
         is smaller to send and slower to compute with.
@@ -205,7 +206,7 @@ class XGBClassifier(  # type: ignore[misc]
         early_stopping_rounds=None,
         callbacks=None,
         n_bits=4,
-        binning="adaptive",
+        binning="splits",
         input_encoding="thermometer",
         p_error=2**-64,
         **kwargs,
@@ -360,9 +361,10 @@ class XGBRegressor(BoosterRegressorMixin, xgboost.XGBRegressor, MarginModel):
         The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16. A
         dict ``{"op_inputs": ..., "op_weights": ...}`` also sets the bits of the values of
         leaves, which are chosen by their effect otherwise.
-    binning : {'quantile', 'uniform', 'adaptive'}, default='adaptive'
-        Whether bins hold as many rows each, have the same width, or adapt to the density of
-        values in between, which long tails need.
+    binning : {'splits', 'adaptive', 'quantile', 'uniform'}, default='splits'
+        Where the edges of bins are: where the parent, fitted on fine bins before, divides
+        the values most; or so that bins adapt to the density of values, which long tails
+        need, hold as many rows each, or have the same width. Only ``'splits'`` fits twice.
     input_encoding : {'thermometer', 'integer'}, default='thermometer'
         What is encrypted: a bit for each edge between bins, or one integer a feature, which
         is smaller to send and slower to compute with.
@@ -444,7 +446,7 @@ class XGBRegressor(BoosterRegressorMixin, xgboost.XGBRegressor, MarginModel):
         early_stopping_rounds=None,
         callbacks=None,
         n_bits=4,
-        binning="adaptive",
+        binning="splits",
         input_encoding="thermometer",
         p_error=2**-64,
         **kwargs,

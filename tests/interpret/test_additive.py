@@ -23,12 +23,6 @@ from fhe_estimators.deployment._exported import Exported
 from tests.boosters import library_of
 from tests.deployment.deployed import Deployed
 
-# interpret cannot draw missing values, nor pairs of several classes.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:Missing values detected:UserWarning"),
-    pytest.mark.filterwarnings("ignore:For multiclass we cannot currently:UserWarning"),
-]
-
 SMALL = {"outer_bags": 1, "max_rounds": 100, "n_jobs": 1}
 #: Of the same kind as a case that always runs.
 AT_NIGHT = partial(pytest.param, marks=pytest.mark.nightly)

@@ -8,19 +8,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
 
 pytest.importorskip("interpret")
 
 from fhe_estimators import (
+    DecisionTreeClassifier,
     ExplainableBoostingClassifier,
     ExplainableBoostingRegressor,
     config_context,
 )
+from fhe_estimators.deployment import save_deployment
+from tests.deployment.deployed import Deployed
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:Missing values detected:UserWarning"),
-    pytest.mark.filterwarnings("ignore:For multiclass we cannot currently:UserWarning"),
-]
 SMALL = {"n_jobs": 1, "outer_bags": 2, "max_rounds": 15, "n_bits": 2, "p_error": 2**-20}
 
 
@@ -120,3 +120,29 @@ def test_encrypted_terms_are_the_clear_ones():
     assert not model.quantized_module_.is_compiled
     loaded = pickle.loads(pickle.dumps(model))
     assert not loaded._explained().fhe_circuit.has_keys
+
+
+@pytest.mark.fhe
+@pytest.mark.parametrize("n_classes", [pytest.param(2, marks=pytest.mark.nightly), 3])
+def test_clients_of_a_deployment_have_the_terms(n_classes, tmp_path):
+    X, y = table(3)
+    model = ExplainableBoostingClassifier(interactions=0, **SMALL)
+    model.fit(X, y > 0 if n_classes == 2 else y)
+    deployed = Deployed.of(make_pipeline("passthrough", model), tmp_path, explained=True)
+    answer = deployed.answer(X[:2])
+    found = deployed.client.decrypt_terms(answer)
+    np.testing.assert_array_equal(found, model.eval_terms(X[:2], fhe="disable"))
+    assert found.shape == (2, len(model.term_features_), 3)[: 2 + (n_classes > 2)]
+    with pytest.raises(AttributeError, match="has no predict; it has eval_terms"):
+        deployed.client.decrypt_predict(answer)
+    assert "What each term adds" in deployed.manifest.learns["client"][0]
+
+
+def test_terms_are_deployed_of_what_has_some(tmp_path):
+    X, y = table(3)
+    tree = DecisionTreeClassifier(max_depth=1).fit(np.eye(3), [0, 1, 1])
+    with pytest.raises(TypeError, match="explained=True is for explainable"):
+        save_deployment(tree, tmp_path, explained=True)
+    none = ExplainableBoostingClassifier(exclude="mains", interactions=0, **SMALL)
+    with pytest.raises(ValueError, match="has no terms"):
+        save_deployment(none.fit(X, y > 0), tmp_path, explained=True)

@@ -46,7 +46,8 @@ class HummingbirdScores(nn.Module):
             # Labels, then scores.
             scores = scores[-1]
         table: Tensor = scores.flatten(1) if scores.dim() > 1 else scores.unsqueeze(1)
-        return table
+        # Ones and zeros of categories come in single precision.
+        return table.double()
 
 
 def hummingbird_module(estimator: Any, X: np.ndarray) -> HummingbirdScores:

@@ -7,6 +7,12 @@ table; functions of one feature are linear in them.
 """
 
 from fhe_estimators.core.trees.binning import BINNINGS, BinEdges
+from fhe_estimators.core.trees.choice import (
+    FINE_BITS,
+    chosen_places,
+    filled_places,
+    split_weights,
+)
 from fhe_estimators.core.trees.columns import Column
 from fhe_estimators.core.trees.comparisons import Bits
 from fhe_estimators.core.trees.recognize import Ensemble, recognize
@@ -27,6 +33,7 @@ from fhe_estimators.core.trees.tree import (
 
 __all__ = [
     "BINNINGS",
+    "FINE_BITS",
     "BinEdges",
     "Bits",
     "Column",
@@ -39,11 +46,14 @@ __all__ = [
     "TreeGraphs",
     "TreeOptions",
     "boxes",
+    "chosen_places",
     "evaluate_tree",
+    "filled_places",
     "leaf_rows",
     "leaves",
     "mapped",
     "recognize",
     "simplified",
+    "split_weights",
     "splits",
 ]

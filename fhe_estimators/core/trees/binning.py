@@ -95,6 +95,28 @@ class BinEdges:
             if len(edges) and edges[-1] == np.inf
         )
 
+    @property
+    def n_finite(self) -> list[int]:
+        """How many edges each feature has between numbers."""
+        return [
+            len(edges) - (feature in self.with_missing)
+            for feature, edges in enumerate(self.edges)
+        ]
+
+    def at(self, places: Sequence[np.ndarray]) -> BinEdges:
+        """Return some of the edges of each feature, and those of missing values.
+
+        Parameters
+        ----------
+        places : sequence of ndarray of int
+            Increasing.
+        """
+        chosen = []
+        for feature, (edges, of) in enumerate(zip(self.edges, places, strict=True)):
+            last = edges[-1:] if feature in self.with_missing else edges[:0]
+            chosen.append(np.append(edges[of], last))
+        return BinEdges(chosen)
+
     def check(self, X: ArrayLike) -> np.ndarray:
         """Return rows as an array of floats.
 
@@ -284,8 +306,9 @@ def _edges(
         return even
     weights = np.bincount(inverse, weights)
     if binning == "adaptive":
-        weights = _adapted(values, weights)
-    places = _last_of_bins(weights, n_bins)
+        places = _gaps_of_edges(_adapted(values, weights), n_bins)
+    else:
+        places = _last_of_bins(weights, n_bins)
     edges: np.ndarray = between[places]
     return edges
 
@@ -306,6 +329,29 @@ def _adapted(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     adapted: np.ndarray = _ADAPTED * dense / dense.sum()
     adapted += (1 - _ADAPTED) * within / within.sum()
     return adapted
+
+
+def _gaps_of_edges(weights: np.ndarray, n_bins: int) -> np.ndarray:
+    """Return the gaps between values whose middles divide the weights of gaps.
+
+    From the left, each edge is where the weight of its bin is nearest to its share of what
+    is left; half of the weight of the gap that it lies in is left of it. So a gap that is
+    wider than a bin takes no edge from others.
+    """
+    middles, ends = np.cumsum(weights) - weights / 2, []
+    total, reached, start = float(weights.sum()), 0.0, 0
+    for left in range(n_bins, 1, -1):
+        share = reached + (total - reached) / left
+        stop = int(np.searchsorted(middles, share))
+        if stop and (
+            stop == len(middles) or share - middles[stop - 1] <= middles[stop] - share
+        ):
+            stop -= 1
+        # A gap of its own for this edge, and for each that follows.
+        stop = min(max(stop, start), len(middles) - left + 1)
+        ends.append(stop)
+        start, reached = stop + 1, float(middles[stop])
+    return np.array(ends)
 
 
 def _last_of_bins(weights: np.ndarray, n_bins: int) -> np.ndarray:

@@ -349,6 +349,20 @@ class RemoteModel(BaseEstimator):  # type: ignore[misc] # it is untyped
         """
         return self._results("transform", X)
 
+    @available_if(_has("eval_terms"))  # type: ignore[untyped-decorator]
+    def eval_terms(self, X: Any) -> Any:
+        """Return what each term adds, of a model deployed with ``explained=True``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples, n_terms) or (n_samples, n_terms, n_classes)
+        """
+        return self._results("eval_terms", X)
+
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the accuracy of predicted labels, or R² of predicted numbers.
 
@@ -397,6 +411,7 @@ class RemoteModel(BaseEstimator):  # type: ignore[misc] # it is untyped
             "predict_proba": client.decrypt_proba,
             "decision_function": client.decrypt_decision_function,
             "transform": client.decrypt_transform,
+            "eval_terms": client.decrypt_terms,
         }[method]
         if self.n_rows < 1 or self.n_connections < 1:
             raise ValueError(

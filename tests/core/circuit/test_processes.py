@@ -16,6 +16,7 @@ from fhe_estimators.core.circuit import Circuit, _processes
 from fhe_estimators.core.engine import ClearEngine
 from fhe_estimators.core.graph import Graph, Node, Value
 from tests.test_secrets import forms_of, secret_of
+from tools.processes import command_of
 
 TABLE = np.random.default_rng(0).integers(0, 8, 8)
 WEIGHTS = np.random.default_rng(1).integers(-8, 8, (6, 2))
@@ -56,10 +57,6 @@ def workers():
         for pid in (task / "children").read_text().split()
     ]
     return [pid for pid in children if b"LokyProcess" in command_of(pid)]
-
-
-def command_of(pid):
-    return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 class RecordingBackend(ThreadingBackend):

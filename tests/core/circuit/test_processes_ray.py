@@ -3,7 +3,6 @@
 import os
 import signal
 import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +10,7 @@ from joblib import parallel_config
 from sklearn.datasets import load_iris
 
 from fhe_estimators import DecisionTreeClassifier
+from tools.processes import processes
 
 ray = pytest.importorskip("ray")
 
@@ -47,15 +47,9 @@ def test_encrypted_rows_come_back_in_order(cluster, tree):
 
 def kill_one(killed):
     """End the process of a worker that computes, and add its number to `killed`."""
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            command = (process / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if command.startswith(b"ray::PoolActor."):
-            os.kill(int(process.name), signal.SIGKILL)
-            killed.append(process.name)
-            return
+    for pid in processes(lambda command: command.startswith(b"ray::PoolActor."))[:1]:
+        os.kill(pid, signal.SIGKILL)
+        killed.append(pid)
 
 
 def test_rows_of_a_lost_worker_are_computed_again(cluster, tree):

@@ -191,3 +191,24 @@ def test_adaptive_bins_lose_least_of_long_tails():
         snapped = bin_edges.snapped(X, bin_edges.representatives(X))
         errors[binning] = float(((X - snapped) ** 2).mean())
     assert errors["adaptive"] < 0.5 * min(errors["quantile"], errors["uniform"])
+
+
+def test_adaptive_edges_lie_in_gaps_not_at_their_ends():
+    X = np.array([[0.0], [1.0], [1.0], [9.0], [10.0]])
+    (edges,) = BinEdges.of(X, 1, "adaptive").edges
+    np.testing.assert_array_equal(edges, [5.0])
+    # A gap that is wider than three bins has one edge; the others are where rows are.
+    X = np.append(np.linspace(0, 1, 50), 1000.0)[:, np.newaxis]
+    (edges,) = BinEdges.of(X, 2, "adaptive").edges
+    assert (edges < 1).sum() == 2
+    assert 500 <= edges[-1] < 501
+
+
+def test_some_of_the_edges():
+    X = np.random.default_rng(0).normal(size=(300, 2))
+    X[::3, 1] = np.nan
+    bin_edges = BinEdges.of(X, 3)
+    assert bin_edges.n_finite == [7, 7]
+    first, second = bin_edges.at([np.array([1, 4]), np.array([], int)]).edges
+    np.testing.assert_array_equal(first, bin_edges.edges[0][[1, 4]])
+    np.testing.assert_array_equal(second, [np.inf])

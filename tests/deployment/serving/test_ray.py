@@ -5,13 +5,13 @@ import os
 import signal
 import threading
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from fhe_estimators.deployment import Client, RemoteModel, ray_app
 from tests.deployment.serving.served import ANN, Served, infer
+from tools.processes import processes
 
 has_ray = importlib.util.find_spec("ray") is not None
 
@@ -27,15 +27,8 @@ def test_without_ray_it_says_what_to_install(tmp_path):
 
 def replicas():
     """Return the numbers of the processes of replicas."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            command = (process / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if command.startswith(b"ray::ServeReplica:fhe_estimators"):
-            found.append(int(process.name))
-    return found
+    name = b"ray::ServeReplica:fhe_estimators"
+    return processes(lambda command: command.startswith(name))
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,132 @@
+"""Where a fitted ensemble divides features: few of many edges between bins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+__all__ = ["FINE_BITS", "chosen_places", "filled_places", "split_weights"]
+
+#: Bits of the bins that an ensemble is fitted on to see where it divides them.
+FINE_BITS = 8
+#: What an edge has to save to be worth it: of the weights of all splits, times the part of
+#: the bins of its feature that they are moved by without it. Measured on 19 tables: with
+#: less it takes more tables, with more it is less accurate.
+_LEAST_SAVED = 1e-4
+#: Weights are rounded to whole parts of this, so that equal ones stay equal.
+_WHOLE = 1 << 30
+
+
+def split_weights(left: np.ndarray, right: np.ndarray, value: np.ndarray) -> np.ndarray:
+    """Return how much each comparison of a tree matters.
+
+    It is the distance between the means of the leaves on both sides, times the square root
+    of the part of all rows that is compared, as if half of the rows of each node went left.
+
+    Parameters
+    ----------
+    left, right : ndarray of int of shape (n_nodes,)
+        The children of each node, -1 for a leaf; the first node is the root.
+    value : ndarray of float of shape (n_nodes, n_outputs)
+        Only that of leaves counts.
+
+    Returns
+    -------
+    weights : ndarray of float of shape (n_nodes,)
+        Zero for leaves.
+    """
+    inner, nodes = [], np.zeros(1, np.intp)
+    while len(nodes := nodes[left[nodes] >= 0]):
+        inner.append(nodes)
+        nodes = np.concatenate([left[nodes], right[nodes]])
+    means, weights = value.astype(np.float64), np.zeros(len(left))
+    for depth, nodes in reversed(list(enumerate(inner))):
+        below, above = means[left[nodes]], means[right[nodes]]
+        means[nodes] = (below + above) / 2
+        weights[nodes] = np.linalg.norm(below - above, axis=1) * 2 ** (-depth / 2)
+    return weights
+
+
+def chosen_places(weights: Sequence[np.ndarray], n_most: int) -> list[np.ndarray]:
+    """Return the edges of each feature that are worth it.
+
+    Splits at other edges move to the nearest of these. As few are chosen as lose little:
+    more comparisons of trees are then the same, which takes fewer tables.
+
+    Parameters
+    ----------
+    weights : sequence of ndarray of float of shape (n_edges,)
+        Of the splits at each edge of each feature.
+    n_most : int
+        Edges of a feature that are chosen at most.
+
+    Returns
+    -------
+    places : list of ndarray of int
+        For each feature, increasing; none of a feature without a split.
+    """
+    whole = _WHOLE / (sum(float(of.sum()) for of in weights) or 1.0)
+    return [_medians(np.rint(of * whole).astype(np.int64), n_most) for of in weights]
+
+
+def _medians(weights: np.ndarray, n_most: int) -> np.ndarray:
+    """Return the places that are the nearest to all weights: their weighted medians.
+
+    A dynamic program finds them: `loss` of `count` medians for the first ``j`` places is
+    that of ``count - 1`` for the first ``i``, and of one for those from ``i`` to ``j``.
+    """
+    places = np.flatnonzero(weights)
+    n_places = len(places)
+    if not n_places:
+        return places
+    weights, least = weights[places], _LEAST_SAVED * _WHOLE * (len(weights) + 1)
+    mass = np.append(0, np.cumsum(weights))
+    moment = np.append(0, np.cumsum(weights * places))
+    first, last = np.ogrid[:n_places, :n_places]
+    middle = np.searchsorted(2 * mass[1:], mass[first] + mass[last + 1])
+    middle = np.clip(middle, first, np.maximum(first, last))
+    at = places[middle]
+    below = at * (mass[middle + 1] - mass[first]) - (moment[middle + 1] - moment[first])
+    above = moment[last + 1] - moment[middle + 1] - at * (mass[last + 1] - mass[middle + 1])
+    never = np.int64(1 << 61)
+    cost = np.where(first <= last, below + above, never)
+    loss, starts = cost[0], [np.zeros(n_places, np.intp)]
+    while len(starts) < min(n_most, n_places):
+        several = np.append(never, loss[:-1])[:, np.newaxis] + cost
+        start = several.argmin(axis=0)
+        fewer, loss = loss, np.minimum(several[start, np.arange(n_places)], never)
+        # Each further edge saves less than the one before.
+        if fewer[-1] - loss[-1] < least:
+            break
+        starts.append(start)
+    found, end = [], n_places - 1
+    for start in reversed(starts):
+        found.append(places[middle[start[end], end]])
+        end = start[end] - 1
+    return np.array(found[::-1])
+
+
+def filled_places(places: np.ndarray, n_edges: int, n_most: int) -> np.ndarray:
+    """Return chosen edges with others between them, where the most bins are.
+
+    Parameters
+    ----------
+    places : ndarray of int
+        Increasing.
+    n_edges : int
+        Edges that there are.
+    n_most : int
+        Edges that are returned, if there are so many.
+
+    Returns
+    -------
+    places : ndarray of int
+        Increasing.
+    """
+    found = places
+    while len(found) < min(n_most, n_edges):
+        ends = np.concatenate([[-1], found, [n_edges]])
+        widest = int(np.diff(ends).argmax())
+        found = np.insert(found, widest, (ends[widest] + ends[widest + 1]) // 2)
+    return found

@@ -1,0 +1,149 @@
+"""Bins whose edges are where the parent divides features."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn import tree
+
+import fhe_estimators as fe
+from fhe_estimators.core.trees import BinEdges
+from tests.ensembles import few
+
+
+def tails(n_rows=3_000):
+    """Return rows far out, and a target that their largest numbers decide."""
+    X = np.exp(1.5 * np.random.default_rng(0).normal(size=(n_rows, 4)))
+    return X, (X[:, 0] > np.quantile(X[:, 0], 0.98)) + 2.0 * (X[:, 1] < 0.4)
+
+
+def test_a_tree_of_few_splits_is_that_of_the_fine_bins():
+    X, y = tails()
+    ours = fe.DecisionTreeRegressor(max_depth=3, n_bits=3).fit(X, y)
+    fine = BinEdges.of(X.astype(np.float32), 8)
+    rows = fine.snapped(X.astype(np.float32), fine.representatives(X.astype(np.float32)))
+    theirs = tree.DecisionTreeRegressor(max_depth=3).fit(rows, y)
+    np.testing.assert_array_equal(ours.predict(X), theirs.predict(rows))
+    assert ours.score(X, y) > 0.99
+    assert (
+        fe.DecisionTreeRegressor(max_depth=3, n_bits=3, binning="quantile")
+        .fit(X, y)
+        .score(X, y)
+        < 0.9
+    )
+
+
+@pytest.mark.parametrize("n_bits", [1, 2, 4, 7, 8])
+def test_no_feature_has_more_edges_than_its_bits(n_bits):
+    X, y = tails()
+    model = fe.RandomForestRegressor(5, max_depth=6, n_bits=n_bits, random_state=0).fit(
+        X, y
+    )
+    edges = model._bin_edges.edges
+    sizes = [len(of) for of in edges]
+    # Features that are looked at have all of them: the client is not told which count.
+    assert set(sizes) <= {0, 2**n_bits - 1}
+    assert max(sizes) == 2**n_bits - 1
+    for feature, threshold in model._comparisons():
+        for column in np.unique(feature[feature >= 0]):
+            assert np.isin(threshold[feature == column], edges[column]).all()
+
+
+@pytest.mark.parametrize("name", ["RandomForestRegressor", "GradientBoostingRegressor"])
+def test_only_where_splits_have_to_move_the_parent_is_fitted_again(monkeypatch, name):
+    X, y = tails(400)
+    cls, fitted_again = getattr(fe, name), []
+    prepared_again = cls._prepared_again
+
+    def noted(self, *args):
+        rows = prepared_again(self, *args)
+        fitted_again.append(rows is not None)
+        return rows
+
+    monkeypatch.setattr(cls, "_prepared_again", noted)
+    for rows, parameters in (
+        (X, {}),
+        (X.round().clip(0, 3), {}),
+        (X, {"binning": "adaptive"}),
+        (X, {"warm_start": True}),
+    ):
+        cls(**few(name), max_depth=5, n_bits=2, **parameters).fit(rows, y)
+    assert fitted_again == [True, False, False, False]
+
+
+def test_trees_that_are_added_are_on_the_bins_of_the_first():
+    X, y = tails(400)
+    model = fe.RandomForestRegressor(3, max_depth=4, warm_start=True, random_state=0)
+    edges = model.fit(X, y)._bin_edges.edges
+    model.set_params(n_estimators=6).fit(X, y)
+    assert len(model.estimators_) == 6
+    for before, after in zip(edges, model._bin_edges.edges, strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+def test_labels_and_missing_numbers():
+    """Labels come first among the features of the fitted model, not among the columns."""
+    random = np.random.default_rng(0)
+    X = pd.DataFrame(
+        {
+            "a": np.exp(2 * random.normal(size=900)),
+            "b": pd.Categorical(random.choice(list("uvw"), 900)),
+            "c": random.normal(size=900),
+        }
+    )
+    y = (X["a"] > 20) ^ (X["b"] == "u") ^ (X["c"] > 1)
+    X.loc[::7, "c"] = np.nan
+    for rows in (X, X[["c", "b", "a"]]):
+        model = fe.HistGradientBoostingClassifier(
+            max_iter=20, n_bits=3, categorical_features="from_dtype", random_state=0
+        ).fit(rows, y)
+        assert model.score(rows, y) > 0.95
+        # An edge of infinity is that of missing values.
+        sizes = [len(of) for of in model._bin_edges.edges]
+        assert sorted(sizes) == [3, 7, 8]
+        assert model._table.in_order(rows.columns)[0] == "b"
+
+
+def test_twins_keep_the_thresholds_that_matter():
+    X, y = tails()
+    fitted = tree.DecisionTreeRegressor(max_leaf_nodes=6, random_state=0).fit(X, y)
+    expected = fitted.predict(X)
+    errors = {}
+    for binning in ("splits", "adaptive"):
+        twin = fe.DecisionTreeRegressor.from_sklearn_model(
+            fitted, X, n_bits=3, binning=binning
+        )
+        assert max(len(of) for of in twin._bin_edges.edges) == 7
+        errors[binning] = np.mean((twin.predict(X) - expected) ** 2)
+    assert errors["splits"] < 0.2 * errors["adaptive"]
+
+
+def test_early_stopping_may_leave_trees_over():
+    lightgbm = pytest.importorskip("lightgbm")
+    X, y = tails(600)
+    y = y + np.random.default_rng(1).normal(size=600)
+    stop = lightgbm.early_stopping(2, verbose=False)
+    model = fe.LGBMRegressor(
+        n_estimators=40, learning_rate=0.5, num_leaves=8, n_bits=3, n_jobs=1, verbose=-1
+    ).fit(X[:400], y[:400], eval_X=X[400:], eval_y=y[400:], callbacks=[stop])
+    assert 0 < model.best_iteration_ < 40
+    assert model.quantized_module_ is not None
+    assert {len(of) for of in model._bin_edges.edges} <= {0, 7}
+
+
+@pytest.mark.simulate
+@pytest.mark.parametrize("encoding", ["thermometer", "integer"])
+def test_simulated_rows_are_the_clear_ones(encoding):
+    X, y = tails(500)
+    model = fe.GradientBoostingRegressor(
+        n_estimators=4, n_bits=3, input_encoding=encoding, random_state=0
+    ).fit(X, y)
+    found = model.predict(X[:40], fhe="simulate")
+    np.testing.assert_array_equal(found, model.predict(X[:40]))
+
+
+def test_a_second_fit_warns_no_second_time():
+    X, y = tails(400)
+    y = (y > 1).astype(int)
+    with pytest.warns(UserWarning, match="out-of-bag|OOB") as warned:
+        fe.RandomForestClassifier(2, oob_score=True, n_bits=2, random_state=0).fit(X, y)
+    assert len([each for each in warned if "OOB" in str(each.message)]) == 1
