@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NoReturn, Protocol
 
+import numpy as np
 from scipy import sparse
 from threadpoolctl import ThreadpoolController
 
@@ -71,6 +72,13 @@ class Lowerable(Protocol):
     ) -> None: ...
 
 
+def _rewinding(random_state: Any) -> Callable[[], None]:
+    """Return what makes a generator draw again what it draws from now on."""
+    if not isinstance(random_state, np.random.RandomState):
+        return lambda: None
+    return functools.partial(random_state.set_state, random_state.get_state())
+
+
 def lowered_after(fit: Callable[..., Any], *, incremental: bool) -> Callable[..., Any]:
     """Return the parent's `fit` followed by the lowering to integers."""
     signature = inspect.signature(fit)
@@ -85,11 +93,13 @@ def lowered_after(fit: Callable[..., Any], *, incremental: bool) -> Callable[...
         self._heed(bound.arguments)
         with explain_columns(self, X), _few_threads(X):
             bound.arguments["X"] = self._prepared_for_fit(X, sample_weight)
+            rewind = _rewinding(getattr(self, "random_state", None))
             with fitting():
                 fit(*bound.args, **bound.kwargs)
             again = self._prepared_again(X, sample_weight)
             if again is not None:
                 bound.arguments["X"] = again
+                rewind()
                 with fitting(), warnings.catch_warnings():
                     # What there is to warn of was said the first time.
                     warnings.simplefilter("ignore")

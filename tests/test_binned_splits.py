@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn import tree
+from sklearn import ensemble, tree
+from sklearn.datasets import load_breast_cancer
 
 import fhe_estimators as fe
 from fhe_estimators.core.trees import BinEdges
@@ -147,3 +148,18 @@ def test_a_second_fit_warns_no_second_time():
     with pytest.warns(UserWarning, match="out-of-bag|OOB") as warned:
         fe.RandomForestClassifier(2, oob_score=True, n_bits=2, random_state=0).fit(X, y)
     assert len([each for each in warned if "OOB" in str(each.message)]) == 1
+
+
+def test_both_fits_draw_the_same():
+    """A generator is left as one fit leaves it, and the model is that of its seed."""
+    X, y = load_breast_cancer(return_X_y=True)
+    generator = np.random.RandomState(0)
+    models = [
+        fe.RandomForestClassifier(n_estimators=5, n_bits=3, random_state=state).fit(X, y)
+        for state in (0, generator)
+    ]
+    np.testing.assert_array_equal(*(model.predict_proba(X) for model in models))
+    parent = ensemble.RandomForestClassifier(n_estimators=5, max_depth=4)
+    expected = np.random.RandomState(0)
+    parent.set_params(random_state=expected).fit(X, y)
+    assert generator.randint(1 << 30) == expected.randint(1 << 30)
