@@ -108,7 +108,7 @@ def unexplained(known: Sequence[Record], changes: str) -> list[str]:
 
 
 def _tells(paragraph: str, name: str, value: float) -> bool:
-    number = rf"(?<![\d,.]){re.escape(shown(value))}(?![\d,]|\.\d)"
+    number = rf"(?<![\d,.]){re.escape(shown(value))}(?!\d|[,.]\d)"
     return f"`{name}`" in paragraph and re.search(number, paragraph) is not None
 
 
