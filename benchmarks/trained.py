@@ -24,7 +24,7 @@ _BITS = (4, 6)
 #: Divisions of the rows, each with a training of its own, where test rows are few.
 _SEEDS = range(5)
 #: Bits of encrypted rows, and gigaoperations from which a row is computed once only.
-_ROW_BITS, _LONG = 6, 600
+_ROW_BITS, _LONG = 6, 100
 
 
 def trained(setup: Setup) -> list[Row]:
