@@ -14,6 +14,10 @@ from fhe_estimators.core.quantized_module.noise import noise_bits
 
 #: Bits at least, of anything.
 FEWEST = 2
+#: Bytes of the keys of a circuit for each byte of the keys of its sizes of tables: those
+#: that lead from one size to another, and to bits, come on top. (Of networks with one to
+#: three sizes, 1.7 to 2.5.)
+_KEYS = 2.0
 
 
 class Knob(NamedTuple):
@@ -111,7 +115,8 @@ class Laws:
 
     A table has a price: of the bits that it reads, of each further bit of its accumulator
     that is rounded away, and of what its results have to be exact to. Weights and results
-    of fewer bits make accumulators narrower, by as much as was measured, too.
+    of fewer bits make accumulators narrower, by as much as was measured, too. Each size of
+    tables has keys, which a server makes ready for each call.
 
     Parameters
     ----------
@@ -164,20 +169,22 @@ class Laws:
                     yield Step(knob, fewer, self._added(knob, fewer) - now, saved)
 
     def price(self, bits: Bits) -> float:
-        """Return what all tables cost, in operations."""
+        """Return what all tables, and to make their keys ready, cost in operations."""
         fewer = {knob: self.start[knob] - number for knob, number in bits.items()}
-        total = 0.0
+        total, sizes = 0.0, set()
         for name, table in self._tables.items():
             width, exact_to = table.bits, table.exact_to
             for knob, (narrower, coarser) in table.slopes.items():
                 width -= narrower * fewer.get(knob, 0)
                 exact_to -= coarser * fewer.get(knob, 0)
             kept = min(bits.get(Knob("layers", name), width), width)
-            price = self._prices.operations(int(np.ceil(max(kept, 1))), exact_to)
+            sizes.add(size := int(np.ceil(max(kept, 1))))
+            price = self._prices.operations(size, exact_to)
             if self._bit_by_bit:
                 price += max(width - kept, 0) * self._prices.operations(1)
             total += table.number * price
-        return total
+        keys = _KEYS * sum(map(self._prices.key_bytes, sizes))
+        return total + self._prices.operations_per_key_byte * keys
 
     def _added(self, knob: Knob, bits: int) -> float:
         """Return what bits add to the squared error: as measured, or by the law."""

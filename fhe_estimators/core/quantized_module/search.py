@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,10 +29,10 @@ _TRIALS, _BY_LAW = 8, 5
 #: that each has to save.
 _STEPS, _WORTH = 24, 0.005
 #: What the squared error allowed is multiplied by after a choice that errs too much; the
-#: part of the tolerance that is not worth a choice.
-_LESS, _LEAST = 0.85, 0.1
+#: part of the first one that is not worth a choice.
+_LESS, _LEAST = 0.85, 0.01
 #: The tolerance is so large a part of the error with the most bits, at least.
-_OF_LEAST = 0.5
+_OF_LEAST = 1.0
 #: The part of the rows whose label may change, and that which the most bits may change: if
 #: those change more, prices of labels are paid for nothing.
 _LABELS, _MOST_LABELS = 0.01, 0.03
@@ -47,59 +47,44 @@ class _Trial(NamedTuple):
     changed: float
 
 
-@dataclass(frozen=True)
-class _Allowed:
-    """What may be added to a figure of the most bits, as squares add.
-
-    Parameters
-    ----------
-    least : float
-        The figure of the most bits.
-    tolerance : float
-    """
+class _Limit(NamedTuple):
+    """A figure of the most bits, and the most that it may be with fewer."""
 
     least: float
-    tolerance: float
-
-    @classmethod
-    def beside(cls, least: float, tolerance: float) -> _Allowed:
-        """Return what is allowed: a good part of what the most bits leave, at least."""
-        return cls(least, max(tolerance, _OF_LEAST * least))
-
-    @property
-    def limit(self) -> float:
-        """The sum."""
-        return float(np.hypot(self.least, self.tolerance))
+    most: float
 
     def used(self, figure: float) -> float:
-        """Return the part of the squared tolerance that a figure takes."""
-        return (figure**2 - self.least**2) / self.tolerance**2
+        """Return what part of the squares between both a figure takes."""
+        return (figure**2 - self.least**2) / (self.most**2 - self.least**2)
 
 
 class _Limits(NamedTuple):
     """What trials may err, and how many labels they may change."""
 
-    errors: _Allowed
-    labels: _Allowed
+    error: _Limit
+    changed: _Limit
 
     @classmethod
     def beside(cls, most: _Trial, tolerance: float) -> _Limits:
         """Return the limits of trials that have fewer bits than one with the most."""
-        labels = _LABELS if most.changed <= _MOST_LABELS else np.inf
+        tolerance = max(tolerance, _OF_LEAST * most.error)
+        labels = most.changed + _LABELS if most.changed <= _MOST_LABELS else np.inf
         return cls(
-            _Allowed.beside(most.error, tolerance), _Allowed.beside(most.changed, labels)
+            # Errors of many numbers add up as squares do.
+            _Limit(most.error, float(np.hypot(most.error, tolerance))),
+            _Limit(most.changed, labels),
         )
 
     def hold(self, trial: _Trial) -> bool:
         """Tell whether a trial is accurate."""
-        return trial.error <= self.errors.limit and trial.changed <= self.labels.limit
+        return trial.error <= self.error.most and trial.changed <= self.changed.most
 
     def used(self, trial: _Trial) -> float:
-        """Return the part of what is allowed that a trial takes.
+        """Return the part of the squared error allowed that a trial takes.
 
-        Labels change as often as outputs err, to the first order: squares add, too.
+        Labels change as often as outputs err, to the first order.
         """
-        return max(self.errors.used(trial.error), self.labels.used(trial.changed))
+        return max(self.error.used(trial.error), self.changed.used(trial.changed))
 
 
 class BitSearch:
@@ -124,8 +109,8 @@ class BitSearch:
         The most bits of weights and of results of tables.
     changed : callable, optional
         Tells in what part of the rows a module has another label than the float model, see
-        `labels_changed`. A hundredth more is allowed than with the most bits, if those
-        change at most three hundredths themselves.
+        `labels_changed`. A hundredth of the rows more is allowed than with the most bits, if
+        those change at most three hundredths themselves.
     """
 
     def __init__(
@@ -170,16 +155,15 @@ class BitSearch:
         laws = self._laws(with_most, most)
         found = self._first(laws, most, limits)
         found = with_most if found is None else self._refined(found, laws, most, limits)
-        return found.module, found.error, limits.errors.limit
+        return found.module, found.error, limits.error.most
 
     def _first(self, laws: Laws, most: int, limits: _Limits) -> _Trial | None:
         """Return the first trial by laws that is accurate, None if there is none."""
-        tolerance = limits.errors.tolerance
-        allowed = tolerance**2
+        allowed = tolerated = limits.error.most**2 - limits.error.least**2
         start = dict(laws.start)
         chosen, tried = start, [start]
         while len(tried) <= _TRIALS:
-            if len(tried) <= _BY_LAW and allowed > (_LEAST * tolerance) ** 2:
+            if len(tried) <= _BY_LAW and allowed > _LEAST * tolerated:
                 chosen = laws.cheapest(allowed)
             else:  # what bits add is not what the laws say: more of all of them
                 chosen = {knob: min(bits + 1, start[knob]) for knob, bits in chosen.items()}

@@ -63,3 +63,15 @@ def test_a_table_keeps_what_a_bit_less_is_worth():
     table = Table(4, 10.0, 6.0)
     table.narrowed(WEIGHTS, 2, Table(4, 7.0, 5.0))
     assert table.slopes == {WEIGHTS: (1.5, 0.5)}
+
+
+def test_keys_of_each_size_of_tables_are_paid_for():
+    """They are made ready for each call: few tables of one more size cost more than that."""
+    knobs = [Knob("layers", name) for name in "gh"]
+    tables = {name: Table(1, 6.0, 4.0) for name in "gh"}
+    errors = {knob: {5: 0.01} for knob in knobs}
+    start = dict.fromkeys(knobs, 6)
+    laws = Laws(start, errors, tables, PRICES, bit_by_bit=False)
+    price = laws.price(start)
+    one_size, two_sizes = dict.fromkeys(knobs, 5), {knobs[0]: 5, knobs[1]: 6}
+    assert laws.price(one_size) < price < laws.price(two_sizes)

@@ -75,7 +75,7 @@ def test_what_is_chosen_is_accurate_and_no_wider(seed, depth, bits, wraps):
     module, error, limit = search.cheapest(most, 7)
     least = search.error(most)
     assert error == search.error(module) <= limit
-    assert limit == pytest.approx(np.hypot(least, max(0.1, 0.5 * least)))
+    assert limit == pytest.approx(np.hypot(least, max(0.1, least)))
     assert np.less_equal(kept_bits(module), kept_bits(most)).all()
 
 
@@ -93,23 +93,8 @@ def test_more_bits_are_never_worse_by_more_than_the_tolerance(seed, depth, wraps
         search = Search(graph, bits=bits, margin=0.25 if wraps else None)
         errors.append(search.error(fewest_bits(search, free)))
     for fewer, more in itertools.pairwise(errors):
-        limit = np.hypot(fewer, max(RoundingOptions().tolerance, 0.5 * fewer))
+        limit = np.hypot(fewer, max(RoundingOptions().tolerance, fewer))
         assert more <= (limit if wraps else 2 * limit)
-
-
-@pytest.mark.parametrize("margin", [None, 0.25])
-def test_more_tolerance_takes_fewer_bits(margin):
-    """Of tables, and of weights."""
-    graph = net((6, 8, 8, 2))
-    found = []
-    for tolerance in (0.01, 0.1, 1.0):
-        search = Search(graph, RoundingOptions(tolerance=tolerance), margin=margin)
-        fewest_bits(search, free)
-        found.append(search.tried[-1])
-    for part in ("layers", "weights"):
-        totals = [sum(getattr(kept, part).values()) for kept in found]
-        assert totals == sorted(totals, reverse=True)
-        assert totals[0] > totals[-1]
 
 
 def test_approximate_rounding_is_kept():
@@ -164,7 +149,7 @@ def test_labels_are_kept_within_what_the_most_bits_leave(seed):
     kept, _, _ = keeping.cheapest(most, 7)
     least = keeping._changed(most)
     assert least <= 0.02
-    assert keeping._changed(kept) <= np.hypot(least, max(0.01, 0.5 * least))
+    assert keeping._changed(kept) <= least + 0.01
     assert keeping._changed(kept) < keeping._changed(fewer)
 
 
@@ -219,3 +204,16 @@ def test_bits_are_given_up_beyond_what_laws_say():
         search.cheapest(search.with_most_bits(7), 7)
         fewer += search.refined.bits != search.before.bits
     assert fewer
+
+
+@pytest.mark.parametrize("margin", [None, 0.25])
+def test_more_tolerance_takes_fewer_bits(margin):
+    graph = net((6, 8, 8, 2))
+    prices, bits = [], []
+    for tolerance in (0.01, 0.1, 1.0):
+        search = Refined(graph, RoundingOptions(tolerance=tolerance), margin=margin)
+        search.cheapest(search.with_most_bits(7), 7)
+        bits.append(sum(search.refined.bits.values()))
+        prices.append(search.laws.price(search.refined.bits))
+    assert prices == sorted(prices, reverse=True)
+    assert bits[0] > bits[-1]
