@@ -109,8 +109,8 @@ class BitSearch:
         The most bits of weights and of results of tables.
     changed : callable, optional
         Tells in what part of the rows a module has another label than the float model, see
-        `labels_changed`. A hundredth of the rows more is allowed than with the most bits, if
-        those change at most three hundredths themselves.
+        `labels_changed`. A hundredth of the rows more than with the most bits is allowed,
+        if those change at most three hundredths themselves.
     """
 
     def __init__(
