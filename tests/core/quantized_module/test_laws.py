@@ -66,7 +66,7 @@ def test_a_table_keeps_what_a_bit_less_is_worth():
 
 
 def test_keys_of_each_size_of_tables_are_paid_for():
-    """They are made ready for each call: another size may cost more than its table saves."""
+    """They are made ready for each call: one more size may cost more than it saves."""
     knobs = [Knob("layers", name) for name in "gh"]
     tables = {name: Table(1, 6.0, 4.0) for name in "gh"}
     errors = {knob: {5: 0.01} for knob in knobs}
