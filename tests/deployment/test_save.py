@@ -122,7 +122,7 @@ class Sums(torch.nn.Module):
 def test_modules_of_several_inputs_and_outputs(tmp_path):
     random = np.random.default_rng(0)
     inputs = tuple(random.normal(size=(20, n)).astype(np.float32) for n in (3, 2))
-    module = compile_torch_model(Sums(), inputs, n_bits=4, p_error=0.01)
+    module = compile_torch_model(Sums(), inputs, n_bits=4, p_error=2**-20)
     deployed = Deployed.of(module, tmp_path)
     rows = tuple(array[:2] for array in inputs)
     found = deployed.client.decrypt_predict(deployed.answer(rows))

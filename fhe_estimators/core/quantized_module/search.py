@@ -31,8 +31,9 @@ _STEPS, _WORTH = 24, 0.005
 #: What the squared error allowed is multiplied by after a choice that errs too much; the
 #: part of the first one that is not worth a choice.
 _LESS, _LEAST = 0.85, 0.01
-#: The tolerance is so large a part of the error with the most bits, at least.
-_OF_LEAST = 1.0
+#: The tolerance is so large a part of the error with the most bits, at least. (With a half
+#: a network on long tails keeps tables of seven bits, whose keys take a second a row.)
+_OF_LEAST = 0.8
 #: The part of the rows whose label may change, and that which the most bits may change: if
 #: those change more, prices of labels are paid for nothing.
 _LABELS, _MOST_LABELS = 0.01, 0.03

@@ -6,7 +6,7 @@ import pytest
 import fhe_estimators as fe
 
 X = np.random.default_rng(0).normal(size=(40, 4))
-y = (X[:, 0] > 0).astype(int)
+y = (X[:, 0] * X[:, 1] > 0).astype(int)
 
 
 @pytest.fixture(scope="module", params=["linear", "tree"])

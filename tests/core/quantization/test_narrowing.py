@@ -171,6 +171,6 @@ def test_entries_beyond_the_ends_are_the_ends(rounding):
     (weight,) = np.unique(module.graph.constants["/0/Gemm_output_0.weights"])
     near = weight * np.abs(sums - seen) < 7
     assert len(np.unique(clear[near], axis=0)) == 1
-    assert table.attributes["wraps"] == 16
+    assert table.attributes["wraps"] >= 8
     assert 0 < rows_beyond(module, q) <= np.count_nonzero(~near)
     np.testing.assert_array_equal(module.quantized_forward(q, fhe="simulate"), clear)

@@ -173,7 +173,9 @@ def valley():
     model = export_torch(torch.nn.Sequential(hidden, torch.nn.ReLU(), output), [rows])
     ends = InputRange(np.array([-10.0]), np.array([10.0]))
     module = to_quantized_module(
-        model, Calibration([rows], ranges=[ends]), Options(BitWidths(4, 2))
+        model,
+        Calibration([rows], ranges=[ends]),
+        Options(BitWidths(4, 2), rounding=RoundingOptions(None)),
     )
     assert module.quantized_forward(np.array([[-8], [7]])).min() == 0
     module.compile()
