@@ -72,24 +72,39 @@ class BinnedMixin:
         Categories stay what they are: each has a bin of its own.
         """
         self._coded = self._coded_columns(X)
-        array = self._numbers(X)
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, array)
+        array, sample_weight = self._numbers_and_weights(X, sample_weight)
         goes_on = getattr(self, "warm_start", False)
         bin_edges = getattr(self, "_bin_edges", None) if goes_on else None
         if bin_edges is not None and self._table is not None:
             bin_edges = None
         self._fine, self._sent_edges = False, None
         if bin_edges is None or bin_edges.n_features != array.shape[1]:
-            n_bits, binning = self._bit_widths().op_inputs, self.binning
-            if binning == "splits":
-                # Trees that are added later may divide other bins.
-                self._fine = not goes_on and n_bits < FINE_BITS
-                n_bits, binning = (FINE_BITS if self._fine else n_bits), "adaptive"
-            bin_edges = BinEdges.of(array, n_bits, binning, sample_weight)
+            # Trees that are added later may divide other bins.
+            bin_edges, self._fine = self._first_edges(
+                array, sample_weight, may_be_fine=not goes_on
+            )
         self._bin_edges = bin_edges
         self._check_bins(X, array)
         return self._on_bins(X, array, sample_weight)
+
+    def _numbers_and_weights(self, X: Any, sample_weight: Any) -> tuple[np.ndarray, Any]:
+        """Return the numbers of rows, and their weights, None if there are none."""
+        array = self._numbers(X)
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, array)
+        return array, sample_weight
+
+    def _first_edges(
+        self, rows: np.ndarray, sample_weight: Any = None, *, may_be_fine: bool = True
+    ) -> tuple[BinEdges, bool]:
+        """Return edges of bins, and whether they are fine: for splits to choose from."""
+        n_bits, binning = self._bit_widths().op_inputs, self.binning
+        is_fine = binning == "splits" and may_be_fine and n_bits < FINE_BITS
+        if is_fine:
+            n_bits = FINE_BITS
+        if binning == "splits":
+            binning = "adaptive"
+        return BinEdges.of(rows, n_bits, binning, sample_weight), is_fine
 
     def _on_bins(self, X: Any, array: np.ndarray, sample_weight: Any) -> Any:
         """Return `X`, whose numbers are an array, on bins; sets their representatives."""
@@ -126,10 +141,7 @@ class BinnedMixin:
         ):
             return None
         self._bin_edges = fine.at(places)
-        array = self._numbers(X)
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, array)
-        return self._on_bins(X, array, sample_weight)
+        return self._on_bins(X, *self._numbers_and_weights(X, sample_weight))
 
     def _worth(
         self, fine: BinEdges, weights: list[np.ndarray]

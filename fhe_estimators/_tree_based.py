@@ -27,7 +27,6 @@ from fhe_estimators.base import (
 from fhe_estimators.core.lowering import Calibration, Options, to_quantized_module
 from fhe_estimators.core.trees import (
     BINNINGS,
-    FINE_BITS,
     BinEdges,
     TreeOptions,
     split_weights,
@@ -240,15 +239,12 @@ class TreeMixin(BinnedMixin, FHEMixin):
 
     def _edges_for_held(self, rows: np.ndarray) -> BinEdges:
         """Return edges for a model that is held, of rows as features."""
-        n_bits, binning = self._bit_widths().op_inputs, self.binning
-        if binning != "splits":
-            return BinEdges.of(rows, n_bits, binning)
-        if n_bits >= FINE_BITS:
-            return BinEdges.of(rows, n_bits, "adaptive")
-        fine = BinEdges.of(rows, FINE_BITS, "adaptive")
-        columns = range(fine.n_features)
-        weights = self._weights_of_splits(fine.n_finite, columns, fine.nearest)
-        return self._worth(fine, weights)[1]
+        edges, is_fine = self._first_edges(rows)
+        if not is_fine:
+            return edges
+        columns = range(edges.n_features)
+        weights = self._weights_of_splits(edges.n_finite, columns, edges.nearest)
+        return self._worth(edges, weights)[1]
 
 
 class SklearnTreesMixin(TreeMixin):

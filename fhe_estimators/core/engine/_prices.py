@@ -61,6 +61,10 @@ class Prices:
         """Return what the keys for a table that reads so many bits take at least."""
         return self._least(self.table_key_bytes, bits)
 
+    def key_operations(self, bits: int) -> float:
+        """Return what it costs at least to make the keys for such a table ready."""
+        return self.operations_per_key_byte * self.key_bytes(bits)
+
     @staticmethod
     def _least(prices: Mapping[int, float], bits: int) -> float:
         return prices[min(bits, max(prices))] if bits else 0.0

@@ -183,8 +183,7 @@ class Laws:
             if self._bit_by_bit:
                 price += max(width - kept, 0) * self._prices.operations(1)
             total += table.number * price
-        keys = _KEYS * sum(map(self._prices.key_bytes, sizes))
-        return total + self._prices.operations_per_key_byte * keys
+        return total + _KEYS * sum(map(self._prices.key_operations, sizes))
 
     def _added(self, knob: Knob, bits: int) -> float:
         """Return what bits add to the squared error: as measured, or by the law."""

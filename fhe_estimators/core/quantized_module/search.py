@@ -151,7 +151,7 @@ class BitSearch:
         limit : float
             Error that is allowed: what the most bits leave, and the tolerance.
         """
-        with_most = _Trial({}, module, self._error(module), self._changed(module))
+        with_most = self._judged({}, module)
         limits = _Limits.beside(with_most, self._options.tolerance)
         laws = self._laws(with_most, most)
         found = self._first(laws, most, limits)
@@ -203,7 +203,9 @@ class BitSearch:
         return trial
 
     def _tried(self, bits: dict[Knob, int], most: int) -> _Trial:
-        module = self._quantized(self._keeping(bits, most))
+        return self._judged(bits, self._quantized(self._keeping(bits, most)))
+
+    def _judged(self, bits: dict[Knob, int], module: QuantizedModule) -> _Trial:
         trial = _Trial(bits, module, self._error(module), self._changed(module))
         logger.debug("error %.3f, labels %.3f: %s", trial.error, trial.changed, bits)
         return trial

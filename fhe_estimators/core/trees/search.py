@@ -418,7 +418,7 @@ def _some(trees: list[Tree]) -> list[Tree]:
 
 def _estimate(sums: TableSum, prices: Prices, scale: float = 1) -> float:
     """Return a price that no circuit with `scale` times these tables falls below."""
-    keys = prices.operations_per_key_byte * prices.key_bytes(sums.table_bits)
+    keys = prices.key_operations(sums.table_bits)
     return scale * _work(sums, prices) + keys
 
 
