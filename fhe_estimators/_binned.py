@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,7 +19,13 @@ from fhe_estimators._tables import (
     with_nan,
     with_numbers,
 )
-from fhe_estimators.core.trees import FINE_BITS, BinEdges, chosen_places, filled_places
+from fhe_estimators.core.trees import (
+    FINE_BITS,
+    BinEdges,
+    Splits,
+    chosen_places,
+    filled_places,
+)
 
 __all__ = ["BinnedMixin"]
 
@@ -37,6 +43,7 @@ class BinnedMixin:
     _feature_dtype: ClassVar[type]
 
     binning: str
+    input_encoding: str
     n_features_in_: int
     _bin_edges: BinEdges | None
     #: Where thresholds are the bins: the features that may be missing.
@@ -124,56 +131,71 @@ class BinnedMixin:
             return None
         fine, self._fine = self._bin_edges, False
         assert fine is not None
+        rows, sample_weight = self._numbers_and_weights(X, sample_weight)
         self._table = self._fitted_table()
-        table, n_columns = self._table or Table({}), fine.n_features
-        weights = self._weights_of_splits(
+        splits = Splits.of(
+            self._thresholds_of_columns(
+                (self._table or Table({})).in_order(range(fine.n_features))
+            ),
             fine.n_finite,
-            table.in_order(range(n_columns)),
             # Edge 0 is above the first representative.
             lambda column, thresholds: (
                 np.searchsorted(self._representatives[column], thresholds, side="right") - 1
             ),
         )
-        places, self._sent_edges = self._worth(fine, weights)
+        self._bin_edges = fine = fine.replaced(splits.thresholds, rows)
+        places, self._sent_edges = self._worth(fine, splits.weights)
         if all(
             np.isin(np.flatnonzero(of), chosen).all()
-            for of, chosen in zip(weights, places, strict=True)
+            for of, chosen in zip(splits.weights, places, strict=True)
         ):
             return None
         self._bin_edges = fine.at(places)
-        return self._on_bins(X, *self._numbers_and_weights(X, sample_weight))
+        return self._on_bins(X, rows, sample_weight)
 
     def _worth(
         self, fine: BinEdges, weights: list[np.ndarray]
     ) -> tuple[list[np.ndarray], BinEdges]:
         """Return the places of edges that splits are worth, and the edges that are sent.
 
-        These are as many as there may be: the others lie between, for clients to know less
-        of splits. Of a feature with few values all edges are worth it, of one that no split
-        asks about none is.
+        Of a feature with few values all edges are worth it, of one that no split asks about
+        none is. The others share as many as other ways to place edges take; those left over
+        are sent, too, for clients to know less of splits.
         """
         n_most = (1 << self._bit_widths().op_inputs) - 1
-        places = [
-            np.arange(len(of)) if len(of) <= n_most else chosen
-            for of, chosen in zip(weights, chosen_places(weights, n_most), strict=True)
+        few = [len(of) <= n_most for of in weights]
+        n_total = n_most * few.count(False)
+        of_many = [
+            of[: 0 if is_few else None] for of, is_few in zip(weights, few, strict=True)
         ]
+        # An integer a feature would need more bits.
+        n_of_one = n_total if self.input_encoding == "thermometer" else n_most
+        chosen = chosen_places(of_many, n_total, n_of_one)
+        sizes = [len(of) for of in chosen if len(of)]
+        level = n_most
+        while sum(max(size, level) for size in sizes) > n_total:
+            level -= 1
         filled = [
-            filled_places(chosen, len(of), n_most) if of.any() else chosen
-            for of, chosen in zip(weights, places, strict=True)
+            filled_places(of, n_edges, level) if len(of) else of
+            for of, n_edges in zip(chosen, map(len, weights), strict=True)
         ]
-        return places, fine.at(filled)
+        everything = [np.arange(len(of)) for of in weights]
+        places, sent = (
+            [
+                all_of if is_few else some
+                for all_of, is_few, some in zip(everything, few, of, strict=True)
+            ]
+            for of in (chosen, filled)
+        )
+        return places, fine.at(sent)
 
-    def _weights_of_splits(
-        self,
-        n_edges: Sequence[int],
-        columns: Sequence[int],
-        place_of: Callable[[int, np.ndarray], np.ndarray],
-    ) -> list[np.ndarray]:
-        """Return how much the splits of the fitted model at each edge matter (hook).
+    def _thresholds_of_columns(
+        self, columns: Sequence[int]
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return what the splits of the fitted model compare each column with (hook).
 
-        Takes the number of edges of each column, the column of each feature, and what
-        returns the edges that thresholds of a column are at. Those with a split have a
-        positive weight.
+        Takes the column of each feature. Returns the thresholds for each column, all
+        finite, and how much each matters, which is positive.
         """
         raise NotImplementedError
 

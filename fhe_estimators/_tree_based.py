@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -28,6 +28,7 @@ from fhe_estimators.core.lowering import Calibration, Options, to_quantized_modu
 from fhe_estimators.core.trees import (
     BINNINGS,
     BinEdges,
+    Splits,
     TreeOptions,
     split_weights,
 )
@@ -112,12 +113,9 @@ class TreeMixin(BinnedMixin, FHEMixin):
             edges[column] = categories.edges
         return BinEdges(self._table.in_order(edges))
 
-    def _weights_of_splits(
-        self,
-        n_edges: Sequence[int],
-        columns: Sequence[int],
-        place_of: Callable[[int, np.ndarray], np.ndarray],
-    ) -> list[np.ndarray]:
+    def _thresholds_of_columns(
+        self, columns: Sequence[int]
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
         features, thresholds = zip(*self._comparisons(), strict=True)
         matter = [np.full(len(feature), _TINY) for feature in features]
         trees, _, _ = self._export()
@@ -125,14 +123,12 @@ class TreeMixin(BinnedMixin, FHEMixin):
         for some, tree in zip(matter, trees, strict=False):
             some += split_weights(tree.left, tree.right, tree.value)[: len(some)]
         feature, threshold, of = map(np.concatenate, (features, thresholds, matter))
-        weights = [np.zeros(count) for count in n_edges]
-        for number in np.unique(feature[feature >= 0]).tolist():
-            column, at = columns[number], feature == number
-            places = place_of(column, threshold[at])
-            # Others divide no numbers.
-            within = (places >= 0) & (places < n_edges[column])
-            np.add.at(weights[column], places[within], of[at][within])
-        return weights
+        found = [(np.empty(0), np.empty(0))] * len(columns)
+        divides = (feature >= 0) & np.isfinite(threshold)
+        for number in np.unique(feature[divides]).tolist():
+            at = divides & (feature == number)
+            found[columns[number]] = threshold[at], of[at]
+        return found
 
     def _quantize(self, X: np.ndarray, sample_weight: Any = None) -> None:
         """Lower the fitted model to integers, on the bins of `fit` if there are any.
@@ -242,9 +238,9 @@ class TreeMixin(BinnedMixin, FHEMixin):
         edges, is_fine = self._first_edges(rows)
         if not is_fine:
             return edges
-        columns = range(edges.n_features)
-        weights = self._weights_of_splits(edges.n_finite, columns, edges.nearest)
-        return self._worth(edges, weights)[1]
+        thresholds = self._thresholds_of_columns(range(edges.n_features))
+        splits = Splits.of(thresholds, edges.n_finite, edges.nearest)
+        return self._worth(edges.replaced(splits.thresholds), splits.weights)[1]
 
 
 class SklearnTreesMixin(TreeMixin):

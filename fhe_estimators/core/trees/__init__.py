@@ -9,6 +9,7 @@ table; functions of one feature are linear in them.
 from fhe_estimators.core.trees.binning import BINNINGS, BinEdges
 from fhe_estimators.core.trees.choice import (
     FINE_BITS,
+    Splits,
     chosen_places,
     filled_places,
     split_weights,
@@ -41,6 +42,7 @@ __all__ = [
     "Leaf",
     "Lowered",
     "SplitNode",
+    "Splits",
     "TableSum",
     "Tree",
     "TreeGraphs",

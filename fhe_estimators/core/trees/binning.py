@@ -117,6 +117,35 @@ class BinEdges:
             chosen.append(np.append(edges[of], last))
         return BinEdges(chosen)
 
+    def replaced(
+        self, thresholds: Sequence[np.ndarray], rows: np.ndarray | None = None
+    ) -> BinEdges:
+        """Return these edges with thresholds in the place of some.
+
+        Parameters
+        ----------
+        thresholds : sequence of ndarray of float
+            For each edge between numbers; where one is nan the edge stays.
+        rows : ndarray of float of shape (n_samples, n_features), optional
+            An edge also stays where some of these would come to lie on its other side.
+
+        Returns
+        -------
+        bin_edges : BinEdges
+        """
+        found = []
+        for feature, (edges, of) in enumerate(zip(self.edges, thresholds, strict=True)):
+            stay = np.isnan(of)
+            if rows is not None:
+                ordered = np.sort(rows[:, feature])
+                below = [
+                    np.searchsorted(ordered, ends, side="right")
+                    for ends in (edges[: len(of)], of)
+                ]
+                stay |= below[0] != below[1]
+            found.append(np.append(np.where(stay, edges[: len(of)], of), edges[len(of) :]))
+        return BinEdges(found)
+
     def check(self, X: ArrayLike) -> np.ndarray:
         """Return rows as an array of floats.
 

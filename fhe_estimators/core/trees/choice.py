@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["FINE_BITS", "chosen_places", "filled_places", "split_weights"]
+__all__ = ["FINE_BITS", "Splits", "chosen_places", "filled_places", "split_weights"]
 
 #: Bits of the bins that an ensemble is fitted on to see where it divides them.
 FINE_BITS = 8
 #: What an edge has to save to be worth it: of the weights of all splits, times the part of
 #: the bins of its feature that they are moved by without it. Measured on 19 tables: with
 #: less it takes more tables, with more it is less accurate.
-_LEAST_SAVED = 1e-4
+_LEAST_SAVED = 1e-5
 #: Weights are rounded to whole parts of this, so that equal ones stay equal.
 _WHOLE = 1 << 30
 
@@ -48,16 +49,70 @@ def split_weights(left: np.ndarray, right: np.ndarray, value: np.ndarray) -> np.
     return weights
 
 
-def chosen_places(weights: Sequence[np.ndarray], n_most: int) -> list[np.ndarray]:
+@dataclass(frozen=True)
+class Splits:
+    """The splits of an ensemble at each edge of each feature.
+
+    Attributes
+    ----------
+    weights : list of ndarray of float of shape (n_edges,)
+        How much they matter together; zero where there is none.
+    thresholds : list of ndarray of float of shape (n_edges,)
+        That of the split that matters most, nan where there is none.
+    """
+
+    weights: list[np.ndarray]
+    thresholds: list[np.ndarray]
+
+    @classmethod
+    def of(
+        cls,
+        features: Sequence[tuple[np.ndarray, np.ndarray]],
+        n_edges: Sequence[int],
+        place_of: Callable[[int, np.ndarray], np.ndarray],
+    ) -> Splits:
+        """Gather splits by the edges that they are at.
+
+        Parameters
+        ----------
+        features : sequence of (ndarray, ndarray)
+            For each feature, the thresholds of its splits, and how much each matters.
+        n_edges : sequence of int
+        place_of : callable
+            Takes a feature and thresholds. Returns the place of the edge of each; others
+            than from 0 to ``n_edges - 1`` divide no numbers.
+        """
+        weights, most = [], []
+        for feature, (thresholds, matter) in enumerate(features):
+            places = place_of(feature, thresholds)
+            within = np.flatnonzero((places >= 0) & (places < n_edges[feature]))
+            within = within[np.argsort(matter[within], kind="stable")]
+            of = np.full(n_edges[feature], np.nan)
+            # Of those at one place the last one stays.
+            of[places[within]] = thresholds[within]
+            most.append(of)
+            weights.append(
+                np.bincount(places[within], matter[within], minlength=n_edges[feature])
+            )
+        return cls(weights, most)
+
+
+def chosen_places(
+    weights: Sequence[np.ndarray], n_total: int, n_most: int
+) -> list[np.ndarray]:
     """Return the edges of each feature that are worth it.
 
     Splits at other edges move to the nearest of these. As few are chosen as lose little:
-    more comparisons of trees are then the same, which takes fewer tables.
+    more comparisons of trees are then the same, which takes fewer tables. A feature whose
+    splits matter more gets more of them.
 
     Parameters
     ----------
     weights : sequence of ndarray of float of shape (n_edges,)
         Of the splits at each edge of each feature.
+    n_total : int
+        Edges of all features that are chosen at most, no fewer than there are features with
+        a split, which have one at least.
     n_most : int
         Edges of a feature that are chosen at most.
 
@@ -67,44 +122,66 @@ def chosen_places(weights: Sequence[np.ndarray], n_most: int) -> list[np.ndarray
         For each feature, increasing; none of a feature without a split.
     """
     whole = _WHOLE / (sum(float(of.sum()) for of in weights) or 1.0)
-    return [_medians(np.rint(of * whole).astype(np.int64), n_most) for of in weights]
+    medians = [_Medians(np.rint(of * whole).astype(np.int64), n_most) for of in weights]
+    owners = np.repeat(np.arange(len(medians)), [len(of.saved) for of in medians])
+    saved = np.concatenate([of.saved for of in medians])
+    n_first = sum(bool(of.any()) for of in weights)
+    # Each further edge of a feature saves less than the one before, so that of every
+    # feature it is the first ones that are taken.
+    taken = owners[np.argsort(-saved, kind="stable")[: n_total - n_first]]
+    further = np.bincount(taken, minlength=len(medians))
+    return [of.places(count) for of, count in zip(medians, further.tolist(), strict=True)]
 
 
-def _medians(weights: np.ndarray, n_most: int) -> np.ndarray:
-    """Return the places that are the nearest to all weights: their weighted medians.
+class _Medians:
+    """The places that are the nearest to all weights: their weighted medians.
 
     A dynamic program finds them: `loss` of `count` medians for the first ``j`` places is
     that of ``count - 1`` for the first ``i``, and of one for those from ``i`` to ``j``.
+
+    Attributes
+    ----------
+    saved : ndarray of float
+        What each median but the first saves, decreasing, as long as that is worth it: parts
+        of the bins that splits are not moved by, times their weights.
     """
-    places = np.flatnonzero(weights)
-    n_places = len(places)
-    if not n_places:
-        return places
-    weights, least = weights[places], _LEAST_SAVED * _WHOLE * (len(weights) + 1)
-    mass = np.append(0, np.cumsum(weights))
-    moment = np.append(0, np.cumsum(weights * places))
-    first, last = np.ogrid[:n_places, :n_places]
-    middle = np.searchsorted(2 * mass[1:], mass[first] + mass[last + 1])
-    middle = np.clip(middle, first, np.maximum(first, last))
-    at = places[middle]
-    below = at * (mass[middle + 1] - mass[first]) - (moment[middle + 1] - moment[first])
-    above = moment[last + 1] - moment[middle + 1] - at * (mass[last + 1] - mass[middle + 1])
-    never = np.int64(1 << 61)
-    cost = np.where(first <= last, below + above, never)
-    loss, starts = cost[0], [np.zeros(n_places, np.intp)]
-    while len(starts) < min(n_most, n_places):
-        several = np.append(never, loss[:-1])[:, np.newaxis] + cost
-        start = several.argmin(axis=0)
-        fewer, loss = loss, np.minimum(several[start, np.arange(n_places)], never)
-        # Each further edge saves less than the one before.
-        if fewer[-1] - loss[-1] < least:
-            break
-        starts.append(start)
-    found, end = [], n_places - 1
-    for start in reversed(starts):
-        found.append(places[middle[start[end], end]])
-        end = start[end] - 1
-    return np.array(found[::-1])
+
+    def __init__(self, weights: np.ndarray, n_most: int) -> None:
+        places = np.flatnonzero(weights)
+        n_places, n_bins = len(places), len(weights) + 1
+        self.saved, self._starts, self._at = np.empty(0), [], np.empty((0, 0), np.intp)
+        if not n_places:
+            return
+        weights, least = weights[places], _LEAST_SAVED * _WHOLE * n_bins
+        mass = np.append(0, np.cumsum(weights))
+        moment = np.append(0, np.cumsum(weights * places))
+        first, last = np.ogrid[:n_places, :n_places]
+        middle = np.searchsorted(2 * mass[1:], mass[first] + mass[last + 1])
+        middle = np.clip(middle, first, np.maximum(first, last))
+        at = places[middle]
+        below = at * (mass[middle + 1] - mass[first]) - (moment[middle + 1] - moment[first])
+        above = moment[last + 1] - moment[middle + 1]
+        above -= at * (mass[last + 1] - mass[middle + 1])
+        never = np.int64(1 << 61)
+        cost = np.where(first <= last, below + above, never)
+        loss, starts, saved = cost[0], [np.zeros(n_places, np.intp)], []
+        while len(starts) < min(n_most, n_places):
+            several = np.append(never, loss[:-1])[:, np.newaxis] + cost
+            start = several.argmin(axis=0)
+            fewer, loss = loss, np.minimum(several[start, np.arange(n_places)], never)
+            if fewer[-1] - loss[-1] < least:
+                break
+            saved.append((fewer[-1] - loss[-1]) / n_bins)
+            starts.append(start)
+        self.saved, self._starts, self._at = np.array(saved), starts, at
+
+    def places(self, n_further: int) -> np.ndarray:
+        """Return the first median, if there is a weight, and `n_further` others."""
+        found, end = [], len(self._at) - 1
+        for start in reversed(self._starts[: n_further + 1]):
+            found.append(self._at[start[end], end])
+            end = start[end] - 1
+        return np.array(found[::-1], np.intp)
 
 
 def filled_places(places: np.ndarray, n_edges: int, n_most: int) -> np.ndarray:

@@ -103,7 +103,7 @@ def trained():
 def test_labels_of_long_tails(trained):
     """With the usual ranges 4 bits change every fourth label.
 
-    What the training ends at differs with the processor: .875 to .92 over nets and machines.
+    What training ends at differs with the processor: .875 to .92 over nets.
     """
     module = compile_torch_model(trained, LONG.astype(np.float32), n_bits=4)
     meant = trained(torch.from_numpy(LONG).float()).argmax(dim=1).numpy()

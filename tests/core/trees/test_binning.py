@@ -212,3 +212,29 @@ def test_some_of_the_edges():
     first, second = bin_edges.at([np.array([1, 4]), np.array([], int)]).edges
     np.testing.assert_array_equal(first, bin_edges.edges[0][[1, 4]])
     np.testing.assert_array_equal(second, [np.inf])
+
+
+@given(
+    X=tables,
+    n_bits=st.integers(1, 3),
+    thresholds=st.lists(st.floats(-10, 10), min_size=7, max_size=7),
+)
+def test_edges_are_replaced_unless_rows_change_sides(X, n_bits, thresholds):
+    bin_edges = BinEdges.of(X, n_bits)
+    of = [np.array(thresholds[:count]) for count in bin_edges.n_finite]
+    replaced = bin_edges.replaced(of, X)
+    np.testing.assert_array_equal(replaced.bins(X), bin_edges.bins(X))
+    for column, before, after, new in zip(
+        X.T, bin_edges.edges, replaced.edges, of, strict=True
+    ):
+        for edge, found, threshold in zip(before, after, new, strict=True):
+            same = np.array_equal(column <= edge, column <= threshold)
+            assert found == (threshold if same else edge)
+    for found, new in zip(bin_edges.replaced(of).edges, of, strict=True):
+        np.testing.assert_array_equal(found, new)
+
+
+def test_edges_without_a_threshold_and_of_missing_values_stay():
+    bin_edges = BinEdges([np.array([0.0, 1.0, np.inf])])
+    replaced = bin_edges.replaced([np.array([np.nan, 1.5])])
+    np.testing.assert_array_equal(replaced.edges[0], [0.0, 1.5, np.inf])
