@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from sklearn import ensemble, tree
 from sklearn.datasets import load_breast_cancer
+from sklearn.utils import check_random_state
 
 import fhe_estimators as fe
 from fhe_estimators.core.trees import BinEdges
@@ -163,3 +164,38 @@ def test_both_fits_draw_the_same():
     expected = np.random.RandomState(0)
     parent.set_params(random_state=expected).fit(X, y)
     assert generator.randint(1 << 30) == expected.randint(1 << 30)
+
+
+def test_both_fits_draw_the_same_from_the_generator_of_numpy():
+    """So a seed of numpy's generator leads to the model of that seed, and no further."""
+    X, y = load_breast_cancer(return_X_y=True)
+    model = fe.RandomForestClassifier(n_estimators=5, n_bits=3)
+    parent = ensemble.RandomForestClassifier(n_estimators=5, max_depth=4)
+    generator, left = check_random_state(None), []
+    before = generator.get_state()
+    try:
+        for fitted in (model, parent):
+            generator.seed(0)
+            fitted.fit(X, y)
+            left.append(generator.randint(1 << 30))
+    finally:
+        generator.set_state(before)
+    assert left[0] == left[1]
+    found = fe.RandomForestClassifier(
+        n_estimators=5, n_bits=3, random_state=np.random.RandomState(0)
+    ).fit(X, y)
+    np.testing.assert_array_equal(model.predict_proba(X), found.predict_proba(X))
+
+
+@pytest.mark.parametrize("library", ["lightgbm", "xgboost"])
+def test_both_fits_draw_the_same_from_a_new_generator(library):
+    """Libraries take generators that scikit-learn does not."""
+    module = pytest.importorskip(f"fhe_estimators.{library}")
+    cls = {"lightgbm": "LGBMRegressor", "xgboost": "XGBRegressor"}[library]
+    X, y = tails(400)
+    drawn = np.random.default_rng(0)
+    few_trees = {"n_estimators": 3, "n_bits": 2, "subsample": 0.5}
+    getattr(module, cls)(**few_trees, random_state=drawn).fit(X, y)
+    expected = np.random.default_rng(0)
+    getattr(module, cls)(**few_trees, random_state=expected, binning="quantile").fit(X, y)
+    assert drawn.bit_generator.state == expected.bit_generator.state
