@@ -82,6 +82,25 @@ def test_trees_that_are_added_are_on_the_bins_of_the_first():
         np.testing.assert_array_equal(before, after)
 
 
+def test_trees_that_are_added_do_not_move_those_of_tables_with_labels():
+    random = np.random.default_rng(0)
+    X = pd.DataFrame(
+        {"a": np.exp(2 * random.normal(size=600)), "c": random.normal(size=600)}
+    )
+    X["b"] = pd.Categorical(random.choice(list("uvw"), 600))
+    X = X[["a", "b", "c"]]
+    y = (X["a"] > 20) * 3.0 + (X["b"] == "u") + np.sin(X["c"])
+    model = fe.HistGradientBoostingRegressor(max_iter=5, n_bits=2).fit(X, y)
+    before = [threshold.copy() for _, threshold in model._comparisons()]
+    edges = model._bin_edges.edges
+    model.set_params(max_iter=7, warm_start=True).fit(X, y)
+    assert len(model._comparisons()) == 7
+    for (_, threshold), expected in zip(model._comparisons(), before, strict=False):
+        np.testing.assert_array_equal(threshold, expected)
+    for after, expected in zip(model._bin_edges.edges, edges, strict=True):
+        np.testing.assert_array_equal(after, expected)
+
+
 def test_labels_and_missing_numbers():
     """Labels come first among the features of the fitted model, not among the columns."""
     random = np.random.default_rng(0)
