@@ -83,7 +83,7 @@ class BinnedMixin:
         goes_on = getattr(self, "warm_start", False)
         bin_edges = getattr(self, "_bin_edges", None) if goes_on else None
         if bin_edges is not None and self._table is not None:
-            bin_edges = None
+            bin_edges = self._edges_of_columns(bin_edges, self._table)
         self._fine, self._sent_edges = False, None
         if bin_edges is None or bin_edges.n_features != array.shape[1]:
             # Trees that are added later may divide other bins.
@@ -94,11 +94,33 @@ class BinnedMixin:
         self._check_bins(X, array)
         return self._on_bins(X, array, sample_weight)
 
+    def _edges_of_columns(self, bin_edges: BinEdges, table: Table) -> BinEdges | None:
+        """Return edges of columns, of those of features; None if others hold categories."""
+        coded = set() if self._coded is None else set(np.flatnonzero(self._coded).tolist())
+        if coded != table.categories.keys():
+            return None
+        columns = table.in_order(range(bin_edges.n_features))
+        edges = dict(zip(columns, bin_edges.edges, strict=True))
+        # Those of categories follow from the fit.
+        return BinEdges([edges[at][: 0 if at in coded else None] for at in sorted(edges)])
+
     def _numbers_and_weights(self, X: Any, sample_weight: Any) -> tuple[np.ndarray, Any]:
-        """Return the numbers of rows, and their weights, None if there are none."""
+        """Return the numbers of rows, and their weights, None if there are none.
+
+        Raises
+        ------
+        ValueError
+            If no row has a positive weight.
+        """
         array = self._numbers(X)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, array)
+            if not (sample_weight > 0).any():
+                raise ValueError(
+                    "No weight of sample_weight is positive, the largest is "
+                    f"{sample_weight.max():g}: bins are those of rows with positive "
+                    "weights. Pass weights above zero."
+                )
         return array, sample_weight
 
     def _first_edges(

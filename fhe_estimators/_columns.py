@@ -65,10 +65,10 @@ def missing_refused(estimator: Any, columns: Sequence[Any]) -> ValueError:
     """Return the error that says that a model has no bins for missing values."""
     name = type(estimator).__name__
     return ValueError(
-        f"Input X contains NaN: {_listed(columns)} incomplete. {name} was fitted on rows "
+        f"Input X contains NaN: {_listed(columns)} incomplete. {name} knows rows "
         "without missing values there, and has no bin for them: fit it on rows that have "
-        f"some, or fill them in, for example with make_pipeline(SimpleImputer(), {name}"
-        f"{_SAID}"
+        "some, or pass some as X to from_sklearn_model, or fill them in, for example with "
+        f"make_pipeline(SimpleImputer(), {name}{_SAID}"
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any, NoReturn, Protocol
 
 import numpy as np
 from scipy import sparse
+from sklearn.utils import check_random_state
 from threadpoolctl import ThreadpoolController
 
 from fhe_estimators._columns import explain_columns
@@ -73,7 +74,15 @@ class Lowerable(Protocol):
 
 
 def _rewinding(random_state: Any) -> Callable[[], None]:
-    """Return what makes a generator draw again what it draws from now on."""
+    """Return what makes a generator draw again what it draws from now on.
+
+    Without one, the parents of scikit-learn draw from numpy's own.
+    """
+    if isinstance(random_state, np.random.Generator):
+        bits, state = random_state.bit_generator, random_state.bit_generator.state
+        return lambda: setattr(bits, "state", state)
+    if random_state is None or random_state is np.random:
+        random_state = check_random_state(None)
     if not isinstance(random_state, np.random.RandomState):
         return lambda: None
     return functools.partial(random_state.set_state, random_state.get_state())

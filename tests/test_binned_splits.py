@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from sklearn import ensemble, tree
 from sklearn.datasets import load_breast_cancer, load_wine
+from sklearn.utils import check_random_state
 
 import fhe_estimators as fe
 from tests.ensembles import few
@@ -95,6 +96,25 @@ def test_trees_that_are_added_are_on_the_bins_of_the_first():
         np.testing.assert_array_equal(before, after)
 
 
+def test_trees_that_are_added_do_not_move_those_of_tables_with_labels():
+    random = np.random.default_rng(0)
+    X = pd.DataFrame(
+        {"a": np.exp(2 * random.normal(size=600)), "c": random.normal(size=600)}
+    )
+    X["b"] = pd.Categorical(random.choice(list("uvw"), 600))
+    X = X[["a", "b", "c"]]
+    y = (X["a"] > 20) * 3.0 + (X["b"] == "u") + np.sin(X["c"])
+    model = fe.HistGradientBoostingRegressor(max_iter=5, n_bits=2).fit(X, y)
+    before = [threshold.copy() for _, threshold in model._comparisons()]
+    edges = model._bin_edges.edges
+    model.set_params(max_iter=7, warm_start=True).fit(X, y)
+    assert len(model._comparisons()) == 7
+    for (_, threshold), expected in zip(model._comparisons(), before, strict=False):
+        np.testing.assert_array_equal(threshold, expected)
+    for after, expected in zip(model._bin_edges.edges, edges, strict=True):
+        np.testing.assert_array_equal(after, expected)
+
+
 def test_labels_and_missing_numbers():
     """Labels come first among the features of the fitted model, not among the columns."""
     random = np.random.default_rng(0)
@@ -177,3 +197,38 @@ def test_both_fits_draw_the_same():
     expected = np.random.RandomState(0)
     parent.set_params(random_state=expected).fit(X, y)
     assert generator.randint(1 << 30) == expected.randint(1 << 30)
+
+
+def test_both_fits_draw_the_same_from_the_generator_of_numpy():
+    """So a seed of numpy's generator leads to the model of that seed, and no further."""
+    X, y = load_breast_cancer(return_X_y=True)
+    model = fe.RandomForestClassifier(n_estimators=5, n_bits=3)
+    parent = ensemble.RandomForestClassifier(n_estimators=5, max_depth=4)
+    generator, left = check_random_state(None), []
+    before = generator.get_state()
+    try:
+        for fitted in (model, parent):
+            generator.seed(0)
+            fitted.fit(X, y)
+            left.append(generator.randint(1 << 30))
+    finally:
+        generator.set_state(before)
+    assert left[0] == left[1]
+    found = fe.RandomForestClassifier(
+        n_estimators=5, n_bits=3, random_state=np.random.RandomState(0)
+    ).fit(X, y)
+    np.testing.assert_array_equal(model.predict_proba(X), found.predict_proba(X))
+
+
+@pytest.mark.parametrize("library", ["lightgbm", "xgboost"])
+def test_both_fits_draw_the_same_from_a_new_generator(library):
+    """Libraries take generators that scikit-learn does not."""
+    module = pytest.importorskip(f"fhe_estimators.{library}")
+    cls = {"lightgbm": "LGBMRegressor", "xgboost": "XGBRegressor"}[library]
+    X, y = tails(400)
+    drawn = np.random.default_rng(0)
+    few_trees = {"n_estimators": 3, "n_bits": 2, "subsample": 0.5}
+    getattr(module, cls)(**few_trees, random_state=drawn).fit(X, y)
+    expected = np.random.default_rng(0)
+    getattr(module, cls)(**few_trees, random_state=expected, binning="quantile").fit(X, y)
+    assert drawn.bit_generator.state == expected.bit_generator.state

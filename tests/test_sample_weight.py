@@ -10,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression as Parent
 from sklearn.metrics import r2_score
 
+import fhe_estimators as fe
 from fhe_estimators.base import parent_of
 from fhe_estimators.linear_model import LinearRegression
 from fhe_estimators.testing import all_estimators
@@ -70,3 +71,12 @@ def test_large_offsets_cost_no_accuracy(kind):
     assert scores == sorted(scores)
     assert scores[1] > 0.999
     assert scores[-1] > 1 - 1e-7
+
+
+@pytest.mark.parametrize(
+    "name", ["DecisionTreeRegressor", "HistGradientBoostingRegressor", "LGBMRegressor"]
+)
+def test_bins_need_a_row_of_positive_weight(name):
+    X = np.arange(60.0).reshape(30, 2)
+    with pytest.raises(ValueError, match=r"sample_weight is positive, the largest is -1"):
+        getattr(fe, name)().fit(X, X[:, 0], sample_weight=np.full(30, -1.0))

@@ -16,7 +16,7 @@ from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, check_non_negative
 
 from fhe_estimators._boosting import LibraryMixin
 from fhe_estimators._fit import refuse
@@ -97,6 +97,12 @@ class BoosterMixin(CategoriesMixin, LibraryMixin):
         if label is None:
             name = type(self).__name__
             raise ValueError(f"{name} requires y to be passed, but the target y is None.")
+        # The library computes with single precision, and its errors are of native code.
+        with np.errstate(over="ignore"):
+            assert_all_finite(np.asarray(label, np.float32), input_name="y")
+        weight = options.get("weight")
+        if weight is not None:
+            check_non_negative(np.asarray(weight), "`sample_weight`")
         if ref is not None:  # else these are the rows to fit, which are on bins
             data = self._snapped_like(data)
         return super()._create_dmatrix(ref, data=data, label=label, **options)  # type: ignore[misc]

@@ -128,3 +128,22 @@ def test_labels_of_any_type(wine):
     assert model.score(X_test, names[y_test]) > 0.9
     # The labels of an earlier fit are forgotten.
     assert model.set_params(early_stopping_rounds=None).fit(X, y + 5).score(X, y + 5) > 0.9
+
+
+# What is refused -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"y": 1e200}, "y contains infinity or a value too large for .*float32"),
+        ({"sample_weight": -1.0}, "Negative values in data passed to `sample_weight`"),
+    ],
+)
+def test_what_native_code_would_refuse_is_named(change, message):
+    X = np.arange(20.0).reshape(10, 2)
+    given = {"y": np.ones(10), "sample_weight": np.ones(10)}
+    for name, value in change.items():
+        given[name][3] = value
+    with pytest.raises(ValueError, match=message):
+        XGBRegressor(n_estimators=1).fit(X, **given)
