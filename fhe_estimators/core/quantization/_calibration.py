@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import wrightomega
 
 #: Largest margin, as a part of the range seen: two margins cost one bit at most.
 _MOST_MARGIN = 0.5
@@ -55,8 +56,8 @@ class InputRange:
         return cls(low - below, high + above)
 
     @classmethod
-    def of_most(cls, X: np.ndarray, part: float) -> InputRange:
-        """Return the range of each feature without the ends of its tails.
+    def of_most(cls, X: np.ndarray, parts: Sequence[float]) -> list[InputRange]:
+        """Return ranges of each feature without the ends of its tails.
 
         Distinct numbers are counted, so that repeated rows change nothing, and few of them
         (flags, categories) all stay.
@@ -64,15 +65,24 @@ class InputRange:
         Parameters
         ----------
         X : ndarray of shape (n_samples, ...)
-        part : float
+        parts : sequence of float
             Of the distinct numbers: as many lie below the upper end, and above the lower.
+
+        Returns
+        -------
+        ranges : list of InputRange
+            One for each part.
         """
-        ends = []
-        for column in _rows_that_count(X).T:
-            distinct = np.unique(column)
-            cut = int((1 - part) * len(distinct))
-            ends.append((distinct[cut], distinct[-1 - cut]))
-        return cls(*np.array(ends).reshape(-1, 2).T)
+        rows = _rows_that_count(X)
+        lows, highs = np.empty((2, len(parts), rows.shape[1]))
+        for start, distinct, m in _distinct(rows):
+            ends = np.cumsum(m)
+            features = slice(start, start + len(m))
+            for low, high, part in zip(lows, highs, parts, strict=True):
+                cut = ((1 - part) * m).astype(np.int64)
+                low[features] = distinct[ends - m + cut]
+                high[features] = distinct[ends - 1 - cut]
+        return [cls(low, high) for low, high in zip(lows, highs, strict=True)]
 
     @classmethod
     def around(
@@ -153,8 +163,9 @@ def _margins(tails: np.ndarray, n_bits: int) -> tuple[np.ndarray, np.ndarray]:
     distinct numbers lie (peaks over threshold [1]_): its scale ``b`` is the mean excess
     over ``u``. Clipping at ``c`` then costs ``2 b**2 (k/m) exp(-(c - u) / b)`` in expected
     squared error, rounding on a range of width ``w`` costs ``w**2 4**-n_bits / 12``. The
-    derivative of the sum is zero at ``c = u + b ln(12 b (k/m) 4**n_bits / w)``, found by
-    iteration as `w` grows with `c`.
+    derivative of the sum is zero at ``c = u + b ln(12 b (k/m) 4**n_bits / w)``. As `w`
+    grows with `c`, that is an equation ``y + ln(y) = z`` for ``y = w / b``, whose solution
+    is Wright's omega function.
 
     Distinct numbers are used so that repeated rows change nothing.
 
@@ -172,15 +183,9 @@ def _margins(tails: np.ndarray, n_bits: int) -> tuple[np.ndarray, np.ndarray]:
     .. [1] J. Pickands, "Statistical Inference Using Extreme Order Statistics", Annals of
        Statistics 3, 1975.
     """
-    n_rows, n_features = tails.shape
+    n_features = tails.shape[1]
     below, above = np.zeros(n_features), np.zeros(n_features)
-    step = max(1, _SORTED // n_rows)
-    for start in range(0, n_features, step):
-        ordered = np.sort(tails[:, start : start + step].T, axis=1)
-        is_new = np.ones(ordered.shape, bool)
-        np.not_equal(ordered[:, 1:], ordered[:, :-1], out=is_new[:, 1:])
-        # The distinct numbers of each feature, one feature behind the other.
-        distinct, m = ordered[is_new], is_new.sum(axis=1)
+    for start, distinct, m in _distinct(tails):
         ends = np.cumsum(m)
         k = np.sqrt(m).astype(np.int64)
         # Fewer are too few numbers for a tail: flags, categories, constants.
@@ -208,8 +213,33 @@ def _margin(
     width: np.ndarray, u: np.ndarray, b: np.ndarray, share: np.ndarray, n_bits: int
 ) -> np.ndarray:
     """Return the margins of tails; `u` is given relative to the largest number."""
-    margin = np.zeros(len(width))
-    for _ in range(6):
-        ratio = 12 * b / (width + margin) * share * 4.0**n_bits
-        margin = np.clip(u + b * np.log(ratio), u, _MOST_MARGIN * width)
-    return margin
+    # A scale that no float as large as the width tells apart from zero changes nothing.
+    least = np.maximum(width * 2.0**-60, np.finfo(np.float64).smallest_subnormal)
+    b = np.maximum(b, least)
+    exponent = (width + u) / b + np.log(12 * share) + n_bits * np.log(4)
+    margin = b * wrightomega(exponent) - width
+    return np.asarray(np.clip(margin, u, _MOST_MARGIN * width))
+
+
+def _distinct(rows: np.ndarray) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Yield the distinct numbers of features in order, some features at a time.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_rows, n_features)
+
+    Yields
+    ------
+    start : int
+        The first of the features.
+    distinct : ndarray
+        Of one feature behind the other.
+    numbers : ndarray of int
+        How many each feature has.
+    """
+    step = max(1, _SORTED // len(rows))
+    for start in range(0, rows.shape[1], step):
+        ordered = np.sort(rows[:, start : start + step].T, axis=1)
+        is_new = np.ones(ordered.shape, bool)
+        np.not_equal(ordered[:, 1:], ordered[:, :-1], out=is_new[:, 1:])
+        yield start, ordered[is_new], is_new.sum(axis=1)

@@ -70,7 +70,8 @@ def ranges_by_outputs(
         usual = error_with([None] * len(inputs) if ranges is None else ranges)
         if not usual > _ERRS:
             return ranges
-        others = [[InputRange.of_most(rows, part) for rows in inputs] for part in _PARTS]
+        of_inputs = [InputRange.of_most(rows, _PARTS) for rows in inputs]
+        others = list(zip(*of_inputs, strict=True))
         errors = [error_with(other) for other in others]
     best = int(np.argmin(errors))
     return others[best] if errors[best] < _LESS * usual else ranges

@@ -65,20 +65,20 @@ def test_outputs_err_half_as_much_or_ranges_stay(bits, tail, seed):
 
 @given(arrays(float, (40, 2), elements=st.integers(-5, 5)), st.floats(0.5, 1))
 def test_ranges_of_most_numbers(rows, part):
-    found = InputRange.of_most(rows, part)
+    (found,) = InputRange.of_most(rows, [part])
     for column, low, high in zip(rows.T, found.low, found.high, strict=True):
         distinct = np.unique(column)
         for beyond in (distinct < low, distinct > high):
             assert np.count_nonzero(beyond) <= (1 - part) * len(distinct)
         assert {low, high} <= set(distinct)
-    twice = InputRange.of_most(np.repeat(rows, 2, axis=0), part)
+    (twice,) = InputRange.of_most(np.repeat(rows, 2, axis=0), [part])
     np.testing.assert_array_equal((twice.low, twice.high), (found.low, found.high))
 
 
 def test_flags_stay():
     rows = np.zeros((1000, 1))
     rows[7] = 1
-    found = InputRange.of_most(rows, 0.9)
+    (found,) = InputRange.of_most(rows, [0.9])
     assert (found.low, found.high) == (0, 1)
 
 
@@ -103,7 +103,7 @@ def trained():
 def test_labels_of_long_tails(trained):
     """With the usual ranges 4 bits change every fourth label.
 
-    What the training ends at differs with the processor: .875 to .92 over nets and machines.
+    What training ends at differs with the processor: .875 to .92 over nets and machines.
     """
     module = compile_torch_model(trained, LONG.astype(np.float32), n_bits=4)
     meant = trained(torch.from_numpy(LONG).float()).argmax(dim=1).numpy()
