@@ -225,7 +225,7 @@ def calibrate(parts: Parts, calibration: Calibration, options: Options) -> Calib
     check_finite_rows(parts.before, tensors, encoded)
     from_rows = ranges is None
     if ranges is None:
-        bits = options.bits.op_inputs
+        bits = options.bits.of_inputs
         ranges = [InputRange.of(rows, bits, sample_weight) for rows in inputs]
     ranges = image(before.outputs, inputs, ranges, sample_weight)
     rows = [tensors[name] for name in encoded]

@@ -63,6 +63,18 @@ def test_outputs_err_half_as_much_or_ranges_stay(bits, tail, seed):
         assert min(others) < usual / 2
 
 
+def test_ranges_whose_outputs_are_not_defined_are_not_compared():
+    """Neither the usual ones nor one of the others hides those that are."""
+    errors = iter([np.nan, np.nan, 0.5, 0.3, np.nan, 0.4, 0.6, 0.7])
+
+    def error(found, meant):
+        return next(errors)
+
+    (found,) = ranges_by_outputs(graph(), [LONG], BITS, None, error)
+    (expected,) = InputRange.of_most(LONG, [0.99])
+    np.testing.assert_array_equal(found.high, expected.high)
+
+
 @given(arrays(float, (40, 2), elements=st.integers(-5, 5)), st.floats(0.5, 1))
 def test_ranges_of_most_numbers(rows, part):
     (found,) = InputRange.of_most(rows, [part])
