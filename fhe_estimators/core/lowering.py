@@ -281,6 +281,7 @@ def quantize(parts: Parts, calibration: Calibration, options: Options) -> Quanti
         CALIBRATIONS[options.ranges],
         MARGINS[options.accumulator_range],
         row,
+        clips=ranges is not calibration.ranges,
     )
 
     def quantized(kept_bits: KeptBits) -> QuantizedModule:

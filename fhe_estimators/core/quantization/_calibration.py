@@ -48,19 +48,37 @@ class InputRange:
         n_bits : int
         sample_weight : ndarray of shape (n_samples,), optional
             Rows of weight zero do not count.
+
+        Raises
+        ------
+        ValueError
+            If a range is wider than floats can be.
         """
         X = _rows_that_count(X, sample_weight)
         low, high = X.min(axis=0), X.max(axis=0)
         tails = X[:: -(-len(X) // _TAIL_ROWS)]
-        below, above = _margins(tails, n_bits)
-        return cls(low - below, high + above)
+        with np.errstate(over="ignore", invalid="ignore"):
+            below, above = _margins(tails, n_bits)
+            found = cls(low - below, high + above)
+        overflow = (
+            ~np.isfinite(found.low + found.high) & np.isfinite(low) & np.isfinite(high)
+        )
+        if overflow.any():
+            (feature, *_) = np.flatnonzero(overflow)
+            raise ValueError(
+                f"Feature {feature} holds numbers from {low[feature]:.6g} to "
+                f"{high[feature]:.6g}: no range of floats has a margin around them. Scale "
+                "the features, or leave such rows out."
+            )
+        return found
 
     @classmethod
     def of_most(cls, X: np.ndarray, parts: Sequence[float]) -> list[InputRange]:
         """Return ranges of each feature without the ends of its tails.
 
         Distinct numbers are counted, so that repeated rows change nothing, and few of them
-        (flags, categories) all stay.
+        (flags, categories) all stay. A number that many rows have, as zero in counts, is
+        no tail: of the rows, too, no larger part is left out.
 
         Parameters
         ----------
@@ -75,13 +93,16 @@ class InputRange:
         """
         rows = _rows_that_count(X)
         lows, highs = np.empty((2, len(parts), rows.shape[1]))
-        for start, distinct, m in _distinct(rows):
+        for start, ordered, distinct, m in _distinct(rows):
             ends = np.cumsum(m)
             features = slice(start, start + len(m))
             for low, high, part in zip(lows, highs, parts, strict=True):
                 cut = ((1 - part) * m).astype(np.int64)
-                low[features] = distinct[ends - m + cut]
-                high[features] = distinct[ends - 1 - cut]
+                of_rows = int((1 - part) * len(rows))
+                low[features] = np.minimum(distinct[ends - m + cut], ordered[:, of_rows])
+                high[features] = np.maximum(
+                    distinct[ends - 1 - cut], ordered[:, -1 - of_rows]
+                )
         return [cls(low, high) for low, high in zip(lows, highs, strict=True)]
 
     @classmethod
@@ -103,6 +124,20 @@ class InputRange:
         # Each by itself: a difference of large numbers may overflow.
         by = margin * high - margin * low
         return cls(low - by, high + by)
+
+    def clipped(self, X: np.ndarray) -> np.ndarray:
+        """Return rows whose numbers lie in the range; truth values stay what they are.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, ...)
+        """
+        if X.dtype == bool:
+            return X
+        shape = (1, *X.shape[1:])
+        ends = self.low.reshape(shape), self.high.reshape(shape)
+        # Integers stay integers: the ends are among them, see `of_most`.
+        return np.clip(X, *ends).astype(X.dtype, copy=False)
 
     def union(self, other: InputRange) -> InputRange:
         """Return a range that holds both, for data that comes in batches."""
@@ -185,7 +220,7 @@ def _margins(tails: np.ndarray, n_bits: int) -> tuple[np.ndarray, np.ndarray]:
     """
     n_features = tails.shape[1]
     below, above = np.zeros(n_features), np.zeros(n_features)
-    for start, distinct, m in _distinct(tails):
+    for start, _, distinct, m in _distinct(tails):
         ends = np.cumsum(m)
         k = np.sqrt(m).astype(np.int64)
         # Fewer are too few numbers for a tail: flags, categories, constants.
@@ -221,7 +256,11 @@ def _margin(
     return np.asarray(np.clip(margin, u, _MOST_MARGIN * width))
 
 
-def _distinct(rows: np.ndarray) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+#: See `_distinct`.
+_Features = tuple[int, np.ndarray, np.ndarray, np.ndarray]
+
+
+def _distinct(rows: np.ndarray) -> Iterator[_Features]:
     """Yield the distinct numbers of features in order, some features at a time.
 
     Parameters
@@ -232,6 +271,7 @@ def _distinct(rows: np.ndarray) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
     ------
     start : int
         The first of the features.
+    ordered : ndarray of shape (n_some, n_rows)
     distinct : ndarray
         Of one feature behind the other.
     numbers : ndarray of int
@@ -242,4 +282,4 @@ def _distinct(rows: np.ndarray) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
         ordered = np.sort(rows[:, start : start + step].T, axis=1)
         is_new = np.ones(ordered.shape, bool)
         np.not_equal(ordered[:, 1:], ordered[:, :-1], out=is_new[:, 1:])
-        yield start, ordered[is_new], is_new.sum(axis=1)
+        yield start, ordered, ordered[is_new], is_new.sum(axis=1)

@@ -236,3 +236,12 @@ def test_tails_of_the_smallest_numbers(n_bits):
     assert (known.low <= known.high).all()
     assert (known.low >= low - high).all()
     assert (known.high <= 2 * high).all()
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_numbers_near_the_largest_are_refused_by_their_name(sign):
+    """They are not infinite, as the quantizer would say of their range."""
+    X = np.random.default_rng(0).normal(size=(200, 2))
+    X[:2, 1] = [1.7e308, sign * 1.6e308]
+    with pytest.raises(ValueError, match=r"Feature 1 holds numbers from .* to 1\.7e\+308"):
+        InputRange.of(X, 16)

@@ -94,6 +94,14 @@ def test_flags_stay():
     assert (found.low, found.high) == (0, 1)
 
 
+def test_what_most_rows_have_is_no_tail():
+    rows = np.zeros((600, 1))
+    rows[:30, 0] = np.random.default_rng(0).uniform(10, 99, 30)
+    for sign in (1, -1):
+        (found,) = InputRange.of_most(sign * rows, [0.9])
+        assert 0 in (found.low, found.high)
+
+
 @pytest.fixture(scope="module")
 def trained():
     """Return a network that was trained on long tails, and its labels."""
@@ -122,6 +130,20 @@ def test_labels_of_long_tails(trained):
     assert np.mean(module.forward(LONG).argmax(axis=1) == meant) > 0.85
     simulated = module.forward(LONG[:50], fhe="simulate")
     np.testing.assert_array_equal(simulated, module.forward(LONG[:50]))
+
+
+@pytest.mark.simulate
+@pytest.mark.parametrize("outlier", [1e30, 1e155, 1e300])
+def test_one_number_that_is_far_out(trained, outlier):
+    """No number of numpy's overflows, and the other rows keep most of their labels."""
+    rows = np.clip(LONG, 0, 20)
+    rows[0] = outlier
+    module = compile_torch_model(trained, rows, n_bits=4)
+    found = module.forward(rows[:50])
+    np.testing.assert_array_equal(module.forward(rows[:50], fhe="simulate"), found)
+    others = rows[1:]
+    meant = trained(torch.from_numpy(others).float()).argmax(dim=1).numpy()
+    assert np.mean(module.forward(others).argmax(axis=1) == meant) > 0.8
 
 
 @pytest.mark.parametrize("from_rows", [False, True])
