@@ -330,10 +330,12 @@ def _examples(
             f"{type(torch_model).__name__}. Use compile_onnx_model for an ONNX model."
         )
     dtype = _float_type(torch_model)
-    return tuple(
-        array.astype(dtype, copy=False) if array.dtype.kind == "f" else array
-        for array in inputs
-    )
+    # The shapes count: ranges come from the numbers as they are.
+    with np.errstate(over="ignore"):
+        return tuple(
+            array.astype(dtype, copy=False) if array.dtype.kind == "f" else array
+            for array in inputs
+        )
 
 
 def _float_type(torch_model: nn.Module) -> type[np.floating[Any]]:

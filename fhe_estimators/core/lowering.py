@@ -225,7 +225,7 @@ def calibrate(parts: Parts, calibration: Calibration, options: Options) -> Calib
     check_finite_rows(parts.before, tensors, encoded)
     from_rows = ranges is None
     if ranges is None:
-        bits = options.bits.op_inputs
+        bits = options.bits.of_inputs
         ranges = [InputRange.of(rows, bits, sample_weight) for rows in inputs]
     ranges = image(before.outputs, inputs, ranges, sample_weight)
     rows = [tensors[name] for name in encoded]
@@ -281,6 +281,7 @@ def quantize(parts: Parts, calibration: Calibration, options: Options) -> Quanti
         CALIBRATIONS[options.ranges],
         MARGINS[options.accumulator_range],
         row,
+        clips=ranges is not calibration.ranges,
     )
 
     def quantized(kept_bits: KeptBits) -> QuantizedModule:

@@ -11,7 +11,7 @@ from fhe_estimators import DecisionTreeClassifier, GaussianNB, LogisticRegressio
 from fhe_estimators.core import lowering
 from fhe_estimators.core.circuit import Circuit
 from fhe_estimators.core.frontends.torch import export_torch
-from fhe_estimators.core.graph import Graph
+from fhe_estimators.core.graph import Graph, Node, Value
 from fhe_estimators.core.integers import BitWidths
 from fhe_estimators.core.lowering import Calibration, Options, Parts, stages
 from fhe_estimators.core.quantized_module import QuantizedModule
@@ -87,6 +87,19 @@ def test_rows_of_weight_zero_are_dropped():
         )
     ]
     np.testing.assert_array_equal(*found)
+
+
+def test_ranges_in_front_of_a_prologue_are_those_of_bits_of_inputs():
+    """However few bits results of tables have."""
+    nodes = (Node("Tanh", ("x",), ("t",)),)
+    before = Graph(nodes, (Value("x", (None, 2)),), (Value("t", (None, 2)),))
+    parts = Parts(before, Graph((), before.outputs, before.outputs), None)
+    rows = np.random.default_rng(0).normal(size=(800, 2))
+    found = [
+        lowering.calibrate(parts, Calibration([rows]), Options(bits)).ranges[0]
+        for bits in (BitWidths(8, 8), BitWidths(2, 8, model_inputs=8))
+    ]
+    np.testing.assert_array_equal(found[0].high, found[1].high)
 
 
 @pytest.mark.parametrize("kind", MODELS)

@@ -15,6 +15,9 @@ from fhe_estimators.core.integers.weights import ROUNDING_VARIANCE, integer_weig
 from fhe_estimators.core.operators._base import Operand, QuantizedOp, as_array, register
 from fhe_estimators.core.operators._body import Writer
 
+#: Errors of integers, at most: what errs so much tells nothing about any weight.
+_MOST_ERROR = 2.0**200
+
 
 class Linear(QuantizedOp):
     """Family base: ``x @ weights + bias``, with `x` encrypted.
@@ -140,6 +143,8 @@ class Linear(QuantizedOp):
         if real is None or real.shape != q.shape:
             return ROUNDING_VARIANCE
         errors = (real - x.offset) / np.where(x.scale == 0, 1, x.scale) - q
+        # Of numbers that are far beyond the range squares would overflow.
+        errors = np.clip(errors, -_MOST_ERROR, _MOST_ERROR)
         of_rows, weights = grouped(errors), builder.weights
         mean = np.average(of_rows.mean(axis=2), axis=0, weights=weights)
         squares = (of_rows - mean[:, np.newaxis]) ** 2

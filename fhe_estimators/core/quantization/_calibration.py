@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import wrightomega
 
 #: Largest margin, as a part of the range seen: two margins cost one bit at most.
 _MOST_MARGIN = 0.5
@@ -47,32 +48,62 @@ class InputRange:
         n_bits : int
         sample_weight : ndarray of shape (n_samples,), optional
             Rows of weight zero do not count.
+
+        Raises
+        ------
+        ValueError
+            If a range is wider than floats can be.
         """
         X = _rows_that_count(X, sample_weight)
         low, high = X.min(axis=0), X.max(axis=0)
         tails = X[:: -(-len(X) // _TAIL_ROWS)]
-        below, above = _margins(tails, n_bits)
-        return cls(low - below, high + above)
+        with np.errstate(over="ignore", invalid="ignore"):
+            below, above = _margins(tails, n_bits)
+            found = cls(low - below, high + above)
+        overflow = (
+            ~np.isfinite(found.low + found.high) & np.isfinite(low) & np.isfinite(high)
+        )
+        if overflow.any():
+            (feature, *_) = np.flatnonzero(overflow)
+            raise ValueError(
+                f"Feature {feature} holds numbers from {low[feature]:.6g} to "
+                f"{high[feature]:.6g}: no range of floats has a margin around them. Scale "
+                "the features, or leave such rows out."
+            )
+        return found
 
     @classmethod
-    def of_most(cls, X: np.ndarray, part: float) -> InputRange:
-        """Return the range of each feature without the ends of its tails.
+    def of_most(cls, X: np.ndarray, parts: Sequence[float]) -> list[InputRange]:
+        """Return ranges of each feature without the ends of its tails.
 
         Distinct numbers are counted, so that repeated rows change nothing, and few of them
-        (flags, categories) all stay.
+        (flags, categories) all stay. A number that many rows have, as zero in counts, is
+        no tail: of the rows, too, no larger part is left out.
 
         Parameters
         ----------
         X : ndarray of shape (n_samples, ...)
-        part : float
+        parts : sequence of float
             Of the distinct numbers: as many lie below the upper end, and above the lower.
+
+        Returns
+        -------
+        ranges : list of InputRange
+            One for each part.
         """
-        ends = []
-        for column in _rows_that_count(X).T:
-            distinct = np.unique(column)
-            cut = int((1 - part) * len(distinct))
-            ends.append((distinct[cut], distinct[-1 - cut]))
-        return cls(*np.array(ends).reshape(-1, 2).T)
+        rows = _rows_that_count(X)
+        lows, highs = np.empty((2, len(parts), rows.shape[1]))
+        for start, ordered, distinct, m in _distinct(rows):
+            ends = np.cumsum(m)
+            features = slice(start, start + len(m))
+            for low, high, part in zip(lows, highs, parts, strict=True):
+                cut = ((1 - part) * m).astype(np.int64)
+                of_rows = int((1 - part) * len(rows))
+                low[features] = np.minimum(distinct[ends - m + cut], ordered[:, of_rows])
+                high[features] = np.maximum(
+                    distinct[ends - 1 - cut], ordered[:, -1 - of_rows]
+                )
+        return [cls(low, high) for low, high in zip(lows, highs, strict=True)]
 
     @classmethod
     def around(
@@ -93,6 +124,20 @@ class InputRange:
         # Each by itself: a difference of large numbers may overflow.
         by = margin * high - margin * low
         return cls(low - by, high + by)
+
+    def clipped(self, X: np.ndarray) -> np.ndarray:
+        """Return rows whose numbers lie in the range; truth values stay what they are.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, ...)
+        """
+        if X.dtype == bool:
+            return X
+        shape = (1, *X.shape[1:])
+        ends = self.low.reshape(shape), self.high.reshape(shape)
+        # Integers stay integers: the ends are among them, see `of_most`.
+        return np.clip(X, *ends).astype(X.dtype, copy=False)
 
     def union(self, other: InputRange) -> InputRange:
         """Return a range that holds both, for data that comes in batches."""
@@ -153,8 +198,9 @@ def _margins(tails: np.ndarray, n_bits: int) -> tuple[np.ndarray, np.ndarray]:
     distinct numbers lie (peaks over threshold [1]_): its scale ``b`` is the mean excess
     over ``u``. Clipping at ``c`` then costs ``2 b**2 (k/m) exp(-(c - u) / b)`` in expected
     squared error, rounding on a range of width ``w`` costs ``w**2 4**-n_bits / 12``. The
-    derivative of the sum is zero at ``c = u + b ln(12 b (k/m) 4**n_bits / w)``, found by
-    iteration as `w` grows with `c`.
+    derivative of the sum is zero at ``c = u + b ln(12 b (k/m) 4**n_bits / w)``. As `w`
+    grows with `c`, that is an equation ``y + ln(y) = z`` for ``y = w / b``, whose solution
+    is Wright's omega function.
 
     Distinct numbers are used so that repeated rows change nothing.
 
@@ -172,15 +218,9 @@ def _margins(tails: np.ndarray, n_bits: int) -> tuple[np.ndarray, np.ndarray]:
     .. [1] J. Pickands, "Statistical Inference Using Extreme Order Statistics", Annals of
        Statistics 3, 1975.
     """
-    n_rows, n_features = tails.shape
+    n_features = tails.shape[1]
     below, above = np.zeros(n_features), np.zeros(n_features)
-    step = max(1, _SORTED // n_rows)
-    for start in range(0, n_features, step):
-        ordered = np.sort(tails[:, start : start + step].T, axis=1)
-        is_new = np.ones(ordered.shape, bool)
-        np.not_equal(ordered[:, 1:], ordered[:, :-1], out=is_new[:, 1:])
-        # The distinct numbers of each feature, one feature behind the other.
-        distinct, m = ordered[is_new], is_new.sum(axis=1)
+    for start, _, distinct, m in _distinct(tails):
         ends = np.cumsum(m)
         k = np.sqrt(m).astype(np.int64)
         # Fewer are too few numbers for a tail: flags, categories, constants.
@@ -208,8 +248,38 @@ def _margin(
     width: np.ndarray, u: np.ndarray, b: np.ndarray, share: np.ndarray, n_bits: int
 ) -> np.ndarray:
     """Return the margins of tails; `u` is given relative to the largest number."""
-    margin = np.zeros(len(width))
-    for _ in range(6):
-        ratio = 12 * b / (width + margin) * share * 4.0**n_bits
-        margin = np.clip(u + b * np.log(ratio), u, _MOST_MARGIN * width)
-    return margin
+    # A scale that no float as large as the width tells apart from zero changes nothing.
+    least = np.maximum(width * 2.0**-60, np.finfo(np.float64).smallest_subnormal)
+    b = np.maximum(b, least)
+    exponent = (width + u) / b + np.log(12 * share) + n_bits * np.log(4)
+    margin = b * wrightomega(exponent) - width
+    return np.asarray(np.clip(margin, u, _MOST_MARGIN * width))
+
+
+#: See `_distinct`.
+_Features = tuple[int, np.ndarray, np.ndarray, np.ndarray]
+
+
+def _distinct(rows: np.ndarray) -> Iterator[_Features]:
+    """Yield the distinct numbers of features in order, some features at a time.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_rows, n_features)
+
+    Yields
+    ------
+    start : int
+        The first of the features.
+    ordered : ndarray of shape (n_some, n_rows)
+    distinct : ndarray
+        Of one feature behind the other.
+    numbers : ndarray of int
+        How many each feature has.
+    """
+    step = max(1, _SORTED // len(rows))
+    for start in range(0, rows.shape[1], step):
+        ordered = np.sort(rows[:, start : start + step].T, axis=1)
+        is_new = np.ones(ordered.shape, bool)
+        np.not_equal(ordered[:, 1:], ordered[:, :-1], out=is_new[:, 1:])
+        yield start, ordered, ordered[is_new], is_new.sum(axis=1)

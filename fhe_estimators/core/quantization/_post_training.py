@@ -60,6 +60,10 @@ class PostTraining:
         See `IntegerBuilder`.
     row : mapping of str to ndarray, optional
         What `one_row` returns, if it is known: how large rows are.
+    clips : bool, default=False
+        Whether the tensors are those of rows that are clipped to `input_ranges`. A number
+        far beyond its range would decide what weights are fitted to, though its integers
+        do not show it.
 
     Attributes
     ----------
@@ -82,6 +86,7 @@ class PostTraining:
         range_of: RangeOf | None = None,
         margin: float | None = None,
         row: Mapping[str, np.ndarray] | None = None,
+        clips: bool = False,
     ) -> None:
         self._graph, self._bits, self._range_of = graph, bits, range_of
         self._margin = margin
@@ -92,7 +97,10 @@ class PostTraining:
         weights = np.ones(len(calibration[0])) if sample_weight is None else sample_weight
         self._weights = weights[::step]
         with np.errstate(all="ignore"):
-            rows = (array[::step] for array in calibration)
+            rows = [array[::step] for array in calibration]
+            if clips and input_ranges is not None:
+                pairs = zip(rows, input_ranges, strict=True)
+                rows = [known.clipped(array) for array, known in pairs]
             self._real = NumpyModule(graph).intermediates(*rows)
         check_finite_rows(graph, self._real, step=step)
         arrays = [np.asarray(array) for array in calibration]

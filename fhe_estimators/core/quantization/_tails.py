@@ -62,15 +62,17 @@ def ranges_by_outputs(
         for value, rows, each in zip(graph.inputs, inputs, known, strict=True):
             quantizer = input_quantizer(graph, value.name, rows, bits, each)
             rounded.append(quantizer.dequant(quantizer.quant(rows)))
-        return error(compute(*rounded), exact)
+        found = error(compute(*rounded), exact)
+        return np.inf if np.isnan(found) else found
 
-    # What is not finite has an error of its own, later.
+    # What is not finite on the rows themselves has an error of its own, later.
     with np.errstate(all="ignore"):
         exact = compute(*inputs)
         usual = error_with([None] * len(inputs) if ranges is None else ranges)
         if not usual > _ERRS:
             return ranges
-        others = [[InputRange.of_most(rows, part) for rows in inputs] for part in _PARTS]
+        of_inputs = [InputRange.of_most(rows, _PARTS) for rows in inputs]
+        others = list(zip(*of_inputs, strict=True))
         errors = [error_with(other) for other in others]
     best = int(np.argmin(errors))
     return others[best] if errors[best] < _LESS * usual else ranges

@@ -115,7 +115,7 @@ def deviation(
         Of a quantized module, and of the float one.
     """
     pairs = zip(as_tuple(outputs), as_tuple(exact), strict=True)
-    return float(np.sqrt(max(_squared(found, meant) for found, meant in pairs)))
+    return float(np.sqrt(np.max([_squared(found, meant) for found, meant in pairs])))
 
 
 def labels_changed(
@@ -142,6 +142,9 @@ def labels_changed(
 def _squared(found: np.ndarray, meant: np.ndarray) -> float:
     """Return the squared error divided by the variance, its mean over columns."""
     found, meant = (np.reshape(array, (len(array), -1)) for array in (found, meant))
+    # Numbers up to one, by exact powers of two: squares neither overflow nor vanish.
+    _, exponent = np.frexp(np.abs(meant).max(axis=0))
+    found, meant = np.ldexp(found, -exponent), np.ldexp(meant, -exponent)
     error, variance = np.mean((found - meant) ** 2, axis=0), np.var(meant, axis=0)
     varies = variance > (_CONSTANT * np.abs(meant).max(axis=0)) ** 2
     return float(np.mean(error[varies] / variance[varies])) if np.any(varies) else 0.0

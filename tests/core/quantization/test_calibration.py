@@ -214,3 +214,34 @@ def test_upper_and_lower_tails_mirror_each_other():
     found, mirrored = InputRange.of(X, 4), InputRange.of(-X, 4)
     np.testing.assert_allclose(found.low, -mirrored.high, rtol=1e-12)
     np.testing.assert_allclose(found.high, -mirrored.low, rtol=1e-12)
+
+
+@pytest.mark.parametrize("n_bits", [1, 2, 3, 8])
+@pytest.mark.parametrize("outlier", [1e3, 1e30, 1e300])
+def test_an_outlier_is_left_out(n_bits, outlier):
+    """One number that is far out makes no range wider than all numbers."""
+    X = np.random.default_rng(0).normal(size=(200, 1))
+    X[7] = outlier
+    known = InputRange.of(X, n_bits)
+    assert known.high[0] < (0.3 if n_bits <= 3 else 1) * outlier
+
+
+@pytest.mark.parametrize("n_bits", [1, 4, 16])
+def test_tails_of_the_smallest_numbers(n_bits):
+    rng = np.random.default_rng(0)
+    tiny = 5e-324 * rng.integers(0, 100, 200)
+    X = np.stack([tiny, np.where(rng.uniform(size=200) < 0.3, tiny, rng.uniform(size=200))])
+    known = InputRange.of(X.T, n_bits)
+    low, high = X.min(axis=1), X.max(axis=1)
+    assert (known.low <= known.high).all()
+    assert (known.low >= low - high).all()
+    assert (known.high <= 2 * high).all()
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_numbers_near_the_largest_are_refused_by_their_name(sign):
+    """They are not infinite, as the quantizer would say of their range."""
+    X = np.random.default_rng(0).normal(size=(200, 2))
+    X[:2, 1] = [1.7e308, sign * 1.6e308]
+    with pytest.raises(ValueError, match=r"Feature 1 holds numbers from .* to 1\.7e\+308"):
+        InputRange.of(X, 16)

@@ -63,23 +63,43 @@ def test_outputs_err_half_as_much_or_ranges_stay(bits, tail, seed):
         assert min(others) < usual / 2
 
 
+def test_ranges_whose_outputs_are_not_defined_are_not_compared():
+    """Neither the usual ones nor one of the others hides those that are."""
+    errors = iter([np.nan, np.nan, 0.5, 0.3, np.nan, 0.4, 0.6, 0.7])
+
+    def error(found, meant):
+        return next(errors)
+
+    (found,) = ranges_by_outputs(graph(), [LONG], BITS, None, error)
+    (expected,) = InputRange.of_most(LONG, [0.99])
+    np.testing.assert_array_equal(found.high, expected.high)
+
+
 @given(arrays(float, (40, 2), elements=st.integers(-5, 5)), st.floats(0.5, 1))
 def test_ranges_of_most_numbers(rows, part):
-    found = InputRange.of_most(rows, part)
+    (found,) = InputRange.of_most(rows, [part])
     for column, low, high in zip(rows.T, found.low, found.high, strict=True):
         distinct = np.unique(column)
         for beyond in (distinct < low, distinct > high):
             assert np.count_nonzero(beyond) <= (1 - part) * len(distinct)
         assert {low, high} <= set(distinct)
-    twice = InputRange.of_most(np.repeat(rows, 2, axis=0), part)
+    (twice,) = InputRange.of_most(np.repeat(rows, 2, axis=0), [part])
     np.testing.assert_array_equal((twice.low, twice.high), (found.low, found.high))
 
 
 def test_flags_stay():
     rows = np.zeros((1000, 1))
     rows[7] = 1
-    found = InputRange.of_most(rows, 0.9)
+    (found,) = InputRange.of_most(rows, [0.9])
     assert (found.low, found.high) == (0, 1)
+
+
+def test_what_most_rows_have_is_no_tail():
+    rows = np.zeros((600, 1))
+    rows[:30, 0] = np.random.default_rng(0).uniform(10, 99, 30)
+    for sign in (1, -1):
+        (found,) = InputRange.of_most(sign * rows, [0.9])
+        assert 0 in (found.low, found.high)
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +130,20 @@ def test_labels_of_long_tails(trained):
     assert np.mean(module.forward(LONG).argmax(axis=1) == meant) > 0.85
     simulated = module.forward(LONG[:50], fhe="simulate")
     np.testing.assert_array_equal(simulated, module.forward(LONG[:50]))
+
+
+@pytest.mark.simulate
+@pytest.mark.parametrize("outlier", [1e30, 1e155, 1e300])
+def test_one_number_that_is_far_out(trained, outlier):
+    """No number of numpy's overflows, and the other rows keep most of their labels."""
+    rows = np.clip(LONG, 0, 20)
+    rows[0] = outlier
+    module = compile_torch_model(trained, rows, n_bits=4)
+    found = module.forward(rows[:50])
+    np.testing.assert_array_equal(module.forward(rows[:50], fhe="simulate"), found)
+    others = rows[1:]
+    meant = trained(torch.from_numpy(others).float()).argmax(dim=1).numpy()
+    assert np.mean(module.forward(others).argmax(axis=1) == meant) > 0.8
 
 
 @pytest.mark.parametrize("from_rows", [False, True])

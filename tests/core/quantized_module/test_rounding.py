@@ -221,6 +221,20 @@ def test_deviation_is_that_of_each_column():
     assert np.isclose(deviation(found, constant), expected)
 
 
+@pytest.mark.parametrize("unit", [1e-300, 1e-170, 1e160, 1e300])
+def test_deviation_has_no_unit(unit):
+    meant = np.random.default_rng(0).normal(size=(100, 2))
+    expected = deviation(meant * 1.1, meant)
+    assert np.isclose(deviation(meant * 1.1 * unit, meant * unit), expected)
+
+
+def test_deviation_of_what_is_not_finite_is_not_hidden():
+    meant = np.random.default_rng(0).normal(size=(100, 2))
+    undefined = np.where(np.arange(200).reshape(100, 2) == 7, np.nan, meant)
+    for found in ((meant, undefined), (undefined, meant)):
+        assert np.isnan(deviation(found, (meant, meant)))
+
+
 def test_an_offset_between_outputs_does_not_hide_errors():
     rows, offset = np.random.default_rng(0).normal(size=(60, 2)), np.array([0.0, 1e4])
     found = deviation(rows + 0.3 + offset, rows + offset)
