@@ -33,7 +33,11 @@ def library_of(model):
 
 def assert_same(found, expected):
     assert found.shape == expected.shape
-    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3 * np.std(expected))
+    # Leaves are rounded: scores change by a percent of their deviation at most, the mean of
+    # all rows. Rows that are all in one leaf have none.
+    deviation, size = np.std(expected), np.abs(expected).max()
+    assert np.sqrt(np.mean((found - expected) ** 2)) <= 1e-2 * deviation + 1e-3 * size
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=2e-2 * deviation)
 
 
 def split(data):

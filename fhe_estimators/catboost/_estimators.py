@@ -78,9 +78,10 @@ class CatBoostClassifier(
     monotone_constraints : dict, list of int, str or None, default=None
         1, -1 or 0 where predictions must rise, fall or may do either with a feature.
     n_bits : int or dict, default=4
-        The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16. A
-        dict ``{"op_inputs": ..., "op_weights": ...}`` also sets the bits of the values of
-        leaves, which are chosen by their effect otherwise.
+        The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16, on
+        average where `binning` says so. A dict ``{"op_inputs": ..., "op_weights": ...}``
+        also sets the bits of the values of leaves, which are chosen by their effect
+        otherwise.
     binning : {'quantile', 'uniform'}, default='quantile'
         Whether bins hold about as many rows each, as CatBoost's own choice does, or have
         the same width, unless `feature_border_type` is given.
@@ -258,9 +259,10 @@ class CatBoostRegressor(
     monotone_constraints : dict, list of int, str or None, default=None
         1, -1 or 0 where predictions must rise, fall or may do either with a feature.
     n_bits : int or dict, default=4
-        The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16. A
-        dict ``{"op_inputs": ..., "op_weights": ...}`` also sets the bits of the values of
-        leaves, which are chosen by their effect otherwise.
+        The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16, on
+        average where `binning` says so. A dict ``{"op_inputs": ..., "op_weights": ...}``
+        also sets the bits of the values of leaves, which are chosen by their effect
+        otherwise.
     binning : {'quantile', 'uniform'}, default='quantile'
         Whether bins hold about as many rows each, as CatBoost's own choice does, or have
         the same width, unless `feature_border_type` is given.

@@ -79,13 +79,15 @@ class HistGradientBoostingClassifier(
         Weights of the classes. ``'balanced'`` makes all classes count the same however
         rare, None makes all rows count the same.
     n_bits : int or dict, default=4
-        The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16. A
-        dict ``{"op_inputs": ..., "op_weights": ...}`` also sets the bits of the values of
-        leaves, which are chosen by their effect otherwise.
+        The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16, on
+        average where `binning` says so. A dict ``{"op_inputs": ..., "op_weights": ...}``
+        also sets the bits of the values of leaves, which are chosen by their effect
+        otherwise.
     binning : {'splits', 'adaptive', 'quantile', 'uniform'}, default='splits'
         Where the edges of bins are: where the parent, fitted on fine bins before, divides
-        the values most; or so that bins adapt to the density of values, which long tails
-        need, hold as many rows each, or have the same width. Only ``'splits'`` fits twice.
+        the values most, with more of them for features that matter more; or so that bins
+        adapt to the density of values, which long tails need, hold as many rows each, or
+        have the same width. Only ``'splits'`` fits twice.
     input_encoding : {'thermometer', 'integer'}, default='thermometer'
         What is encrypted: a bit for each edge between bins, or one integer a feature, which
         is smaller to send and slower to compute with.
@@ -261,13 +263,15 @@ class HistGradientBoostingRegressor(
     random_state : int, RandomState instance or None, default=None
         Seed of the rows and features that are drawn, and of the validation rows.
     n_bits : int or dict, default=4
-        The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16. A
-        dict ``{"op_inputs": ..., "op_weights": ...}`` also sets the bits of the values of
-        leaves, which are chosen by their effect otherwise.
+        The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16, on
+        average where `binning` says so. A dict ``{"op_inputs": ..., "op_weights": ...}``
+        also sets the bits of the values of leaves, which are chosen by their effect
+        otherwise.
     binning : {'splits', 'adaptive', 'quantile', 'uniform'}, default='splits'
         Where the edges of bins are: where the parent, fitted on fine bins before, divides
-        the values most; or so that bins adapt to the density of values, which long tails
-        need, hold as many rows each, or have the same width. Only ``'splits'`` fits twice.
+        the values most, with more of them for features that matter more; or so that bins
+        adapt to the density of values, which long tails need, hold as many rows each, or
+        have the same width. Only ``'splits'`` fits twice.
     input_encoding : {'thermometer', 'integer'}, default='thermometer'
         What is encrypted: a bit for each edge between bins, or one integer a feature, which
         is smaller to send and slower to compute with.

@@ -55,9 +55,10 @@ class IsolationForest(SklearnTreesMixin, FHEOutlierMixin, ensemble.IsolationFore
     warm_start : bool, default=False
         Whether `fit` adds trees to those that it made before, on the same bins.
     n_bits : int or dict, default=4
-        The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16. A
-        dict ``{"op_inputs": ..., "op_weights": ...}`` also sets the bits of the values of
-        leaves, which are chosen by their effect otherwise.
+        The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16, on
+        average where `binning` says so. A dict ``{"op_inputs": ..., "op_weights": ...}``
+        also sets the bits of the values of leaves, which are chosen by their effect
+        otherwise.
     binning : {'quantile', 'uniform', 'adaptive'}, default='adaptive'
         Whether bins hold as many rows each, have the same width, or adapt to the density of
         values in between, which long tails need.

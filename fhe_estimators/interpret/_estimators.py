@@ -108,9 +108,10 @@ class ExplainableBoostingClassifier(
     random_state : int or None, default=42
         Seed of all that is drawn.
     n_bits : int or dict, default=4
-        The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16. A
-        dict ``{"op_inputs": ..., "op_weights": ...}`` also sets the bits of the values of
-        leaves, which are chosen by their effect otherwise.
+        The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16, on
+        average where `binning` says so. A dict ``{"op_inputs": ..., "op_weights": ...}``
+        also sets the bits of the values of leaves, which are chosen by their effect
+        otherwise.
     binning : {'quantile', 'uniform'}, default='quantile'
         Whether bins hold about as many rows each or have the same width, where
         `feature_types` says nothing else.
@@ -370,9 +371,10 @@ class ExplainableBoostingRegressor(
     random_state : int or None, default=42
         Seed of all that is drawn.
     n_bits : int or dict, default=4
-        The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16. A
-        dict ``{"op_inputs": ..., "op_weights": ...}`` also sets the bits of the values of
-        leaves, which are chosen by their effect otherwise.
+        The values of each feature fall into ``2**n_bits`` bins, `n_bits` from 1 to 16, on
+        average where `binning` says so. A dict ``{"op_inputs": ..., "op_weights": ...}``
+        also sets the bits of the values of leaves, which are chosen by their effect
+        otherwise.
     binning : {'quantile', 'uniform'}, default='quantile'
         Whether bins hold about as many rows each or have the same width, where
         `feature_types` says nothing else.

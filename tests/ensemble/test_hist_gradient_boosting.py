@@ -32,7 +32,7 @@ def test_interactions_cost_tables(wine, diabetes, cls):
     X, y = X[:, :4], y > 0 if classifies else y
     tables = {}
     for constraint in ("no_interactions", "pairwise", None):
-        model = cls(max_iter=12, interaction_cst=constraint, n_bits=2, random_state=0).fit(
+        model = cls(max_iter=20, interaction_cst=constraint, n_bits=2, random_state=0).fit(
             X, y
         )
         tables[constraint] = model.compile().programmable_bootstrap_count

@@ -225,7 +225,7 @@ def test_edges_are_replaced_unless_rows_change_sides(X, n_bits, thresholds):
     replaced = bin_edges.replaced(of, X)
     np.testing.assert_array_equal(replaced.bins(X), bin_edges.bins(X))
     for column, before, after, new in zip(
-        X.T, bin_edges.edges, replaced.edges, of, strict=True
+        X.T.astype(np.float64), bin_edges.edges, replaced.edges, of, strict=True
     ):
         for edge, found, threshold in zip(before, after, new, strict=True):
             same = np.array_equal(column <= edge, column <= threshold)
