@@ -28,8 +28,9 @@ FEW_TREES = {
 
 #: Parameters with which linear models are fitted few times.
 FEW_FITS = {
-    "ElasticNetCV": {"cv": 3, "alphas": 10},
-    "LassoCV": {"cv": 3, "alphas": 10},
+    # Weights equal repeated rows up to the tolerance.
+    "ElasticNetCV": {"cv": 3, "alphas": 10, "tol": 1e-10},
+    "LassoCV": {"cv": 3, "alphas": 10, "tol": 1e-10},
     "LogisticRegressionCV": {"cv": 3, "Cs": 3},
 }
 

@@ -360,7 +360,7 @@ def joint(
                 continue
             lowest, place, size = digits[x.name]
             q = np.floor(number / place) % size + lowest
-            arguments.append(x.apply(x.scale * q + x.offset))
+            arguments.append(x.real(q))
         return function(*arguments)
 
     zero = np.zeros(index.shape)

@@ -212,7 +212,7 @@ def _entries(tensor: Encrypted, grid: Grid, steps: np.ndarray) -> np.ndarray:
     # Some integers of the range stand for numbers that no row gives, where the function may
     # be undefined (a logarithm below zero): any entry is right there.
     with np.errstate(all="ignore"):
-        real = np.asarray(tensor.apply(tensor.scale * steps + tensor.offset), float)
+        real = np.asarray(tensor.real(steps), float)
         top = np.finfo(float).max
         real = np.where(np.isnan(real), grid.offset, np.clip(real, -top, top))
         return grid.integers(real)

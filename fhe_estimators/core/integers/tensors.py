@@ -66,6 +66,11 @@ class ClearIntegers:
         return ClearIntegers(layout(self.values), layout(self.unit))
 
 
+#: What scales and offsets are off by at most, as a part of them: they were multiplied and
+#: added a few times.
+_ROUNDED = 2.0**-45
+
+
 @dataclass(frozen=True)
 class Encrypted:
     """A real tensor that is held as encrypted integers ``q``.
@@ -124,6 +129,14 @@ class Encrypted:
     def apply(self, real: np.ndarray) -> np.ndarray:
         """Apply the pending function."""
         return real if self.function is None else self.function(real)
+
+    def real(self, q: np.ndarray) -> np.ndarray:
+        """Return the real numbers that integers stand for.
+
+        Zero but for rounding is zero: functions may have a step there.
+        """
+        real = self.scale * q + self.offset
+        return self.apply(np.where(np.abs(real) <= _ROUNDED * np.abs(self.offset), 0, real))
 
     def then(self, function: RealFunction) -> Encrypted:
         """Return the tensor with one more function to compute."""
