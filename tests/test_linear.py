@@ -6,7 +6,7 @@ import sklearn.base
 from sklearn.datasets import make_classification
 from sklearn.linear_model import TweedieRegressor as SklearnTweedieRegressor
 from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import StandardScaler, minmax_scale
 
 import fhe_estimators as fe
 from fhe_estimators._tree_based import TreeMixin
@@ -319,6 +319,7 @@ def test_from_sklearn_model_keeps_the_model(wine):
 def test_every_circuit_is_without_bootstrap(wine):
     """The linear family costs no table at all."""
     X, y = wine
+    X, y = minmax_scale(X)[::3], y[::3]
     for cls in FAMILY:
         model = cls()
         if not sklearn.base.is_classifier(model):

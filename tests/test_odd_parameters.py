@@ -28,8 +28,8 @@ NAMES = {
     "ciphertext": ("ciphertext", "no keys"),
 }
 
-#: One or two estimators of each family, what compiles networks, and all other estimators,
-#: some at a time.
+#: One or two estimators of each family, what compiles networks, and, at night, all other
+#: estimators, some at a time.
 SIMULATED = [
     *("LogisticRegression", "Ridge", "DecisionTreeClassifier", "RandomForestRegressor"),
     *("GaussianNB", "NearestCentroid", "NeuralNetClassifier", "SkorchClassifier"),
@@ -37,7 +37,7 @@ SIMULATED = [
 OTHERS = [name for name, _ in all_estimators() if name not in SIMULATED]
 TRIED = [
     *([name] for name in (*SIMULATED, "context", "torch", "onnx", "brevitas")),
-    *(OTHERS[start::6] for start in range(6)),
+    *(pytest.param(OTHERS[start::6], marks=pytest.mark.nightly) for start in range(6)),
 ]
 
 
