@@ -28,6 +28,9 @@ _SMALL: dict[str, dict[str, Any]] = {
     "IsolationForest": {"n_estimators": 5, "max_samples": 32},
     "XGBClassifier": {"n_estimators": 10, "max_depth": 2},
     "LGBMClassifier": {"n_estimators": 10, "max_depth": 2, "verbose": -1},
+    "XGBRFClassifier": {"n_estimators": 5, "max_depth": 3},
+    "CatBoostClassifier": {"iterations": 10, "depth": 2, "verbose": False},
+    "ExplainableBoostingClassifier": {"interactions": 2, "outer_bags": 1},
 }
 
 

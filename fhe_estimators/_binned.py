@@ -166,7 +166,7 @@ class BinnedMixin:
             ),
         )
         self._bin_edges = fine = fine.replaced(splits.thresholds, rows)
-        places, self._sent_edges = self._worth(fine, splits.weights)
+        places, self._sent_edges = self._worth(fine, splits)
         if all(
             np.isin(np.flatnonzero(of), chosen).all()
             for of, chosen in zip(splits.weights, places, strict=True)
@@ -175,16 +175,14 @@ class BinnedMixin:
         self._bin_edges = fine.at(places)
         return self._on_bins(X, rows, sample_weight)
 
-    def _worth(
-        self, fine: BinEdges, weights: list[np.ndarray]
-    ) -> tuple[list[np.ndarray], BinEdges]:
+    def _worth(self, fine: BinEdges, splits: Splits) -> tuple[list[np.ndarray], BinEdges]:
         """Return the places of edges that splits are worth, and the edges that are sent.
 
         Of a feature with few values all edges are worth it, of one that no split asks about
         none is. The others share as many as other ways to place edges take; those left over
         are sent, too, for clients to know less of splits.
         """
-        n_most = (1 << self._bit_widths().op_inputs) - 1
+        weights, n_most = splits.weights, (1 << self._bit_widths().op_inputs) - 1
         few = [len(of) <= n_most for of in weights]
         n_total = n_most * few.count(False)
         of_many = [
@@ -192,7 +190,7 @@ class BinnedMixin:
         ]
         # An integer a feature would need more bits.
         n_of_one = n_total if self.input_encoding == "thermometer" else n_most
-        chosen = chosen_places(of_many, n_total, n_of_one)
+        chosen = chosen_places(of_many, n_total, n_of_one, splits.number)
         sizes = [len(of) for of in chosen if len(of)]
         level = n_most
         while sum(max(size, level) for size in sizes) > n_total:

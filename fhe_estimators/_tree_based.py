@@ -240,7 +240,7 @@ class TreeMixin(BinnedMixin, FHEMixin):
             return edges
         thresholds = self._thresholds_of_columns(range(edges.n_features))
         splits = Splits.of(thresholds, edges.n_finite, edges.nearest)
-        return self._worth(edges.replaced(splits.thresholds), splits.weights)[1]
+        return self._worth(edges.replaced(splits.thresholds), splits)[1]
 
 
 class SklearnTreesMixin(TreeMixin):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -13,8 +14,10 @@ __all__ = ["FINE_BITS", "Splits", "chosen_places", "filled_places", "split_weigh
 FINE_BITS = 8
 #: What an edge has to save to be worth it: of the weights of all splits, times the part of
 #: the bins of its feature that they are moved by without it. Measured on 19 tables: with
-#: less it takes more tables, with more it is less accurate.
+#: less it takes more tables, with more it is less accurate. Of more splits than `_FEW` an
+#: edge keeps more apart that could be the same: it has to save more, as their square root.
 _LEAST_SAVED = 2e-5
+_FEW = 1500
 #: Weights are rounded to whole parts of this, so that equal ones stay equal.
 _WHOLE = 1 << 30
 
@@ -59,10 +62,13 @@ class Splits:
         How much they matter together; zero where there is none.
     thresholds : list of ndarray of float of shape (n_edges,)
         That of the split that matters most, nan where there is none.
+    number : int
+        How many there are.
     """
 
     weights: list[np.ndarray]
     thresholds: list[np.ndarray]
+    number: int
 
     @classmethod
     def of(
@@ -94,11 +100,11 @@ class Splits:
             weights.append(
                 np.bincount(places[within], matter[within], minlength=n_edges[feature])
             )
-        return cls(weights, most)
+        return cls(weights, most, sum(len(thresholds) for thresholds, _ in features))
 
 
 def chosen_places(
-    weights: Sequence[np.ndarray], n_total: int, n_most: int
+    weights: Sequence[np.ndarray], n_total: int, n_most: int, n_splits: int = 0
 ) -> list[np.ndarray]:
     """Return the edges of each feature that are worth it.
 
@@ -115,6 +121,8 @@ def chosen_places(
         a split, which have one at least.
     n_most : int
         Edges of a feature that are chosen at most.
+    n_splits : int, default=0
+        How many splits have these weights. Of many fewer edges are worth it.
 
     Returns
     -------
@@ -124,7 +132,8 @@ def chosen_places(
     total = sum(float(of.sum()) for of in weights) or 1.0
     # Divided first: the total may be the least number there is.
     parts = [np.rint(of / total * _WHOLE).astype(np.int64) for of in weights]
-    medians = [_Medians(of, n_most) for of in parts]
+    least = _LEAST_SAVED * max(1.0, math.sqrt(n_splits / _FEW))
+    medians = [_Medians(of, n_most, least) for of in parts]
     owners = np.repeat(np.arange(len(medians)), [len(of.saved) for of in medians])
     saved = np.concatenate([of.saved for of in medians])
     n_first = sum(bool(of.any()) for of in parts)
@@ -148,13 +157,13 @@ class _Medians:
         of the bins that splits are not moved by, times their weights.
     """
 
-    def __init__(self, weights: np.ndarray, n_most: int) -> None:
+    def __init__(self, weights: np.ndarray, n_most: int, least: float) -> None:
         places = np.flatnonzero(weights)
         n_places, n_bins = len(places), len(weights) + 1
         self.saved, self._starts, self._at = np.empty(0), [], np.empty((0, 0), np.intp)
         if not n_places:
             return
-        weights, least = weights[places], _LEAST_SAVED * _WHOLE * n_bins
+        weights, least = weights[places], least * _WHOLE * n_bins
         mass = np.append(0, np.cumsum(weights))
         moment = np.append(0, np.cumsum(weights * places))
         first, last = np.ogrid[:n_places, :n_places]

@@ -84,6 +84,15 @@ def test_few_splits_stay_where_they_are():
     np.testing.assert_array_equal(others, [9])
 
 
+def test_of_many_splits_fewer_edges_are_worth_it():
+    of = [np.random.default_rng(0).exponential(size=255) for _ in range(20)]
+    found = [
+        sum(map(len, chosen_places(of, 20 * 255, 255, n_splits)))
+        for n_splits in (0, 1500, 15_000, 150_000)
+    ]
+    assert found[0] == found[1] > found[2] > found[3] > 20
+
+
 def test_features_without_splits_have_no_edges():
     none, some = chosen_places([np.zeros(4), np.ones(4)], 6, 3)
     assert len(none) == 0
