@@ -74,7 +74,17 @@ def test_simulation_gives_the_numbers_of_clear_integers_at_night(seed):
 
 
 @pytest.mark.fhe
-@pytest.mark.parametrize("seed", TWICE_ROUNDED)
+@pytest.mark.parametrize(
+    "seed",
+    [
+        *TWICE_ROUNDED[::3],
+        *(
+            pytest.param(seed, marks=pytest.mark.nightly)
+            for place, seed in enumerate(TWICE_ROUNDED)
+            if place % 3
+        ),
+    ],
+)
 def test_encrypted_is_clear_where_sums_are_rounded_twice(seed):
     case = random_case(seed, rounding="exact")
     module = compiled(case)

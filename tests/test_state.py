@@ -239,12 +239,14 @@ def test_circuit_is_dropped(wine):
 
 
 @pytest.mark.fhe
-@pytest.mark.parametrize("name", ["Ridge", "DecisionTreeRegressor"])
-def test_encrypted(diabetes, name):
+@pytest.mark.parametrize(
+    ("name", "parameters"), [("Ridge", {}), ("DecisionTreeRegressor", {"max_depth": 5})]
+)
+def test_encrypted(diabetes, name, parameters):
     X, y = diabetes
-    model = getattr(fe, name)(n_bits=3, p_error=2**-40).fit(X, y)
+    model = getattr(fe, name)(n_bits=3, p_error=2**-40, **parameters).fit(X, y)
     before = model.predict(X[:4], fhe="execute")
-    other = getattr(fe, name)(n_bits=3).fit(X, -y)
+    other = getattr(fe, name)(n_bits=3, **parameters).fit(X, -y)
     for attribute in ATTRIBUTES.get(name, LINEAR):
         setattr(model, attribute, getattr(other, attribute))
     after = model.predict(X[:4], fhe="execute")

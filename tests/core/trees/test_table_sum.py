@@ -98,7 +98,7 @@ def test_columns_in_any_order_keep_their_results(n_outputs, room, many, seed):
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-@pytest.mark.parametrize("n_outputs", [1, 3, 70])
+@pytest.mark.parametrize("n_outputs", [1, 3, pytest.param(70, marks=pytest.mark.nightly)])
 def test_products_in_blocks_give_the_same(n_outputs, encoding, monkeypatch):
     """Of many columns, few a product: the results are the same in another order."""
     for limit in ("_MANY_WEIGHTS", "_FEW_WEIGHTS"):
