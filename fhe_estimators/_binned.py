@@ -165,7 +165,8 @@ class BinnedMixin:
                 np.searchsorted(self._representatives[column], thresholds, side="right") - 1
             ),
         )
-        self._bin_edges = fine = fine.replaced(splits.thresholds, rows)
+        counted = rows if sample_weight is None else rows[sample_weight > 0]
+        self._bin_edges = fine = fine.replaced(splits.thresholds, counted)
         places, self._sent_edges = self._worth(fine, splits)
         if all(
             np.isin(np.flatnonzero(of), chosen).all()

@@ -29,6 +29,17 @@ def test_trees_that_bins_suffice_for_are_those_of_scikit_learn(make, depth):
     np.testing.assert_array_equal(ours.predict_proba(X), theirs.predict_proba(X))
 
 
+@pytest.mark.parametrize("n_bits", [1, 3])
+def test_a_split_whose_sides_have_the_same_mean_has_an_edge(n_bits):
+    """The root of an exclusive or; other features are divided, too, for a second fit."""
+    X = np.random.default_rng(0).uniform(-1, 1, size=(2_000, 2))
+    X[:, 0] = np.where(X[:, 0] > 0, 1, -1) * (1 + np.abs(X[:, 0]))
+    y = (X[:, 0] > 0) ^ (X[:, 1] > 0)
+    model = fe.DecisionTreeClassifier(max_depth=4, n_bits=n_bits, random_state=0).fit(X, y)
+    assert model.score(X, y) > 0.9
+    assert min(len(of) for of in model._bin_edges.edges) >= 1
+
+
 def test_edges_go_where_tails_are():
     X, y = tails()
     scores = {

@@ -130,8 +130,11 @@ def chosen_places(
         For each feature, increasing; none of a feature without a split.
     """
     total = sum(float(of.sum()) for of in weights) or 1.0
-    # Divided first: the total may be the least number there is.
-    parts = [np.rint(of / total * _WHOLE).astype(np.int64) for of in weights]
+    # Divided first: the total may be the least number there is. No split counts for
+    # nothing: at the root of an exclusive or both sides have the same mean.
+    parts = [
+        np.maximum(np.rint(of / total * _WHOLE), of > 0).astype(np.int64) for of in weights
+    ]
     least = _LEAST_SAVED * max(1.0, math.sqrt(n_splits / _FEW))
     medians = [_Medians(of, n_most, least) for of in parts]
     owners = np.repeat(np.arange(len(medians)), [len(of.saved) for of in medians])
