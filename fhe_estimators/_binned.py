@@ -138,9 +138,8 @@ class BinnedMixin:
     def _on_bins(self, X: Any, array: np.ndarray, sample_weight: Any) -> Any:
         """Return `X`, whose numbers are an array, on bins; sets their representatives."""
         assert self._bin_edges is not None
-        counted = array if sample_weight is None else array[sample_weight > 0]
         self._representatives = self._bin_edges.representatives(
-            counted, self._missing_number
+            _that_count(array, sample_weight), self._missing_number
         )
         return self._with_numbers_of_bins(X, array)
 
@@ -165,7 +164,7 @@ class BinnedMixin:
                 np.searchsorted(self._representatives[column], thresholds, side="right") - 1
             ),
         )
-        counted = rows if sample_weight is None else rows[sample_weight > 0]
+        counted = _that_count(rows, sample_weight)
         self._bin_edges = fine = fine.replaced(splits.thresholds, counted)
         places, self._sent_edges = self._worth(fine, splits)
         if all(
@@ -184,11 +183,8 @@ class BinnedMixin:
         are sent, too, for clients to know less of splits.
         """
         weights, n_most = splits.weights, (1 << self._bit_widths().op_inputs) - 1
-        few = [len(of) <= n_most for of in weights]
-        n_total = n_most * few.count(False)
-        of_many = [
-            of[: 0 if is_few else None] for of, is_few in zip(weights, few, strict=True)
-        ]
+        of_many = [of if len(of) > n_most else of[:0] for of in weights]
+        n_total = n_most * sum(len(of) > 0 for of in of_many)
         # An integer a feature would need more bits.
         n_of_one = n_total if self.input_encoding == "thermometer" else n_most
         chosen = chosen_places(of_many, n_total, n_of_one, splits.number)
@@ -196,18 +192,14 @@ class BinnedMixin:
         level = n_most
         while sum(max(size, level) for size in sizes) > n_total:
             level -= 1
-        filled = [
-            filled_places(of, n_edges, level) if len(of) else of
-            for of, n_edges in zip(chosen, map(len, weights), strict=True)
-        ]
-        everything = [np.arange(len(of)) for of in weights]
-        places, sent = (
-            [
-                all_of if is_few else some
-                for all_of, is_few, some in zip(everything, few, of, strict=True)
-            ]
-            for of in (chosen, filled)
-        )
+        places, sent = [], []
+        for of, some in zip(weights, chosen, strict=True):
+            if len(of) <= n_most:
+                some = filled = np.arange(len(of))
+            else:
+                filled = filled_places(some, len(of), level) if len(some) else some
+            places.append(some)
+            sent.append(filled)
         return places, fine.at(sent)
 
     def _thresholds_of_columns(
@@ -350,3 +342,8 @@ class BinnedMixin:
     def _known_missing(self) -> Collection[int]:
         """Return features that the fitted model knows to be missing at times (hook)."""
         return ()
+
+
+def _that_count(rows: np.ndarray, sample_weight: np.ndarray | None) -> np.ndarray:
+    """Return the rows whose weight is positive."""
+    return rows if sample_weight is None else rows[sample_weight > 0]

@@ -74,7 +74,6 @@ class TreeMixin(BinnedMixin, FHEMixin):
     _fhe_constraints = TREE_CONSTRAINTS
     _feature_dtype: ClassVar[type] = np.float32
 
-    input_encoding: str
     _base: np.ndarray
 
     def __sklearn_tags__(self) -> Tags:
