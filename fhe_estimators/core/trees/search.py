@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -55,8 +56,9 @@ _ROOMS = (8, 8.5, 9, 9.5, 10, 12, np.inf)
 #: A complexity within this factor of another is as good.
 _AS_GOOD = 1.03
 #: Leaves of trees of which all sizes of tables, and of pieces of trees, are tried. Of more,
-#: some of the trees tell the best sizes.
-_MANY_LEAVES = 4_000
+#: some of the trees tell the best sizes: of eleven large ensembles the same as twice as
+#: many.
+_MANY_LEAVES = 2_000
 #: Tables of which not all are compiled to see what they cost.
 _MANY_TABLES = 500
 #: Trees that are enough to see how many tables all take.
@@ -243,14 +245,20 @@ class TreeGraphs:
         whole = self._whole(sums[ranked[0]], ranked[0], len(some))
         self._check_cost(whole, prices)
         # More trees find more to be merged with: estimates of some are too high.
-        least = estimates[ranked[0]]
-        less = _estimate(whole, prices) / least if least else 1.0
+        least, of_whole = estimates[ranked[0]], _estimate(whole, prices)
+        less = of_whole / least if least else 1.0
         offset = self._default().offset if self._offset is None else self._offset
         priced: list[tuple[float, _Built]] = []
         failure = None
         for bits in ranked:
-            if priced and estimates[bits] * less >= min(price for price, _ in priced):
-                break
+            if priced:
+                best = min(price for price, _ in priced)
+                # Sums of many tables are wide. That costs tables of another size more,
+                # too: at least the root of the factor for the first in all cases measured.
+                many = len(some) < len(self.trees) and of_whole
+                wide = math.sqrt(best / of_whole) if many else 1.0
+                if estimates[bits] * less * wide >= best:
+                    break
             if bits != ranked[0]:
                 whole = self._whole(sums[bits], bits, len(some))
             for encoding in self._encodings:
