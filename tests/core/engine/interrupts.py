@@ -75,7 +75,7 @@ class Task:
         self.model.predict(np.tile(self.X, (5, 1)), fhe="execute")
 
     def check(self):
-        rows = self.X[::80]
+        rows = self.X[::80] if self.do != self.thread else self.X[:1]
         expected = self.model.predict(rows)
         np.testing.assert_array_equal(self.model.predict(rows, fhe="execute"), expected)
 
