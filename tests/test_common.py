@@ -72,21 +72,27 @@ def test_sklearn_checks(estimator, check):
     check(estimator)
 
 
+#: Estimators that differ from another one, in how they are fitted only. By day they are
+#: simulated.
+ENCRYPTED_AT_NIGHT = {
+    *("ExtraTreesClassifier", "ExtraTreesRegressor", "XGBRFClassifier", "XGBRFRegressor"),
+}
+
 #: Estimators with tables that share how they are pickled, and keep keys out of it, with
 #: another one of their family or library: they make keys twice for it at night.
 PICKLED_AT_NIGHT = {
-    *("DecisionTreeRegressor", "ExtraTreesClassifier", "ExtraTreesRegressor"),
-    *("RandomForestClassifier", "GradientBoostingClassifier"),
+    *("DecisionTreeRegressor", "RandomForestClassifier", "GradientBoostingClassifier"),
     *("HistGradientBoostingRegressor", "LGBMClassifier", "CatBoostRegressor"),
-    *("XGBRegressor", "XGBRFClassifier", "XGBRFRegressor"),
-    *("NeuralNetClassifier", "SkorchRegressor"),
+    *("XGBRegressor", "NeuralNetClassifier", "SkorchRegressor"),
+    *ENCRYPTED_AT_NIGHT,
 }
 
 
 def some_at_night(checks):
-    """Mark what makes keys for an estimator of `PICKLED_AT_NIGHT` to pickle it."""
+    """Mark what makes keys for an estimator of the sets above."""
     names, cases = checks.args
     ids = {f"{name}-check_pickle_after_compile" for name in PICKLED_AT_NIGHT}
+    ids |= {f"{name}-check_execute_is_clear" for name in ENCRYPTED_AT_NIGHT}
     assert ids <= {case.id for case in cases}
     return pytest.mark.parametrize(
         names,

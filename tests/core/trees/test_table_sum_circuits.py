@@ -18,7 +18,7 @@ from tests.core.trees.random_trees import (
 
 @pytest.mark.simulate
 @pytest.mark.parametrize("encoding", ENCODINGS)
-@pytest.mark.parametrize("n_outputs", [1, 3])
+@pytest.mark.parametrize("n_outputs", [pytest.param(1, marks=pytest.mark.nightly), 3])
 def test_simulation_gives_the_sum(n_outputs, encoding):
     trees, bins = small_ensemble(n_outputs)
     expected = sum(evaluate_tree(tree, bins) for tree in trees)
