@@ -52,7 +52,7 @@ class Task:
         if what in ("row", "batch"):
             model = LogisticRegression(solver="newton-cholesky")
         elif what == "thread":
-            model = RandomForestClassifier(150, max_depth=4, random_state=0)
+            model = RandomForestClassifier(60, max_depth=4, random_state=0)
         else:
             model = DecisionTreeClassifier(max_depth=3)
         self.X, self.model = X, model.fit(X, y)
