@@ -55,10 +55,9 @@ def sent_by_value():
 
 @pytest.mark.simulate
 @pytest.mark.usefixtures("sent_by_value")
+@pytest.mark.parametrize("n_jobs", [None, 2])
 @pytest.mark.usefixtures("own_workers")
-@pytest.mark.parametrize(
-    ("n_jobs", "backend"), [(None, "loky"), (2, "loky"), (2, "threading")]
-)
+@pytest.mark.parametrize("backend", ["loky", "threading"])
 def test_cross_validation_takes_the_mode_to_its_workers(split, n_jobs, backend):
     """No worker computes in clear what was asked for encrypted, and none stays so."""
     X, _, y, _ = split
