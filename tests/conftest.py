@@ -1,5 +1,6 @@
 """What all tests share: tiers, real data, the names that doctests may use."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,19 @@ def own_workers():
     get_reusable_executor().shutdown(wait=True, kill_workers=True)
     yield
     get_reusable_executor().shutdown(wait=True, kill_workers=True)
+
+
+@pytest.fixture(autouse=True)
+def _threads_of_torch():
+    """No test leaves more threads behind: they would wait for each other in all others."""
+    before = _n_threads_of_torch()
+    yield
+    assert before in (None, _n_threads_of_torch())
+
+
+def _n_threads_of_torch():
+    torch = sys.modules.get("torch")
+    return torch.get_num_threads() if hasattr(torch, "get_num_threads") else None
 
 
 def pytest_addoption(parser):

@@ -169,7 +169,9 @@ def run(code):
     ).stdout
 
 
-@pytest.mark.parametrize("library", ["xgboost", "lightgbm"])
+@pytest.mark.parametrize(
+    "library", ["xgboost", pytest.param("lightgbm", marks=pytest.mark.nightly)]
+)
 def test_missing_library(library):
     """The rest works; who asks for the estimator learns what to install."""
     name = {"xgboost": "XGBClassifier", "lightgbm": "LGBMClassifier"}[library]

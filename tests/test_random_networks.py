@@ -61,14 +61,14 @@ def check_simulation(seed):
 
 
 @pytest.mark.simulate
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(10))
 def test_simulation_gives_the_numbers_of_clear_integers(seed):
     check_simulation(seed)
 
 
 @pytest.mark.nightly
 @pytest.mark.simulate
-@pytest.mark.parametrize("seed", range(20, 400))
+@pytest.mark.parametrize("seed", range(10, 400))
 def test_simulation_gives_the_numbers_of_clear_integers_at_night(seed):
     check_simulation(seed)
 

@@ -92,9 +92,13 @@ def test_no_secret_in_texts_and_logs(executed, caplog):
 
 
 @pytest.mark.fhe
-@pytest.mark.parametrize("compiled", [False, True])
 @pytest.mark.parametrize(
-    "dump", [joblib.dump, lambda m, path: path.write_bytes(pickle.dumps(m))]
+    ("compiled", "dump"),
+    [
+        (False, joblib.dump),
+        (True, joblib.dump),
+        (True, lambda m, path: path.write_bytes(pickle.dumps(m))),
+    ],
 )
 def test_other_process_predicts_the_same(tmp_path, compiled, dump):
     """A dump executes elsewhere; a compiled one without compiling again."""

@@ -12,6 +12,7 @@ from fhe_estimators.core.integers import BitWidths
 from fhe_estimators.core.lowering import Calibration, Options, to_quantized_module
 from fhe_estimators.core.quantized_module import RoundingOptions, deviation
 from fhe_estimators.torch import compile_onnx_model, compile_torch_model, to_numpy_module
+from tests.converted import converted
 
 X = np.random.default_rng(0).normal(size=(300, 4)).astype(np.float32)
 UNROUNDED = RoundingOptions(None)
@@ -127,7 +128,7 @@ def test_rows_that_depend_on_other_rows(module):
 @pytest.mark.parametrize("name", ["xgboost", "lightgbm", "scikit-learn"])
 def test_boosters_of_hummingbird(name):
     """Of two classes: the sum over trees is squeezed, then transposed."""
-    hummingbird = pytest.importorskip("hummingbird.ml")
+    pytest.importorskip("hummingbird.ml")
     if name == "xgboost":
         # Hummingbird does not know the default of `base_score`.
         xgboost = pytest.importorskip("xgboost")
@@ -139,8 +140,7 @@ def test_boosters_of_hummingbird(name):
         model = GradientBoostingClassifier(n_estimators=5)
     y = (X[:, 0] * X[:, 1] > 0).astype(int)
     model.fit(X, y)
-    options = {"tree_implementation": "gemm"}
-    net = hummingbird.convert(model, "torch", X, extra_config=options).model
+    net = converted(model, X, tree_implementation="gemm")
     labels, probabilities = to_numpy_module(net, X)(X)
     np.testing.assert_array_equal(labels, model.predict(X))
     np.testing.assert_allclose(probabilities, model.predict_proba(X), atol=1e-6)

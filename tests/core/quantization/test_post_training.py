@@ -1,7 +1,5 @@
 """Trained models of torch, through every stage, to encrypted predictions."""
 
-import warnings
-
 import numpy as np
 import pytest
 import torch
@@ -17,6 +15,7 @@ from fhe_estimators.core.quantization import InputRange, quantize
 from fhe_estimators.core.quantized_module import RoundingOptions
 from fhe_estimators.core.rewrite import cut
 from fhe_estimators.quantization import QuantizedModule
+from tests.converted import converted
 
 ROWS = np.random.default_rng(0).normal(size=(200, 4)).astype(np.float32)
 
@@ -201,13 +200,10 @@ def test_encrypted_results_that_no_example_makes_negative(valley):
 
 def test_model_converted_by_hummingbird(breast_cancer):
     """Another exporter's graph: casts, a comparison and a gather around the product."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import hummingbird.ml
     X, y = breast_cancer
     X = StandardScaler().fit_transform(X).astype(np.float32)
     model = LogisticRegression().fit(X, y)
-    exported = export_torch(hummingbird.ml.convert(model, "torch", X[:2]).model, [X[:2]])
+    exported = export_torch(converted(model, X[:2]), [X[:2]])
     classes, probabilities = NumpyModule(exported)(X)
     np.testing.assert_array_equal(classes, model.predict(X))
     np.testing.assert_allclose(probabilities, model.predict_proba(X), atol=1e-5)

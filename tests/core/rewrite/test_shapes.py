@@ -2,6 +2,7 @@
 
 import io
 import warnings
+from itertools import product
 
 import numpy as np
 import pytest
@@ -183,9 +184,18 @@ def test_rows_that_are_written_in(name, n_rows):
     check_any_number_of_rows(net, model, IMAGES)
 
 
+#: Versions of the operator set and axes of any size: each of them with one of the others,
+#: and, at night, with all of them.
+EXPORTS = [(17, ()), (17, (0,)), (17, (0, 1, 2)), (11, (0,)), (13, (0, 1, 2)), (18, ())]
+EXPORTS += [
+    pytest.param(*case, marks=pytest.mark.nightly)
+    for case in product((11, 13, 17, 18), ((), (0,), (0, 1, 2)))
+    if case not in EXPORTS
+]
+
+
 @pytest.mark.parametrize("name", SIZES)
-@pytest.mark.parametrize("opset", [11, 13, 17, 18])
-@pytest.mark.parametrize("open_axes", [(0,), (0, 1, 2), ()])
+@pytest.mark.parametrize(("opset", "open_axes"), EXPORTS)
 def test_sizes_that_are_computed(name, opset, open_axes):
     torch.manual_seed(0)
     net = Before(SIZES[name], nn.Linear(6, 6), 12)

@@ -1,6 +1,5 @@
 """Ensembles are found in the graphs that Hummingbird exports, and in no others."""
 
-import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +14,7 @@ from fhe_estimators.core.lowering import Calibration, Options, to_quantized_modu
 from fhe_estimators.core.numpy_module import NumpyModule
 from fhe_estimators.core.rewrite import clean
 from fhe_estimators.core.trees import TreeOptions, evaluate_tree, leaves, recognize
+from tests.converted import converted
 
 X, y = load_iris(return_X_y=True)
 X = X.astype(np.float32)
@@ -35,12 +35,7 @@ MODELS = {
 
 def exported(model):
     """Return a fitted model as Hummingbird exports it."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from hummingbird.ml import convert
-
-        gemm = {"tree_implementation": "gemm"}
-        module = convert(model.fit(X, y), "torch", X, extra_config=gemm).model
+    module = converted(model.fit(X, y), X, tree_implementation="gemm")
     return export_torch(module, [X[:2]])
 
 
