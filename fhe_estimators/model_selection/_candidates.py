@@ -18,8 +18,10 @@ from fhe_estimators._columns import columns_with_missing
 from fhe_estimators._tables import categorical_columns
 from fhe_estimators.linear_model import LogisticRegression, Ridge
 
-#: Rows from which histograms make boosting faster to fit.
-_MANY_ROWS = 10_000
+#: Rows from which histograms make boosting faster to fit: five times with 56 features.
+_MANY_ROWS = 2_000
+#: Trees of depth one, whose sum takes no table however many they are.
+_STUMPS = [50, 200, 400]
 #: Libraries that have cheap models, too: extras of this package.
 _EXTRAS = ("interpret", "catboost")
 #: What the targets of each task may look like; of several tasks the first is meant.
@@ -119,7 +121,7 @@ def cheap_candidates(
     seed = {"random_state": random_state}
     found: list[tuple[Any, dict[str, list[Any]]]] = [
         (make_pipeline(_numbers(X, coded, missing), model), grid),
-        (boosting(max_depth=1, **seed), {rounds: [50, 200], "n_bits": [4, 6]}),
+        (boosting(max_depth=1, **seed), {rounds: _STUMPS, "n_bits": [4, 6]}),
     ]
     if "interpret" in extras:
         found.append(_additive(kind, random_state))
@@ -164,7 +166,7 @@ def _additive(kind: str, random_state: Any) -> tuple[Any, dict[str, list[Any]]]:
     model = getattr(interpret, f"ExplainableBoosting{kind}")(
         outer_bags=4, n_jobs=1, random_state=_as_seed(random_state)
     )
-    return model, {"interactions": [0, 5, 15], "n_bits": [3, 4, 6]}
+    return model, {"interactions": [0, 5, 15], "n_bits": [3, 4, 6, 8]}
 
 
 def _symmetric(
