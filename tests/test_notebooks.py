@@ -13,6 +13,11 @@ from nbclient import NotebookClient
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
+#: Those that take longest. What they show is in the guide, whose pages run by day.
+AT_NIGHT = {
+    *("03_networks", "04_cost_and_pareto_front", "06_your_own_network", "09_images"),
+}
+
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
@@ -97,7 +102,14 @@ def test_absolute_paths_are_found(text, n_paths):
 
 @pytest.mark.fhe
 @pytest.mark.slow
-@each_notebook
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, marks=[pytest.mark.nightly] * (path.stem in AT_NIGHT))
+        for path in NOTEBOOKS
+    ],
+    ids=lambda path: path.stem,
+)
 def test_notebook_runs(path, tmp_path):
     """In an empty folder, with this interpreter, whatever kernels are installed."""
     notebook = read(shutil.copy(path, tmp_path))

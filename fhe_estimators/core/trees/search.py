@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import gc
 import math
-from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
 from fhe_estimators._progress import stage
-from fhe_estimators.core.circuit import Cost, Recombination, check_affordable
+from fhe_estimators.core.circuit import check_affordable
 from fhe_estimators.core.engine import ConcreteEngine, Prices
 from fhe_estimators.core.graph import Graph
 from fhe_estimators.core.trees.binning import BinEdges
-from fhe_estimators.core.trees.columns import Column
 from fhe_estimators.core.trees.comparisons import Bits
 from fhe_estimators.core.trees.encoders import (
     BinEncoder,
@@ -32,6 +29,7 @@ from fhe_estimators.core.trees.leaves import (
     rounded_leaves,
     rows_of_leaves,
 )
+from fhe_estimators.core.trees.pricing import Build, Built, priced_circuits
 from fhe_estimators.core.trees.recognize import Ensemble
 from fhe_estimators.core.trees.table_sum import Lowered, TableSum
 from fhe_estimators.core.trees.tree import Tree, leaves, splits
@@ -50,17 +48,10 @@ WIDE_VALUES: Mapping[int, float] = {0: 1.0, 11: 1.45, 15: 3.5, 17: np.inf}
 WIDEST_SUM = 40
 #: States of tables that are only looked up in clear.
 _STATES_IN_CLEAR = 16
-#: How wide and noisy columns may be, see `TableSum.columns`: between the least, below
-#: which parameters get no cheaper, and no limit.
-_ROOMS = (8, 8.5, 9, 9.5, 10, 12, np.inf)
-#: A complexity within this factor of another is as good.
-_AS_GOOD = 1.03
 #: Leaves of trees of which all sizes of tables, and of pieces of trees, are tried. Of more,
 #: some of the trees tell the best sizes: of eleven large ensembles the same as twice as
 #: many.
 _MANY_LEAVES = 2_000
-#: Tables of which not all are compiled to see what they cost.
-_MANY_TABLES = 500
 #: Trees that are enough to see how many tables all take.
 _SAMPLE = 16
 #: Rows that the error of rounded leaves is measured on.
@@ -105,15 +96,6 @@ class TreeOptions:
 
 
 Decoder = SumDecoder | LeafDecoder
-
-
-class _HasCost(Protocol):
-    @property
-    def cost(self) -> Cost: ...
-
-
-_Built = TypeVar("_Built", bound=_HasCost)
-_Build = Callable[[Graph, Recombination], _Built]
 
 
 class TreeGraphs:
@@ -191,7 +173,7 @@ class TreeGraphs:
         return sums.lowered(columns, self._encodings[0])
 
     @stage("search of tables")
-    def cheapest(self, build: _Build[_Built], prices: Prices) -> _Built:
+    def cheapest(self, build: Build[Built], prices: Prices) -> Built:
         """Build the graph that is cheapest for server and client.
 
         Sizes of tables are tried from the one of the lowest estimate on, as long as the
@@ -228,7 +210,7 @@ class TreeGraphs:
         with _without_collector():
             return self._cheapest(some, build, prices)
 
-    def _cheapest(self, some: list[Tree], build: _Build[_Built], prices: Prices) -> _Built:
+    def _cheapest(self, some: list[Tree], build: Build[Built], prices: Prices) -> Built:
         """Return `cheapest`, for which `some` of the trees tell sizes."""
         scale = len(self.trees) / len(some)
         sums: dict[int, TableSum] = {}
@@ -248,11 +230,11 @@ class TreeGraphs:
         least, of_whole = estimates[ranked[0]], _estimate(whole, prices)
         less = of_whole / least if least else 1.0
         offset = self._default().offset if self._offset is None else self._offset
-        priced: list[tuple[float, _Built]] = []
+        circuits: list[tuple[float, Built]] = []
         failure = None
         for bits in ranked:
-            if priced:
-                best = min(price for price, _ in priced)
+            if circuits:
+                best = min(price for price, _ in circuits)
                 # Sums of many tables are wide. That costs tables of another size more,
                 # too: at least the root of the factor for the first in all cases measured.
                 many = len(some) < len(self.trees) and of_whole
@@ -263,13 +245,13 @@ class TreeGraphs:
                 whole = self._whole(sums[bits], bits, len(some))
             for encoding in self._encodings:
                 try:
-                    priced += _priced(whole, encoding, offset, build, prices)
+                    circuits += priced_circuits(whole, encoding, offset, build, prices)
                 except CompilationError as error:
                     failure = error
-        if not priced:
+        if not circuits:
             assert failure is not None
             raise failure
-        return min(priced, key=lambda entry: entry[0])[1]
+        return min(circuits, key=lambda entry: entry[0])[1]
 
     def _whole(self, sums: TableSum, bits: int, n_trees: int) -> TableSum:
         """Return the sum of all trees, divided as the sum of `n_trees` of them is."""
@@ -285,117 +267,6 @@ class TreeGraphs:
             "Use fewer or smaller trees (n_estimators, max_depth, max_leaf_nodes), or "
             "fewer bins (n_bits).",
         )
-
-
-def _priced(
-    sums: TableSum,
-    encoding: str,
-    offset: np.ndarray,
-    build: _Build[_Built],
-    of_engine: Prices,
-) -> list[tuple[float, _Built]]:
-    """Return circuits with several numbers of columns, and the price of each.
-
-    Of many tables a few columns tell the price of all, which are compiled once it is known
-    how many columns there are.
-
-    Parameters
-    ----------
-    offset : ndarray of int64 of shape (n_outputs,)
-        What the outputs lack.
-    """
-    if encoding == "thermometer" and sums.n_tables > _MANY_TABLES:
-        told = _Pricing(sums, encoding, offset, build, of_engine, of_few=True)
-        told.search()
-        expected, columns, built = min(told.found.values(), key=lambda entry: entry[0])
-        if len(sums.telling(columns)) == len(columns):
-            return [(expected, built)]
-        pricing = _Pricing(sums, encoding, offset, build, of_engine)
-        price = pricing.total(columns)
-        if price <= _AS_GOOD * expected:
-            return pricing.circuits()
-    pricing = _Pricing(sums, encoding, offset, build, of_engine)
-    pricing.search()
-    return pricing.circuits()
-
-
-class _Pricing(Generic[_Built]):
-    """Compiles a sum with several numbers of columns.
-
-    Parameters
-    ----------
-    sums, encoding, offset, build, of_engine
-        As in `_priced`.
-    of_few : bool, default=False
-        Whether to compile a few columns instead of all.
-
-    Attributes
-    ----------
-    found : dict of int to tuple
-        By number of columns: the price, the columns, and what was built.
-    """
-
-    def __init__(
-        self,
-        sums: TableSum,
-        encoding: str,
-        offset: np.ndarray,
-        build: _Build[_Built],
-        of_engine: Prices,
-        *,
-        of_few: bool = False,
-    ) -> None:
-        self._sums, self._encoding, self._offset = sums, encoding, offset
-        self._build, self._of_engine, self._of_few = build, of_engine, of_few
-        self.found: dict[int, tuple[float, Sequence[Column], _Built]] = {}
-        self._prices: dict[int, float] = {}
-        self._failures: list[CompilationError] = []
-
-    def circuits(self) -> list[tuple[float, _Built]]:
-        """Return the price of each circuit, and the circuit."""
-        return [(price, built) for price, _, built in self.found.values()]
-
-    def total(self, columns: Sequence[Column]) -> float:
-        """Return the price of a circuit with these columns."""
-        number, sums = len(columns), self._sums
-        if number not in self._prices:
-            compiled = sums.telling(columns) if self._of_few else columns
-            graph, lacking, scales = sums.lowered(compiled, self._encoding)
-            recombination = Recombination(scales, lacking - self._offset)
-            try:
-                built = self._build(graph, recombination)
-            except CompilationError as failure:
-                self._failures.append(failure)
-                self._prices[number] = np.inf
-            else:
-                cost, of_engine = built.cost, self._of_engine
-                keys = of_engine.operations_per_key_byte * cost.key_bytes
-                part = sums.n_read(compiled) / sums.n_tables if self._of_few else 1
-                self._prices[number] = cost.complexity / part + keys
-                total = self._prices[number] + of_engine.operations_per_result * number
-                self.found[number] = total, columns, built
-        return self.found[number][0] if number in self.found else np.inf
-
-    def _price(self, room: float) -> float:
-        """Return what parameters cost if columns take so much room."""
-        columns = self._sums.columns(room)
-        self.total(columns)
-        return self._prices[len(columns)]
-
-    def search(self) -> None:
-        """Find the fewest columns of the cheapest parameters.
-
-        Raises
-        ------
-        CompilationError
-            If there are none.
-        """
-        # Functions of one feature are linear: one column of all is cheapest.
-        if self._sums.n_tables or self._price(_ROOMS[-1]) == np.inf:
-            good = self._price(_ROOMS[0]) * _AS_GOOD
-            if good == np.inf:
-                raise self._failures[-1]
-            bisect_left(_ROOMS, True, key=lambda room: self._price(room) > good)
 
 
 @contextmanager

@@ -31,7 +31,9 @@ def survived(what, n_times):
 
 
 @pytest.mark.fhe
-@pytest.mark.parametrize("what", ["row", "keys", "compile", "thread"])
+@pytest.mark.parametrize(
+    "what", ["row", "keys", "compile", pytest.param("thread", marks=pytest.mark.nightly)]
+)
 def test_interrupts(what):
     survived(what, 2)
 

@@ -19,8 +19,8 @@ from fhe_estimators.core.trees import (
     TableSum,
     TreeGraphs,
     TreeOptions,
+    pricing,
 )
-from fhe_estimators.core.trees import search as trees_module
 from fhe_estimators.core.trees.encoders import BinEncoder, ThermometerEncoder
 
 
@@ -65,7 +65,7 @@ def sum_of_tables(found, table_bits):
 def numbers_of_columns(found):
     """Return how many columns sums of tables of three bits can have."""
     sums = sum_of_tables(found, 3)
-    return {len(sums.columns(room)) for room in trees_module._ROOMS}
+    return {len(sums.columns(room)) for room in pricing._ROOMS}
 
 
 def builder(price):
@@ -119,7 +119,7 @@ def test_cheapest_size_of_tables(best):
 def test_sizes_that_cannot_be_best_are_not_compiled():
     found = graphs()
     estimates = {
-        bits: trees_module._estimate(sum_of_tables(found, bits), PRICES) for bits in (3, 4)
+        bits: search._estimate(sum_of_tables(found, bits), PRICES) for bits in (3, 4)
     }
     cheaper = min(estimates, key=estimates.get)
     build, compiled = builder(lambda graph: 0)
@@ -220,7 +220,7 @@ def test_of_many_tables_few_are_compiled_for_a_price(monkeypatch):
     found = TreeGraphs(*ensemble(n_trees=40, depth=4), TreeOptions())
     every, compiled = builder(price)
     expected = found.cheapest(every, PRICES).graph
-    monkeypatch.setattr(trees_module, "_MANY_TABLES", 0)
+    monkeypatch.setattr(pricing, "_MANY_TABLES", 0)
     few, of_few = builder(price)
     built = found.cheapest(few, PRICES).graph
     for name, array in expected.constants.items():
@@ -232,7 +232,7 @@ def test_few_columns_that_tell_too_little_are_not_trusted(monkeypatch):
     """If all cost more than a few promised, all numbers of columns are compiled."""
     found = graphs()
     expected = found.cheapest(builder(lambda graph: 1e9 * n_columns(graph))[0], PRICES)
-    monkeypatch.setattr(trees_module, "_MANY_TABLES", 0)
+    monkeypatch.setattr(pricing, "_MANY_TABLES", 0)
     built = found.cheapest(builder(lambda graph: 1e9 * n_columns(graph))[0], PRICES)
     assert n_columns(built.graph) == n_columns(expected.graph)
 
@@ -244,8 +244,8 @@ def test_some_of_many_trees_tell_the_sizes(monkeypatch):
     default, _ = found.default()
     q_X = found.encoder.quant(X)
     (expected,) = run_clear(default, [q_X])
-    monkeypatch.setattr(trees_module, "_MANY_LEAVES", 50)
-    assert 0 < len(trees_module._some(found.trees)) < 10
+    monkeypatch.setattr(search, "_MANY_LEAVES", 50)
+    assert 0 < len(search._some(found.trees)) < 10
     first, again = (found.cheapest(checked(q_X, expected), PRICES) for _ in "ab")
     assert n_columns(first.graph) == n_columns(again.graph)
     for name, array in first.graph.constants.items():
@@ -319,7 +319,7 @@ def test_digits_are_compared_where_bins_are_many():
 @pytest.mark.parametrize("enabled", [True, False])
 def test_collector_is_left_as_it_was(enabled, monkeypatch):
     """It does not run for many leaves; if nothing can be built it runs again, if it did."""
-    monkeypatch.setattr(trees_module, "_MANY_LEAVES", 20)
+    monkeypatch.setattr(search, "_MANY_LEAVES", 20)
     calls = []
 
     def build(graph, recombination):
@@ -331,7 +331,7 @@ def test_collector_is_left_as_it_was(enabled, monkeypatch):
         enable=lambda: calls.append("enable"),
         disable=lambda: calls.append("disable"),
     )
-    monkeypatch.setattr(trees_module, "gc", collector)
+    monkeypatch.setattr(search, "gc", collector)
     found = graphs()
     with pytest.raises(CompilationError, match="no parameters"):
         found.cheapest(build, PRICES)
