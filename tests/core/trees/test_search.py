@@ -20,6 +20,7 @@ from fhe_estimators.core.trees import (
     TreeGraphs,
     TreeOptions,
     pricing,
+    search,
 )
 from fhe_estimators.core.trees.encoders import BinEncoder, ThermometerEncoder
 
