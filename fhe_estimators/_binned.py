@@ -21,6 +21,7 @@ from fhe_estimators._tables import (
 )
 from fhe_estimators.core.trees import (
     FINE_BITS,
+    LEAST_SAVED,
     BinEdges,
     Splits,
     chosen_places,
@@ -41,6 +42,8 @@ class BinnedMixin:
     #: Whether the parent tells categories from numbers.
     _compares_categories: ClassVar[bool] = False
     _feature_dtype: ClassVar[type]
+    #: What an edge has to save to be worth it, see `chosen_places`.
+    _least_saved: ClassVar[float] = LEAST_SAVED
 
     binning: str
     input_encoding: str
@@ -187,7 +190,7 @@ class BinnedMixin:
         n_total = n_most * sum(len(of) > 0 for of in of_many)
         # An integer a feature would need more bits.
         n_of_one = n_total if self.input_encoding == "thermometer" else n_most
-        chosen = chosen_places(of_many, n_total, n_of_one, splits.number)
+        chosen = chosen_places(of_many, n_total, n_of_one, splits.number, self._least_saved)
         sizes = [len(of) for of in chosen if len(of)]
         level = n_most
         while sum(max(size, level) for size in sizes) > n_total:

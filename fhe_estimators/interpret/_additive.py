@@ -16,6 +16,7 @@ from fhe_estimators._readings import Labels, Reading
 from fhe_estimators._tables import Table
 from fhe_estimators._tree_based import TREE_CONSTRAINTS, TreeMixin
 from fhe_estimators.base import FHEClassifierMixin, FHERegressorMixin, Tags
+from fhe_estimators.core.trees import BinEdges, Splits
 from fhe_estimators.interpret import _terms as terms
 from fhe_estimators.interpret._explained import ExplainedMixin
 from fhe_estimators.interpret._library import check_names, coded_columns
@@ -44,8 +45,10 @@ class AdditiveMixin(ExplainedMixin, TreeMixin):
 
     _fhe_constraints = _parameter_constraints = {
         **TREE_CONSTRAINTS,
-        "binning": [StrOptions({"quantile", "uniform"})],
+        "binning": [StrOptions({"splits", "quantile", "uniform"})],
     }
+    #: Without an edge between terms of one feature no table is saved, only upload.
+    _least_saved = 2e-6
     _feature_dtype = np.float64
     _compares_categories = True
 
@@ -59,6 +62,7 @@ class AdditiveMixin(ExplainedMixin, TreeMixin):
     link_: str
     term_features_: list[tuple[int, ...]]
     term_scores_: list[np.ndarray]
+    _has_fine_bins: bool
     _has_names: bool
     _predict_score: Callable[[Any], np.ndarray]
 
@@ -121,6 +125,8 @@ class AdditiveMixin(ExplainedMixin, TreeMixin):
         """Lower the fitted model: its cuts are the edges of bins, as those of a twin."""
         self._bin_edges = None
         self._table = self._fitted_table()
+        if self._has_fine_bins:
+            self._keep_cuts_that_are_worth_it()
         coded = self._labelled()
         # All may be missing, until it is known of the rows.
         self._own_missing = frozenset(range(self.n_features_in_))
@@ -162,6 +168,47 @@ class AdditiveMixin(ExplainedMixin, TreeMixin):
                 self.term_features_, self.term_scores_, self.bin_weights_, strict=True
             )
         ]
+
+    def _keep_cuts_that_are_worth_it(self) -> None:
+        """Move the cuts of terms of one feature to those that scores step most at."""
+        levels, comparisons = self._levels(), self._comparisons()
+        edges = [np.empty(0)] * self.n_features_in_
+        for (feature, level), (_, thresholds) in zip(levels, comparisons, strict=True):
+            if level == 1:
+                edges[feature] = thresholds
+        fine = BinEdges(edges)
+        steps = self._thresholds_of_columns(range(self.n_features_in_), only_alone=True)
+        places, _ = self._worth(fine, Splits.of(steps, fine.n_finite, fine.nearest))
+        chosen = fine.at(places)
+        self._set_thresholds(
+            [
+                chosen.moved(*compared) if level == 1 else compared[1]
+                for (_, level), compared in zip(levels, comparisons, strict=True)
+            ]
+        )
+
+    def _thresholds_of_columns(
+        self, columns: Sequence[int], *, only_alone: bool = False
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return the cuts of each column, and how far scores step there.
+
+        Of all terms, or only of those of one feature alone.
+        """
+        found = [(np.empty(0), np.empty(0))] * len(columns)
+        for features, scores in zip(self.term_features_, self.term_scores_, strict=True):
+            if only_alone and len(features) > 1:
+                continue
+            for axis, feature in enumerate(features):
+                if self.feature_types_in_[feature] == "continuous":
+                    _, level = self._at(feature, features)
+                    cuts = self.bins_[feature][level - 1]
+                    steps = terms.steps(scores, axis)
+                    known, matter = found[columns[feature]]
+                    found[columns[feature]] = (
+                        np.append(known, terms.thresholds_of(cuts)),
+                        np.append(matter, steps),
+                    )
+        return found
 
     def _at(self, feature: int, features: Sequence[int]) -> tuple[int, int]:
         """Return a feature and the level of bins that a term of several has of it."""

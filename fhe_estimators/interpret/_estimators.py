@@ -40,7 +40,8 @@ class ExplainableBoostingClassifier(
         texts that are no numbers, and columns of a category type, are categories.
     max_bins : int or None, default=None
         Bins of each feature, of which two are for missing and unknown values. None is
-        ``2**n_bits`` and these two. 1024 in interpret: an edge between bins is encrypted.
+        ``2**n_bits`` and these two, or what `binning` keeps of 256. 1024 in interpret: an
+        edge between bins is encrypted.
     max_interaction_bins : int or None, default=None
         Bins of each feature in interactions, of which two are for missing and unknown
         values. 64 in interpret: a pair would take hundreds of tables. None makes it fit one
@@ -112,9 +113,10 @@ class ExplainableBoostingClassifier(
         average where `binning` says so. A dict ``{"op_inputs": ..., "op_weights": ...}``
         also sets the bits of the values of leaves, which are chosen by their effect
         otherwise.
-    binning : {'quantile', 'uniform'}, default='quantile'
-        Whether bins hold about as many rows each or have the same width, where
-        `feature_types` says nothing else.
+    binning : {'splits', 'quantile', 'uniform'}, default='splits'
+        Whether bins are those that scores step most between, of 256, with more of them for
+        features that matter more; or hold about as many rows each, or have the same width,
+        where `feature_types` says nothing else.
     input_encoding : {'thermometer', 'integer'}, default='thermometer'
         What is encrypted: a bit for each edge between bins, or one integer a feature, which
         is smaller to send and slower to compute with.
@@ -229,7 +231,7 @@ class ExplainableBoostingClassifier(
         random_state=42,
         *,
         n_bits=4,
-        binning="quantile",
+        binning="splits",
         input_encoding="thermometer",
         p_error=2**-64,
     ) -> None:
@@ -300,7 +302,8 @@ class ExplainableBoostingRegressor(
         texts that are no numbers, and columns of a category type, are categories.
     max_bins : int or None, default=None
         Bins of each feature, of which two are for missing and unknown values. None is
-        ``2**n_bits`` and these two. 1024 in interpret: an edge between bins is encrypted.
+        ``2**n_bits`` and these two, or what `binning` keeps of 256. 1024 in interpret: an
+        edge between bins is encrypted.
     max_interaction_bins : int or None, default=None
         Bins of each feature in interactions, of which two are for missing and unknown
         values. 64 in interpret: a pair would take hundreds of tables. None makes it fit one
@@ -375,9 +378,10 @@ class ExplainableBoostingRegressor(
         average where `binning` says so. A dict ``{"op_inputs": ..., "op_weights": ...}``
         also sets the bits of the values of leaves, which are chosen by their effect
         otherwise.
-    binning : {'quantile', 'uniform'}, default='quantile'
-        Whether bins hold about as many rows each or have the same width, where
-        `feature_types` says nothing else.
+    binning : {'splits', 'quantile', 'uniform'}, default='splits'
+        Whether bins are those that scores step most between, of 256, with more of them for
+        features that matter more; or hold about as many rows each, or have the same width,
+        where `feature_types` says nothing else.
     input_encoding : {'thermometer', 'integer'}, default='thermometer'
         What is encrypted: a bit for each edge between bins, or one integer a feature, which
         is smaller to send and slower to compute with.
@@ -490,7 +494,7 @@ class ExplainableBoostingRegressor(
         random_state=42,
         *,
         n_bits=4,
-        binning="quantile",
+        binning="splits",
         input_encoding="thermometer",
         p_error=2**-64,
     ) -> None:

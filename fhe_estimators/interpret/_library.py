@@ -21,6 +21,7 @@ from fhe_estimators._fit import refuse
 from fhe_estimators._tables import categorical_columns, n_columns
 from fhe_estimators._tree_based import TREE_CONSTRAINTS
 from fhe_estimators.base import parent_of
+from fhe_estimators.core.trees import FINE_BITS
 
 if TYPE_CHECKING:
     from fhe_estimators.core.integers import BitWidths
@@ -105,7 +106,8 @@ class AdditiveModel:
         params = {name: params[name] for name in params.keys() - TREE_CONSTRAINTS.keys()}
         n_bins = 1 << self._bit_widths().op_inputs
         if self.max_bins is None:
-            params["max_bins"] = n_bins + _EXTRA_BINS
+            fine = 1 << FINE_BITS if self._has_fine_bins else n_bins
+            params["max_bins"] = fine + _EXTRA_BINS
         if self.max_interaction_bins is None:
             # A bin of missing values makes states, too.
             most = min(n_bins, PAIR_BINS - bool(columns_with_missing(X)))
@@ -118,6 +120,12 @@ class AdditiveModel:
                 for kind, is_coded in zip(types, coded, strict=True)
             ]
         return params
+
+    @property
+    def _has_fine_bins(self) -> bool:
+        """Whether terms of one feature are fitted on more bins than they keep."""
+        few = self._bit_widths().op_inputs < FINE_BITS
+        return self.binning == "splits" and self.max_bins is None and few
 
     def _target(self, y: Any) -> Any:
         """Return a target that was checked as scikit-learn does."""

@@ -207,6 +207,27 @@ def averaged(
     return np.where(np.isnan(weighted), means(np.ones_like(weights)), weighted)
 
 
+def steps(scores: np.ndarray, axis: int) -> np.ndarray:
+    """Return how far the scores of bins on both sides of each cut are apart.
+
+    Parameters
+    ----------
+    scores : ndarray of float64 of shape (n_bins, ...) or (n_bins, ..., n_outputs)
+    axis : int
+        That of the cuts: its first bin is that of missing values, its last that of unknown
+        ones.
+
+    Returns
+    -------
+    steps : ndarray of float64 of shape (n_bins - 3,)
+        Root mean square over all other bins and outputs; positive.
+    """
+    along = np.diff(np.moveaxis(scores, axis, 0)[1:-1], axis=0)
+    others = tuple(range(1, along.ndim))
+    found: np.ndarray = np.sqrt(np.mean(along**2, axis=others))
+    return found + np.finfo(np.float64).tiny
+
+
 def features_with_missing(weights: Collection[np.ndarray]) -> list[int]:
     """Return the features of whose training rows some lacked a value.
 

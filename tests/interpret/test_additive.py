@@ -140,15 +140,20 @@ def test_many_random_tables(seed, n_classes, interactions, is_twin):
 
 
 @settings(deadline=None, max_examples=12)
-@given(st.integers(0, 10**6), st.integers(1, 3), st.sampled_from([0, 2]), st.booleans())
-def test_ties_at_cuts(seed, n_features, interactions, is_uniform):
+@given(
+    st.integers(0, 10**6),
+    st.integers(1, 3),
+    st.sampled_from([0, 2]),
+    st.sampled_from(["splits", "quantile", "uniform"]),
+)
+def test_ties_at_cuts(seed, n_features, interactions, binning):
     random = np.random.default_rng(seed)
     X = random.normal(size=(60, n_features)).round(random.integers(0, 3))
     y = random.normal(size=60)
     model = small(
         ExplainableBoostingRegressor,
         interactions=interactions if n_features > 1 else 0,
-        binning="uniform" if is_uniform else "quantile",
+        binning=binning,
     ).fit(X, y)
     cuts = [np.concatenate([*levels, [0.0]]) for levels in model.bins_]
     rows = np.stack([random.choice(of, 90) for of in cuts], axis=1)

@@ -55,6 +55,37 @@ def test_bins_are_those_of_n_bits(diabetes, n_bits, binning):
     assert len(given.bins_[0][0]) == 6
 
 
+@pytest.mark.parametrize("n_bits", [1, 3])
+def test_cuts_are_where_scores_step(n_bits):
+    """As many as quantiles on average, where they matter; pairs keep their own."""
+    X = np.random.default_rng(0).uniform(size=(900, 3))
+    X[:, 2] = X[:, 2].round()
+    y = np.where(X[:, 0] > 0.97, 5.0, 0) + np.where(X[:, 0] > 0.05, 3.0, 0) + X[:, 1] / 9
+    options = {**SMALL, "max_rounds": 300, "n_bits": n_bits, "interactions": [(0, 1)]}
+    model = ExplainableBoostingRegressor(**options).fit(X, y)
+    cuts = [np.unique(levels[0]) for levels in model.bins_]
+    assert 1 <= sum(map(len, cuts[:2])) <= 2 * (2**n_bits - 1)
+    assert min(map(len, cuts[:2])) >= 1
+    assert len(cuts[2]) == 1
+    assert len(np.unique(model.bins_[0][1])) == min(2**n_bits, 4) - 1
+    quantile = ExplainableBoostingRegressor(**options, binning="quantile").fit(X, y)
+    left = [1 - fitted.score(X, y) for fitted in (model, quantile)]
+    if n_bits == 3:
+        assert left[0] < 0.8 * left[1]
+        assert np.abs(cuts[0][:, np.newaxis] - [0.05, 0.97]).min(axis=0).max() < 0.01
+
+
+def test_all_fine_cuts_are_worth_it_or_given(diabetes):
+    X, y = diabetes
+    for options in ({"n_bits": 8}, {"n_bits": 3, "max_bins": 40}):
+        model = ExplainableBoostingRegressor(**{**SMALL, **options}).fit(X, y)
+        same = ExplainableBoostingRegressor(**{**SMALL, **options}, binning="quantile").fit(
+            X, y
+        )
+        for of, others in zip(model.bins_, same.bins_, strict=True):
+            np.testing.assert_array_equal(of[0], others[0])
+
+
 @pytest.mark.parametrize(
     ("options", "rows", "words"),
     [

@@ -59,3 +59,14 @@ def test_bins_that_become_one():
     several = np.stack([scores, -scores], axis=1)
     found = terms.averaged(several, weights, [together])
     np.testing.assert_allclose(found[:, 0], -found[:, 1])
+
+
+def test_steps_lie_between_the_bins_of_numbers():
+    """Missing and unknown values, first and last, have no cut; steps are positive."""
+    scores = np.array([[9.0, 0, 0, 3, 9], [9, 0, 0, -1, 9], [9, 4, 4, 7, 9]])
+    tiny = np.finfo(np.float64).tiny
+    np.testing.assert_allclose(
+        terms.steps(scores, 1), [tiny, np.sqrt(19 / 3)], rtol=1e-12, atol=0
+    )
+    np.testing.assert_array_equal(terms.steps(scores, 0), [])
+    np.testing.assert_array_equal(terms.steps(scores[0], 0), [tiny, 3.0])

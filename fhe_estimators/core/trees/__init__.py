@@ -9,6 +9,7 @@ table; functions of one feature are linear in them.
 from fhe_estimators.core.trees.binning import BINNINGS, BinEdges
 from fhe_estimators.core.trees.choice import (
     FINE_BITS,
+    LEAST_SAVED,
     Splits,
     chosen_places,
     filled_places,
@@ -35,6 +36,7 @@ from fhe_estimators.core.trees.tree import (
 __all__ = [
     "BINNINGS",
     "FINE_BITS",
+    "LEAST_SAVED",
     "BinEdges",
     "Bits",
     "Column",

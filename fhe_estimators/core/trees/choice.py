@@ -8,15 +8,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["FINE_BITS", "Splits", "chosen_places", "filled_places", "split_weights"]
+__all__ = [
+    "FINE_BITS",
+    "LEAST_SAVED",
+    "Splits",
+    "chosen_places",
+    "filled_places",
+    "split_weights",
+]
 
 #: Bits of the bins that an ensemble is fitted on to see where it divides them.
 FINE_BITS = 8
-#: What an edge has to save to be worth it: of the weights of all splits, times the part of
-#: the bins of its feature that they are moved by without it. Measured on 19 tables: with
-#: less it takes more tables, with more it is less accurate. Of more splits than `_FEW` an
-#: edge keeps more apart that could be the same: it has to save more, as their square root.
-_LEAST_SAVED = 2e-5
+#: What an edge has to save to be worth it where it takes tables: of the weights of all
+#: splits, times the part of the bins of its feature that they are moved by without it.
+#: Measured on 19 tables: with less it takes more tables, with more it is less accurate. Of
+#: more splits than `_FEW` an edge keeps more apart that could be the same: it has to save
+#: more, as their square root.
+LEAST_SAVED = 2e-5
 _FEW = 1500
 #: Weights are rounded to whole parts of this, so that equal ones stay equal.
 _WHOLE = 1 << 30
@@ -104,7 +112,11 @@ class Splits:
 
 
 def chosen_places(
-    weights: Sequence[np.ndarray], n_total: int, n_most: int, n_splits: int = 0
+    weights: Sequence[np.ndarray],
+    n_total: int,
+    n_most: int,
+    n_splits: int = 0,
+    least_saved: float = LEAST_SAVED,
 ) -> list[np.ndarray]:
     """Return the edges of each feature that are worth it.
 
@@ -123,6 +135,9 @@ def chosen_places(
         Edges of a feature that are chosen at most.
     n_splits : int, default=0
         How many splits have these weights. Of many fewer edges are worth it.
+    least_saved : float, default=LEAST_SAVED
+        What an edge has to save: of all weights, times the part of the bins of its feature
+        that they are moved by without it.
 
     Returns
     -------
@@ -135,7 +150,7 @@ def chosen_places(
     parts = [
         np.maximum(np.rint(of / total * _WHOLE), of > 0).astype(np.int64) for of in weights
     ]
-    least = _LEAST_SAVED * max(1.0, math.sqrt(n_splits / _FEW))
+    least = least_saved * max(1.0, math.sqrt(n_splits / _FEW))
     medians = [_Medians(of, n_most, least) for of in parts]
     owners = np.repeat(np.arange(len(medians)), [len(of.saved) for of in medians])
     saved = np.concatenate([of.saved for of in medians])

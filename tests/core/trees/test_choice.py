@@ -13,7 +13,7 @@ from fhe_estimators.core.trees import (
     filled_places,
     split_weights,
 )
-from fhe_estimators.core.trees.choice import _LEAST_SAVED
+from fhe_estimators.core.trees.choice import LEAST_SAVED
 
 
 def weights(longest):
@@ -41,7 +41,7 @@ def test_no_other_choice_loses_less(of, n_most):
     assert 1 <= len(places) <= n_most
     assert (np.diff(places) > 0).all()
     assert np.array(of)[places].all()
-    each = _LEAST_SAVED * sum(of)
+    each = LEAST_SAVED * sum(of)
     best = min(loss(of, some) + each * len(some) for some in choices(of, n_most))
     assert loss(of, places) + each * len(places) <= best + 1e-6 * sum(of)
 
@@ -61,7 +61,7 @@ def test_no_other_choice_of_all_features_loses_less(features, n_further, n_most)
 
     def whole(chosen):
         lost = sum(loss(of, some) for of, some in zip(features, chosen, strict=True))
-        return lost + _LEAST_SAVED * weight * sum(map(len, chosen))
+        return lost + LEAST_SAVED * weight * sum(map(len, chosen))
 
     best = min(
         whole(chosen)
