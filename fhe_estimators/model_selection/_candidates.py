@@ -166,7 +166,7 @@ def _additive(kind: str, random_state: Any) -> tuple[Any, dict[str, list[Any]]]:
     model = getattr(interpret, f"ExplainableBoosting{kind}")(
         outer_bags=4, n_jobs=1, random_state=_as_seed(random_state)
     )
-    return model, {"interactions": [0, 5, 15], "n_bits": [3, 4, 6, 8]}
+    return model, {"interactions": [0, 5, 15], "n_bits": [3, 4, 6]}
 
 
 def _symmetric(
