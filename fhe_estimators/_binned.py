@@ -126,12 +126,16 @@ class BinnedMixin:
                 )
         return array, sample_weight
 
+    def _chooses_edges(self) -> bool:
+        """Whether the edges of bins are some of those of finer bins."""
+        return self.binning == "splits" and self._bit_widths().op_inputs < FINE_BITS
+
     def _first_edges(
         self, rows: np.ndarray, sample_weight: Any = None, *, may_be_fine: bool = True
     ) -> tuple[BinEdges, bool]:
         """Return edges of bins, and whether they are fine: for splits to choose from."""
         n_bits, binning = self._bit_widths().op_inputs, self.binning
-        is_fine = binning == "splits" and may_be_fine and n_bits < FINE_BITS
+        is_fine = self._chooses_edges() and may_be_fine
         if is_fine:
             n_bits = FINE_BITS
         if binning == "splits":

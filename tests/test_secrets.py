@@ -91,13 +91,18 @@ def test_no_secret_in_texts_and_logs(executed, caplog):
         assert str(bits.tolist())[1:-1] not in text
 
 
+def pickled(model, path):
+    path.write_bytes(pickle.dumps(model))
+
+
 @pytest.mark.fhe
 @pytest.mark.parametrize(
     ("compiled", "dump"),
     [
         (False, joblib.dump),
         (True, joblib.dump),
-        (True, lambda m, path: path.write_bytes(pickle.dumps(m))),
+        (True, pickled),
+        pytest.param(False, pickled, marks=pytest.mark.nightly),
     ],
 )
 def test_other_process_predicts_the_same(tmp_path, compiled, dump):

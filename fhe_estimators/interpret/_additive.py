@@ -177,7 +177,7 @@ class AdditiveMixin(ExplainedMixin, TreeMixin):
             if level == 1:
                 edges[feature] = thresholds
         fine = BinEdges(edges)
-        steps = self._thresholds_of_columns(range(self.n_features_in_), only_alone=True)
+        steps = self._steps_at_cuts(range(self.n_features_in_), 1)
         places, _ = self._worth(fine, Splits.of(steps, fine.n_finite, fine.nearest))
         chosen = fine.at(places)
         self._set_thresholds(
@@ -188,15 +188,20 @@ class AdditiveMixin(ExplainedMixin, TreeMixin):
         )
 
     def _thresholds_of_columns(
-        self, columns: Sequence[int], *, only_alone: bool = False
+        self, columns: Sequence[int]
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        return self._steps_at_cuts(columns, len(columns))
+
+    def _steps_at_cuts(
+        self, columns: Sequence[int], n_features: int
     ) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return the cuts of each column, and how far scores step there.
 
-        Of all terms, or only of those of one feature alone.
+        Of terms of up to `n_features` features.
         """
         found = [(np.empty(0), np.empty(0))] * len(columns)
         for features, scores in zip(self.term_features_, self.term_scores_, strict=True):
-            if only_alone and len(features) > 1:
+            if len(features) > n_features:
                 continue
             for axis, feature in enumerate(features):
                 if self.feature_types_in_[feature] == "continuous":

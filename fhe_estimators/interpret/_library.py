@@ -49,6 +49,7 @@ class AdditiveModel:
     feature_names_in_: Any
     get_params: Callable[..., dict[str, Any]]
     _bit_widths: Callable[[], BitWidths]
+    _chooses_edges: Callable[[], bool]
 
     def fit(
         self,
@@ -124,8 +125,7 @@ class AdditiveModel:
     @property
     def _has_fine_bins(self) -> bool:
         """Whether terms of one feature are fitted on more bins than they keep."""
-        few = self._bit_widths().op_inputs < FINE_BITS
-        return self.binning == "splits" and self.max_bins is None and few
+        return self._chooses_edges() and self.max_bins is None
 
     def _target(self, y: Any) -> Any:
         """Return a target that was checked as scikit-learn does."""

@@ -20,8 +20,6 @@ from fhe_estimators.linear_model import LogisticRegression, Ridge
 
 #: Rows from which histograms make boosting faster to fit: five times with 56 features.
 _MANY_ROWS = 2_000
-#: Trees of depth one, whose sum takes no table however many they are.
-_STUMPS = [50, 200, 400]
 #: Libraries that have cheap models, too: extras of this package.
 _EXTRAS = ("interpret", "catboost")
 #: What the targets of each task may look like; of several tasks the first is meant.
@@ -121,7 +119,8 @@ def cheap_candidates(
     seed = {"random_state": random_state}
     found: list[tuple[Any, dict[str, list[Any]]]] = [
         (make_pipeline(_numbers(X, coded, missing), model), grid),
-        (boosting(max_depth=1, **seed), {rounds: _STUMPS, "n_bits": [4, 6]}),
+        # However many they are, trees of depth one take no table.
+        (boosting(max_depth=1, **seed), {rounds: [50, 200, 400], "n_bits": [4, 6]}),
     ]
     if "interpret" in extras:
         found.append(_additive(kind, random_state))

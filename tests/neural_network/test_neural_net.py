@@ -174,10 +174,10 @@ def test_partial_fit(wine):
         clone(model).partial_fit(X[:10], y[:10])
     model.partial_fit(X[:10], y[:10], classes=[0, 1, 2])
     rng = np.random.default_rng(0)
-    for _ in range(9):
+    for _ in range(60):
         rows = rng.choice(len(X), 100)
         model.partial_fit(X[rows], y[rows])
-    assert len(model.history_) == 10
+    assert len(model.history_) == 61
     assert model.n_features_in_ == 13
     with pytest.raises(ValueError, match=r"not among the classes .*\[3 4 5\]"):
         model.partial_fit(X, y + 3)

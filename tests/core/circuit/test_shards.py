@@ -108,7 +108,7 @@ def test_few_rows_are_divided_among_processes(fitted, monkeypatch):
     circuit = Circuit(module.graph, engine=ClearEngine())
     (whole,) = run_clear(module.graph, (q_rows.astype(np.int64),))
     calls = divided_calls(monkeypatch)
-    for n_rows, n_jobs, expected in [(1, 2, 2), (1, 3, 3), (2, 4, 2), (9, 2, 0), (0, 2, 0)]:
+    for n_rows, n_jobs, expected in [(1, 2, 2), (1, 3, 3), (2, 6, 3), (9, 2, 0), (0, 2, 0)]:
         calls.clear()
         with parallel_config("loky", n_jobs=n_jobs):
             found = circuit.encrypt_run_decrypt(q_rows[:n_rows])

@@ -35,9 +35,9 @@ def test_encrypted_sum(encoding):
     trees, bins = small_ensemble(2)
     sums = TableSum.of(trees, BITS, 4)
     graph, offset, scales = sums.lowered(sums.columns(5), encoding)
-    found = Circuit(graph).encrypt_run_decrypt(encoded(bins[:2], BITS, encoding))
+    found = Circuit(graph).encrypt_run_decrypt(encoded(bins[:3], BITS, encoding))
     np.testing.assert_array_equal(
-        found @ scales + offset, sum(evaluate_tree(tree, bins[:2]) for tree in trees)
+        found @ scales + offset, sum(evaluate_tree(tree, bins[:3]) for tree in trees)
     )
 
 
