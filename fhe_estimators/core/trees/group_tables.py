@@ -41,6 +41,8 @@ class GroupTables:
     def positive(self) -> GroupTables:
         """Return tables of which no value is further below zero than another above."""
         low, high = self.values.min(axis=0), self.values.max(axis=0)
+        if (-low <= high).all():
+            return self
         sign = np.where(-low > high, -1, 1)
         weights = sign[:, np.newaxis] * self.weights
         return replace(self, values=sign * self.values, weights=weights)
@@ -65,24 +67,40 @@ def table_terms(
     tables: GroupTables, radix: int | None, rows: np.ndarray, by_sign: bool
 ) -> Iterator[Term]:
     """Yield the terms of the tables of a group."""
-    # A constant can be added to a table that has one place to go to.
-    own = np.abs(tables.weights).sum() == 1
-    sign = -1 if own and by_sign and tables.weights.sum() < 0 else 1
-    for scale, digit in digits(sign * tables.weights, radix):
+    used = [(output, w) for output, w in enumerate(tables.weights.ravel().tolist()) if w]
+    if len(tables.weights) == len(used) == 1 and abs(used[0][1]) == 1:
+        # In each radix, it is the only digit of its weight.
+        yield _own_term(tables, *used[0], rows, by_sign)
+        return
+    for scale, digit in digits(tables.weights, radix):
         sums, noise = tables.values @ digit, (digit**2).sum(axis=0)
-        movable = bool(own and digit.sum() > 0)
         for output in np.flatnonzero(digit.any(axis=0)).tolist():
             yield Term(
                 output,
-                sign * scale,
+                scale,
                 min(0, int(sums[:, output].min())),
                 max(0, int(sums[:, output].max())),
                 int(noise[output]),
                 tables.source,
-                movable,
+                False,
                 rows,
                 digit[:, output],
             )
+
+
+def _own_term(
+    tables: GroupTables, output: int, weight: int, rows: np.ndarray, by_sign: bool
+) -> Term:
+    """Return the term of a single table that counts once, or -1 times, in one output."""
+    scale = weight if by_sign else 1
+    digit = scale * weight
+    ends = 0, digit * int(tables.values.min()), digit * int(tables.values.max())
+    # A constant can be added to a table that has one place to go to.
+    movable = digit == 1
+    digits_of_row = np.array([digit])
+    return Term(
+        output, scale, min(ends), max(ends), 1, tables.source, movable, rows, digits_of_row
+    )
 
 
 def function_terms(

@@ -64,10 +64,10 @@ class Fragment:
             parts[split.feature] = joined(known, of_set(split.bounds))
         return Group.of(self.gates, parts, (self,))
 
-    def evaluate(self, bins: np.ndarray) -> np.ndarray:
-        """Return the values of rows given by their bins."""
+    def evaluate(self, bins: np.ndarray, held: Collection[Gate] = ()) -> np.ndarray:
+        """Return the values of rows given by their bins, all of which `held` gates hold."""
         values = evaluate_tree(self.tree, bins)
-        for feature, bounds in self.gates:
+        for feature, bounds in self.gates.difference(held):
             values[~contains(bounds, bins[:, feature])] = 0
         return values
 
@@ -122,8 +122,9 @@ class Group:
     @cached_property
     def direction(self) -> tuple[int, ...] | None:
         """The vector whose multiples all values are; None if there is none."""
-        trees = (fragment.tree for fragment in self.fragments)
-        values = np.array([leaf.value for tree in trees for leaf in leaves(tree)])
+        values = [leaf.value for f in self.fragments for leaf in leaves(f.tree)]
+        if len(values[0]) == 1:
+            return (1,) if any(value[0] for value in values) else None
         found = {tuple(_primitive(value).tolist()) for value in values if value.any()}
         return found.pop() if len(found) == 1 else None
 
@@ -147,10 +148,12 @@ class Group:
         group = Group.of(common, parts, self.fragments + other.fragments)
         return group if group.states <= most_states else None
 
-    def evaluate(self, bins: np.ndarray) -> np.ndarray:
-        """Return the values of rows given by their bins."""
-        values: np.ndarray = np.sum([f.evaluate(bins) for f in self.fragments], axis=0)
-        return values
+    def evaluate(self, bins: np.ndarray, held: Collection[Gate] = ()) -> np.ndarray:
+        """Return the values of rows given by their bins, all of which `held` gates hold."""
+        first, *others = (f.evaluate(bins, held) for f in self.fragments)
+        for values in others:
+            first += values
+        return first
 
     def digits(self) -> list[tuple[int, Partition, int]]:
         """Return feature, classes and weight in the index of each digit of mixed radix."""
@@ -170,15 +173,14 @@ class Group:
             # No tree compares, and all have these gates.
             value = sum(next(leaves(f.tree)).value for f in self.fragments)
             return np.outer(np.arange(len(self.gates) + 1) == len(self.gates), value)
-        digits = self.digits()
-        choices = [self._bins(feature, part) for feature, part, _ in reversed(digits)]
-        bins = np.zeros((math.prod(map(len, choices)), n_features), np.int64)
+        divided = sorted(self.partitions, reverse=True)
+        chosen = list(product(*(self._bins(f, self.partitions[f]) for f in divided)))
+        bins = np.zeros((len(chosen), n_features), np.int64)
         for feature, bounds in self.gates:
             bins[:, feature] = bounds[0] + 1
-        for row, chosen in enumerate(product(*choices)):
-            for (feature, _, _), a_bin in zip(reversed(digits), chosen, strict=True):
-                bins[row, feature] = a_bin
-        values = self.evaluate(bins)
+        bins[:, divided] = chosen
+        held = [gate for gate in self.gates if gate[0] not in self.partitions]
+        values = self.evaluate(bins, held)
         zeros = np.zeros((len(self.gates) * len(bins), values.shape[1]), np.int64)
         return np.concatenate([zeros, values])
 

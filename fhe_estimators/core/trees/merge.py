@@ -19,10 +19,11 @@ from fhe_estimators.core.trees.partitions import (
     n_classes,
 )
 
-#: Digits of a number that counts, of a group, gates that it has in common with another one:
-#: all, those that are loose in one, in the other, in both.
-_FIELD = 1 << 15
-_COMMON, _OF_US, _OF_THEM, _OF_BOTH = (_FIELD**place for place in range(4))
+#: Bits of a digit of a number that counts, of a group, gates that it has in common with
+#: another one: all, those that are loose in one, in the other, in both.
+_DIGIT = 15
+_LARGEST = (1 << _DIGIT) - 1
+_COMMON, _OF_US, _OF_THEM, _OF_BOTH = (1 << _DIGIT * place for place in range(4))
 _OF_ALL = _COMMON + _OF_US + _OF_THEM + _OF_BOTH
 
 
@@ -184,12 +185,15 @@ class _WithGates:
         self._marks[loose] = _COMMON + _OF_US, _OF_ALL
         seen = self._marks.take(self._gates.take(places, axis=1)).sum(axis=0)
         self._marks[gates] = 0
-        of_us, of_them = seen // _OF_US % _FIELD, seen // _OF_THEM % _FIELD
-        ours = np.ldexp(float(combinations), len(loose) - of_us)
+        of_us, of_them = seen >> _DIGIT & _LARGEST, seen >> 2 * _DIGIT & _LARGEST
+        limit = self._most / ((seen >> 3 * _DIGIT) + 1)
+        fits = np.ldexp(float(combinations), len(loose) - of_us) <= limit
+        if not fits.any():
+            return []
         theirs = np.ldexp(self._n_classes[places], self._n_loose[places] - of_them)
-        fits = (seen // _OF_BOTH + 1) * np.maximum(ours, theirs) <= self._most
+        fits &= (theirs <= limit) & (seen > 0)
         # A place can be in several lists.
-        return sorted({*places[fits & (seen > 0)].tolist()})
+        return sorted({*places[fits].tolist()})
 
     def _lists(
         self, gates: Sequence[int], loose: Sequence[int], combinations: int

@@ -168,26 +168,28 @@ class TableSum:
 
         None of the others is wider or noisier, or sums up larger tables.
         """
-        largest = set(self._largest)
         sizes = [(c.width, c.noise, -c.low, c.high, c.bit_noise) for c in columns]
         places = set(np.argmax(sizes, axis=0).tolist())
+        unread = {len(self.bits) + table for table in self._largest}
         for place, column in enumerate(columns):
-            read = self._read([column])
-            if largest.intersection(read.tolist()):
+            read = unread.intersection(r for t in column.terms for r in t.rows.tolist())
+            if read:
                 places.add(place)
-                largest.difference_update(read.tolist())
+                unread -= read
         return [columns[place] for place in sorted(places)]
 
     @cached_property
     def _largest(self) -> set[int]:
         """Tables of the largest entries, of most of them, and of the noisiest index."""
         weights, _ = self._indices
-        tables = [
-            (np.abs(column).max(), np.ptp(column), group.states)
-            for group, found in zip(self.groups, self._tables, strict=True)
-            for column in found.values.T
+        entries = self._entries
+        states = [
+            g.states
+            for g, found in zip(self.groups, self._tables, strict=True)
+            for _ in found.weights
         ]
-        places = {*np.argmax(tables, axis=0), weights.power(2).sum(axis=0).argmax()}
+        sizes = np.abs(entries).max(axis=0), np.ptp(entries, axis=0), states
+        places = {*np.argmax(sizes, axis=1), weights.power(2).sum(axis=0).argmax()}
         return set(map(int, places))
 
     def n_read(self, columns: Sequence[Column]) -> int:
@@ -402,28 +404,32 @@ def _shifts(
     """
     found = []
     low, high = tables.min(axis=0), tables.max(axis=0)
+    of_low, of_high = np.array([(c.low, c.high) for c in columns], np.int64).T
     width = max(1, *(column.width for column in columns))
+    own = [[int(t.rows[0]) - first_row for t in c.terms if t.movable] for c in columns]
+    movable = np.array([table for some in own for table in some], np.int64)
+    numbers = np.repeat(np.arange(len(columns)), list(map(len, own)))
     for lowest in (0, -1 << width - 1):
         highest = lowest + (1 << width) - 1
         least, most = high - highest, low - lowest
-        of_columns = np.zeros(len(columns), np.int64)
         of_tables = np.zeros(len(low), np.int64)
-        for number, column in enumerate(columns):
-            own = [int(t.rows[0]) - first_row for t in column.terms if t.movable]
-            of_tables[own] = np.clip(0, least[own], most[own])
-            total = of_tables[own].sum()
-            left = np.clip(total, column.high - highest, column.low - lowest) - total
-            for table in own:
-                moved = np.clip(of_tables[table] + left, least[table], most[table])
-                left -= moved - of_tables[table]
+        of_tables[movable] = np.clip(0, least[movable], most[movable])
+        of_columns = np.zeros(len(columns), np.int64)
+        np.add.at(of_columns, numbers, of_tables[movable])
+        left = np.clip(of_columns, of_high - highest, of_low - lowest) - of_columns
+        for number in np.flatnonzero(left):
+            for table in own[number]:
+                moved = np.clip(of_tables[table] + left[number], least[table], most[table])
+                more = moved - of_tables[table]
+                left[number] -= more
+                of_columns[number] += more
                 of_tables[table] = moved
-            of_columns[number] = of_tables[own].sum()
-        ends = [
+        ends = (
             (low - of_tables).min(),
             (high - of_tables).max(),
-            *(column.low - of for column, of in zip(columns, of_columns, strict=True)),
-            *(column.high - of for column, of in zip(columns, of_columns, strict=True)),
-        ]
+            (of_low - of_columns).min(),
+            (of_high - of_columns).max(),
+        )
         found.append((bits_of_range(min(ends), max(ends)), of_columns, of_tables))
     _, of_columns, of_tables = min(found, key=lambda entry: entry[0])
     return of_columns, of_tables
