@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cache
-from typing import NamedTuple
 
 import numpy as np
 
@@ -24,7 +24,8 @@ RADICES = (None, 17, 5, 3)
 _OPEN = 4
 
 
-class Term(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Term:
     """What a table, or a function of one feature, adds to an output, or a digit of it.
 
     Parameters

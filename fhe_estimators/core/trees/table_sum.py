@@ -245,7 +245,7 @@ class TableSum:
         index = chain.add("MatMul", bits, weights[provided].toarray(), ends)
         if first.any():
             index = chain.add("Add", index, first[np.newaxis], (0, states - 1))
-        shift, of_tables = _shifts(columns, tables, n_bits)
+        shift, of_tables = _shifts(columns, (low, high), tables, n_bits)
         tables = (tables - of_tables)[:, read]
         ends = (tables.min(), tables.max())
         looked_up = chain.add("TableLookup", index, tables, ends, first=0)
@@ -383,7 +383,10 @@ def _first_seen(numbers: np.ndarray) -> np.ndarray:
 
 
 def _shifts(
-    columns: Sequence[Column], tables: np.ndarray, first_row: int
+    columns: Sequence[Column],
+    bounds: tuple[np.ndarray, np.ndarray],
+    tables: np.ndarray,
+    first_row: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return offsets to subtract from columns and tables so that they need few bits.
 
@@ -392,6 +395,8 @@ def _shifts(
     Parameters
     ----------
     columns : sequence of Column
+    bounds : tuple of two ndarrays of int64 of shape (n_columns,)
+        The least and the largest value of each.
     tables : ndarray of int64 of shape (n_states, n_tables)
     first_row : int
         That of the first table, in terms.
@@ -404,7 +409,7 @@ def _shifts(
     """
     found = []
     low, high = tables.min(axis=0), tables.max(axis=0)
-    of_low, of_high = np.array([(c.low, c.high) for c in columns], np.int64).T
+    of_low, of_high = bounds
     width = max(1, *(column.width for column in columns))
     own = [[int(t.rows[0]) - first_row for t in c.terms if t.movable] for c in columns]
     movable = np.array([table for some in own for table in some], np.int64)
