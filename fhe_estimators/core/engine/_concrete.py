@@ -26,6 +26,7 @@ import numpy as np
 from fhe_estimators.core.engine._facts import facts_of
 from fhe_estimators.core.engine._folders import remove_with
 from fhe_estimators.core.engine._forks import check_not_forked
+from fhe_estimators.core.engine._hooks import artifacts, signs
 from fhe_estimators.core.engine._native import Evaluations, ciphers_of, engine_lock
 from fhe_estimators.core.engine._native import compiler as native_compiler
 from fhe_estimators.core.engine._part import ConcretePart
@@ -41,7 +42,7 @@ from fhe_estimators.core.engine._signals import (
     undisturbed,
 )
 from fhe_estimators.core.engine._specification import Specification
-from fhe_estimators.core.engine._tracing import declare_integers, hinted, traced
+from fhe_estimators.core.engine._tracing import hinted, traced
 from fhe_estimators.core.graph import Graph, as_tuple, evaluate
 from fhe_estimators.core.operators import kinds_of
 from fhe_estimators.exceptions import CompilationError
@@ -57,19 +58,6 @@ _THREAD_STATE: tuple[tuple[str, str, str, Callable[[], Any]], ...] = (
 )
 #: Machine code, rows, facts and selection of a program.
 _Saved = tuple[bytes, int, Facts, Selection | None]
-
-
-@cache
-def _signs() -> Any:
-    """Return the graph processor that makes tensors signed, see `declare_integers`."""
-    _concrete()
-    from concrete.fhe.representation import GraphProcessor
-
-    class Signs(GraphProcessor):  # type: ignore[misc]
-        def apply(self, graph: Any) -> None:
-            declare_integers(graph)
-
-    return Signs()
 
 
 @cache
@@ -212,7 +200,10 @@ class ConcreteEngine(MeasuredTFHE):
             known = native_compiler().ProgramInfo.deserialize(text).get_keyset_info()
             options["keyset_restriction"] = known.get_restriction()
         given = self._given or fhe.Configuration()
-        options["additional_pre_processors"] = [*given.additional_pre_processors, _signs()]
+        options["additional_pre_processors"] = [
+            *given.additional_pre_processors,
+            signs(fhe),
+        ]
         configuration = given.fork(**options)
         compiler = fhe.Compiler(circuit, dict.fromkeys(names, "encrypted"))
 
@@ -221,6 +212,7 @@ class ConcreteEngine(MeasuredTFHE):
                 compiled = compiler.compile(
                     samples if len(names) > 1 else [sample[0] for sample in samples],
                     configuration,
+                    artifacts(fhe, circuit.__name__),
                 )
                 compiled.enable_fhe_execution()
                 return compiled

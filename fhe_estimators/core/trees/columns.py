@@ -170,15 +170,21 @@ def divided(
     def of_common(width: int) -> _Packed:
         return _Packed(width, 4.0 ** (room - width)).with_terms(common)
 
-    found: list[tuple[tuple[float, int, float], list[Column]]] = []
+    best: tuple[tuple[float, int, float], list[Column]] = (math.inf, 0, 0.0), []
     for terms in alternatives:
         least = max((_bits(t.low, t.high, t.movable) for t in terms), default=0)
+        noises = np.array([t.noise for t in terms], float)
         for width in range(least, max(least, int(room)) + 1):
+            limit = 4.0 ** (room - width)
+            # A column has no more noise, or one term.
+            if best[0] < (0.0, np.minimum(noises / limit, 1).sum()):
+                continue
             columns = of_common(width).with_terms(terms[n_common:]).columns(n_outputs)
             noise = max(1, *(column.noise for column in columns))
             needed = max(column.width for column in columns) + math.log2(noise) / 2
-            found.append(((max(0.0, needed - room), len(columns), needed), columns))
-    return min(found, key=lambda entry: entry[0])[1]
+            found = max(0.0, needed - room), len(columns), needed
+            best = min(best, (found, columns), key=lambda entry: entry[0])
+    return best[1]
 
 
 class _Packed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -32,6 +33,15 @@ class GroupTables:
     source: int | None
     functions: dict[int, np.ndarray]
 
+    @cached_property
+    def ends(self) -> tuple[np.ndarray, np.ndarray]:
+        """The least and the largest value of each table."""
+        if self.values.shape[1] == 1:
+            # Of few numbers, lists tell sooner.
+            values = self.values.ravel().tolist()
+            return np.array([min(values)]), np.array([max(values)])
+        return self.values.min(axis=0), self.values.max(axis=0)
+
     def reduced(self) -> GroupTables:
         """Return tables divided by the common divisor of their values; weights take it."""
         factors = np.gcd.reduce(self.values, axis=0)
@@ -40,7 +50,7 @@ class GroupTables:
 
     def positive(self) -> GroupTables:
         """Return tables of which no value is further below zero than another above."""
-        low, high = self.values.min(axis=0), self.values.max(axis=0)
+        low, high = self.ends
         if (-low <= high).all():
             return self
         sign = np.where(-low > high, -1, 1)
@@ -94,7 +104,7 @@ def _own_term(
     """Return the term of a single table that counts once, or -1 times, in one output."""
     scale = weight if by_sign else 1
     digit = scale * weight
-    ends = 0, digit * int(tables.values.min()), digit * int(tables.values.max())
+    ends = 0, *(digit * int(end[0]) for end in tables.ends)
     # A constant can be added to a table that has one place to go to.
     movable = digit == 1
     digits_of_row = np.array([digit])

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 
@@ -103,6 +103,11 @@ class Group:
         """Number of states."""
         return _states(self.gates, self.partitions)
 
+    @property
+    def combinations(self) -> int:
+        """Number of combinations of classes: states in which all gates hold."""
+        return self.states // (len(self.gates) + 1)
+
     @cached_property
     def features(self) -> frozenset[int]:
         """The features that the group looks at."""
@@ -130,11 +135,10 @@ class Group:
 
     def mapped(self, function: Callable[[Leaf], Leaf]) -> Group:
         """Return the group of the same fragments with other leaves."""
-        fragments = tuple(
-            replace(fragment, tree=mapped(fragment.tree, function))
-            for fragment in self.fragments
+        fragments = (
+            Fragment(f.gates, mapped(f.tree, function), f.source) for f in self.fragments
         )
-        return replace(self, fragments=fragments)
+        return Group(self.gates, self.partitions, tuple(fragments))
 
     def merged(self, other: Group, most_states: int) -> Group | None:
         """Return the group of the fragments of both, if it has no more states."""

@@ -18,13 +18,7 @@ from fhe_estimators.core.trees.partitions import (
     intervals,
     n_classes,
 )
-
-#: Bits of a digit of a number that counts, of a group, gates that it has in common with
-#: another one: all, those that are loose in one, in the other, in both.
-_DIGIT = 15
-_LARGEST = (1 << _DIGIT) - 1
-_COMMON, _OF_US, _OF_THEM, _OF_BOTH = (1 << _DIGIT * place for place in range(4))
-_OF_ALL = _COMMON + _OF_US + _OF_THEM + _OF_BOTH
+from fhe_estimators.core.trees.shared_gates import sharing_gates
 
 
 def merge(groups: Sequence[Group], most_states: int) -> list[Group]:
@@ -85,7 +79,8 @@ class _Packing:
         #: What is packed so far, and the number of the first group of each.
         self._packed: list[Group] = []
         self._first: list[int] = []
-        self._with_gates = _WithGates(groups, most_states)
+        #: Where each group is packed, by its number.
+        self._place: list[int] = []
         self._by_classes = _ByClasses(groups, most_states)
 
     def packed(self, tell: Callable[[], object]) -> dict[int, Group]:
@@ -96,9 +91,10 @@ class _Packing:
         tell : callable
             Called for each group that is packed.
         """
-        for number, group in enumerate(self._groups):
+        sharing = sharing_gates(self._groups, self._most)
+        for number, (group, before) in enumerate(zip(self._groups, sharing, strict=True)):
             best: tuple[float, int, Group] | None = None
-            for place in self._near(group):
+            for place in self._near(group, before):
                 other = self._packed[place]
                 both = other.merged(group, self._most)
                 if both is None:
@@ -112,103 +108,18 @@ class _Packing:
                 self._first.append(number)
             else:
                 _, place, self._packed[place] = best
-            self._with_gates.put(place, self._packed[place])
+            self._place.append(place)
             self._by_classes.put(place, self._packed[place])
             tell()
         return dict(zip(self._first, self._packed, strict=True))
 
-    def _near(self, group: Group) -> list[int]:
-        """Return the places of groups to try to merge with a group."""
-        found = self._with_gates.near(group)
+    def _near(self, group: Group, before: Sequence[int]) -> list[int]:
+        """Return the places of what is packed that a group might be merged with."""
+        found = {self._place[number] for number in before}
+        # A merged group may have lost the gates.
+        near = {p for p in found if not group.gates.isdisjoint(self._packed[p].gates)}
         best = self._by_classes.best(group)
-        return sorted({*found} if best is None else {*found, best})
-
-
-class _WithGates:
-    """Finds groups that have gates in common with a group and may fit.
-
-    A gate is *loose* if its feature divides bins by no classes of the group. Of two groups
-    with `c` common gates that are loose in both, no table of both has fewer states than
-    ``(c + 1) max(2**l * k)``: the `l` loose gates of one that are not common become classes
-    of features of their own, beside `k` combinations of classes.
-
-    Parameters
-    ----------
-    groups : sequence of Group
-        All that there are.
-    most_states : int
-    """
-
-    def __init__(self, groups: Sequence[Group], most_states: int) -> None:
-        self._most = most_states
-        gates = {gate for group in groups for gate in group.gates}
-        self._numbers = {gate: number for number, gate in enumerate(sorted(gates))}
-        #: By number of a gate, and whether it is loose in another group: what it adds to
-        #: counts of common gates. Zero but for the gates of one group at a time.
-        self._marks = np.zeros((len(gates) + 1, 2), np.int64)
-        width = max((len(group.gates) for group in groups), default=0)
-        self._gates = np.full((width, len(groups)), 2 * len(gates), np.int32)
-        self._n_loose = np.zeros(len(groups), np.int64)
-        self._n_classes = np.ones(len(groups))
-        #: Places of groups by gate that is loose, or is not.
-        self._places: dict[tuple[int, bool], array[int]] = {}
-        self._listed: list[set[tuple[int, bool]]] = [set() for _ in groups]
-
-    def _of(self, group: Group) -> tuple[list[int], list[bool], int]:
-        """Return numbers of gates, whether they are loose, and combinations of classes."""
-        gates = [self._numbers[gate] for gate in group.gates]
-        loose = [feature not in group.partitions for feature, _ in group.gates]
-        return gates, loose, math.prod(map(n_classes, group.partitions.values()))
-
-    def put(self, place: int, group: Group) -> None:
-        """Store a group under the index `place`."""
-        gates, loose, self._n_classes[place] = self._of(group)
-        self._n_loose[place] = sum(loose)
-        self._gates[:, place] = 2 * len(self._numbers)
-        self._gates[: len(gates), place] = [
-            2 * gate + free for gate, free in zip(gates, loose, strict=True)
-        ]
-        # Gates that a merged group has lost stay listed: they are counted anew.
-        for entry in set(zip(gates, loose, strict=True)) - self._listed[place]:
-            self._places.setdefault(entry, array("q")).append(place)
-            self._listed[place].add(entry)
-
-    def near(self, group: Group) -> list[int]:
-        """Return the places of groups with gates in common that may fit."""
-        gates, is_loose, combinations = self._of(group)
-        loose = [gate for gate, free in zip(gates, is_loose, strict=True) if free]
-        lists = self._lists(gates, loose, combinations)
-        if not lists:
-            return []
-        places = np.frombuffer(b"".join(lists), np.int64)
-        self._marks[gates] = _COMMON, _COMMON + _OF_THEM
-        self._marks[loose] = _COMMON + _OF_US, _OF_ALL
-        seen = self._marks.take(self._gates.take(places, axis=1)).sum(axis=0)
-        self._marks[gates] = 0
-        of_us, of_them = seen >> _DIGIT & _LARGEST, seen >> 2 * _DIGIT & _LARGEST
-        limit = self._most / ((seen >> 3 * _DIGIT) + 1)
-        fits = np.ldexp(float(combinations), len(loose) - of_us) <= limit
-        if not fits.any():
-            return []
-        theirs = np.ldexp(self._n_classes[places], self._n_loose[places] - of_them)
-        fits &= (theirs <= limit) & (seen > 0)
-        # A place can be in several lists.
-        return sorted({*places[fits].tolist()})
-
-    def _lists(
-        self, gates: Sequence[int], loose: Sequence[int], combinations: int
-    ) -> list[array[int]]:
-        """Return lists of places that have all that may fit."""
-        found = [self._places.get((gate, False)) for gate in gates]
-        found += [self._places.get((gate, True)) for gate in set(gates) - set(loose)]
-        # Of groups in no list so far, that many loose gates have to be the same.
-        for least in range(1, len(loose) + 1):
-            if (least + 1) * 2 ** (len(loose) - least) * combinations <= self._most:
-                of_loose = [self._places.get((gate, True)) for gate in loose]
-                of_loose.sort(key=lambda places: len(places or ()))
-                found += of_loose[: len(loose) - least + 1]
-                break
-        return [places for places in found if places]
+        return sorted(near if best is None else near | {best})
 
 
 class _ByClasses:
@@ -237,7 +148,8 @@ class _ByClasses:
         self._edges: list[dict[int, list[int]]] = [{} for _ in groups]
         #: Of features of which some classes are no intervals: a bin of each interval of
         #: any group, and the class of each of these bins in each group.
-        self._bins = _bins_of_atoms(groups)
+        in_full = [group for group in groups if _in_full(group, most_states) < math.inf]
+        self._bins = _bins_of_atoms(in_full)
         self._classes = {
             feature: np.zeros((len(groups), len(bins)), np.int32)
             for feature, bins in self._bins.items()
@@ -247,9 +159,8 @@ class _ByClasses:
         """Store a group under the index `place`."""
         self._used = max(self._used, place + 1)
         self._states[place] = group.states
-        states = _in_full(group)
-        self._in_full[place] = states if states <= self._most else math.inf
-        if states > self._most:
+        states = self._in_full[place] = _in_full(group, self._most)
+        if states == math.inf:
             return
         for feature, partition in group.all_partitions.items():
             if feature not in self._n_classes:
@@ -266,7 +177,7 @@ class _ByClasses:
 
     def best(self, group: Group) -> int | None:
         """Return the place of a group; None if there is none that fits."""
-        if not self._used or _in_full(group) > self._most:
+        if not self._used or _in_full(group, self._most) == math.inf:
             return None
         states = self._in_full[: self._used]
         looks = np.zeros(self._used, bool)
@@ -306,9 +217,14 @@ class _ByClasses:
         return together
 
 
-def _in_full(group: Group) -> int:
-    """Return the states if classes replace all gates."""
-    return math.prod(map(n_classes, group.all_partitions.values()))
+def _in_full(group: Group, most: int) -> float:
+    """Return the states if classes replace all gates; infinite if there are too many."""
+    # Each gate divides its feature, if nothing else does.
+    loose = sum(feature not in group.partitions for feature, _ in group.gates)
+    if group.combinations << loose > most:
+        return math.inf
+    states = math.prod(map(n_classes, group.all_partitions.values()))
+    return states if states <= most else math.inf
 
 
 def _bins_of_atoms(groups: Sequence[Group]) -> dict[int, np.ndarray]:

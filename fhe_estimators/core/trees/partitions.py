@@ -116,6 +116,8 @@ def classes_of(partition: Partition, bins: np.ndarray) -> np.ndarray:
 
 def of_set(bounds: Bounds) -> Partition:
     """Return the partition into the bins of a set and all others."""
+    if len(bounds) == 2 and bounds[0] == ANY[0] and bounds[1] < _END:
+        return 1 << bounds[1]
     ends = [end for end in bounds if ANY[0] < end < _END]
     mask = sum(1 << end for end in ends)
     if len(ends) == 1:

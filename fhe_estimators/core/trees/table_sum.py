@@ -115,6 +115,12 @@ class TableSum:
         return [factored(group.table(n_features)) for group in self.groups]
 
     @cached_property
+    def _is_weighted(self) -> bool:
+        """Whether a table counts more than once in an output."""
+        weights = [weights.ravel() for _, weights in self._factored]
+        return bool((np.abs(np.concatenate([*weights, [0]])) > 1).any())
+
+    @cached_property
     def _tables(self) -> list[GroupTables]:
         found = [
             GroupTables(values, weights, group.source, {}).positive()
@@ -122,7 +128,7 @@ class TableSum:
         ]
         # Where weights are needed they are written in digits: the values of a table are,
         # too, if what they have in common is a weight.
-        if any((np.abs(tables.weights) > 1).any() for tables in found):
+        if self._is_weighted:
             return [tables.reduced() for tables in found]
         if not self.narrow:
             return found
@@ -272,7 +278,7 @@ class TableSum:
     @cached_property
     def _alternatives(self) -> list[list[Term]]:
         given = None
-        if all((np.abs(tables.weights) <= 1).all() for tables in self._tables):
+        if not self._is_weighted:
             # For each radix their only digit is the same.
             given = self._terms_of_tables(None, True)
         return [self._terms(radix, True, given) for radix in RADICES]
@@ -344,7 +350,7 @@ class TableSum:
                 for edge, (one, after) in zip(edges, pairwise(classes), strict=True):
                     place = self.bits.place(feature, edge)
                     entries.append((place, number, weight * (one - after)))
-            step = group.states // (len(group.gates) + 1)
+            step = group.combinations
             # [low < bin <= high] = [bin <= high] - [bin <= low]
             for feature, bounds in group.gates:
                 for end, sign in zip(bounds, cycle((-1, 1)), strict=False):
