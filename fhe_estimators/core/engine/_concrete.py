@@ -200,10 +200,8 @@ class ConcreteEngine(MeasuredTFHE):
             known = native_compiler().ProgramInfo.deserialize(text).get_keyset_info()
             options["keyset_restriction"] = known.get_restriction()
         given = self._given or fhe.Configuration()
-        options["additional_pre_processors"] = [
-            *given.additional_pre_processors,
-            signs(fhe),
-        ]
+        processors = [*given.additional_pre_processors, signs(fhe)]
+        options["additional_pre_processors"] = processors
         configuration = given.fork(**options)
         compiler = fhe.Compiler(circuit, dict.fromkeys(names, "encrypted"))
 
