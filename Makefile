@@ -75,7 +75,7 @@ bench-peers: $(INSTALLED) .peers/.installed  ## Measure beside Concrete ML and T
 	$(BIN)/python -m benchmarks.page
 
 notebooks: $(INSTALLED)  ## Run the notebooks and store their outputs
-	$(BIN)/jupyter-execute --inplace $(wildcard notebooks/*.ipynb)
+	$(BIN)/python -m tools.notebooks
 
 docs: export OMP_NUM_THREADS = 1
 docs: $(INSTALLED)  ## Build the documentation; a warning is an error
