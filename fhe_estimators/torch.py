@@ -15,12 +15,12 @@ Examples
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fhe_estimators._warnings import warn
 from fhe_estimators.core.lowering import Calibration, Options, to_quantized_module
 from fhe_estimators.core.numpy_module import NumpyModule
 from fhe_estimators.core.quantization import resolve_n_bits
@@ -289,11 +289,10 @@ def _compiled(
     from fhe_estimators.core.frontends.onnx import with_sizes
 
     if all((rows == rows[:1]).all() for rows in inputs):
-        warnings.warn(
+        warn(
             "The rows of 'torch_inputset' are all the same: they tell nothing about the "
             "ranges of numbers. Pass rows like those to predict, a hundred or more.",
             AccuracyWarning,
-            stacklevel=3,
         )
     model = with_sizes(model, [array.shape for array in inputs])
     module = to_quantized_module(model, Calibration(inputs), options)

@@ -27,6 +27,7 @@ FLOORS = {
     "_tags": 0,
     "_twins": 1,
     "_version": 0,
+    "_warnings": -1,
     "core": 0,
     "core.validation": 0,
     "core.graph": 1,

@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression as Parent
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 from torch import nn
 
 from fhe_estimators import ClippingWarning, GaussianNB, LinearRegression, Ridge
@@ -38,6 +40,21 @@ def test_clipping_is_told_once_with_share_and_features():
         model.fit(X, TREND).predict(rows)
     with pytest.warns(ClippingWarning):
         pickle.loads(pickle.dumps(model.fit(X, TREND))).predict(rows)
+
+
+@pytest.mark.parametrize(
+    "predict",
+    [
+        lambda model: model.predict(LATER),
+        lambda model: model.predict(LATER, fhe="simulate"),
+        lambda model: make_pipeline(FunctionTransformer(), model).predict(LATER),
+    ],
+    ids=["clear", "simulated", "in_pipeline"],
+)
+def test_the_line_of_the_user_is_named(predict):
+    with pytest.warns(ClippingWarning) as told:
+        predict(Ridge().fit(YEARS, TREND))
+    assert [warning.filename for warning in told] == [__file__]
 
 
 @pytest.mark.parametrize("n_bits", [8, 12])

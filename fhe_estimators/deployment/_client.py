@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import warnings
 from pathlib import Path
 from threading import Lock
 from typing import Any, NoReturn
 
 import numpy as np
 
+from fhe_estimators._warnings import warn
 from fhe_estimators.core.engine import Cipher
 from fhe_estimators.deployment import _preprocessing
 from fhe_estimators.deployment._bundle import Bundle
@@ -215,10 +215,9 @@ class Client:
     def _warn_of_clipping(self, message: str | None) -> None:
         if message is not None:
             self._has_warned = True
-            warnings.warn(
+            warn(
                 f"{message}. Ask for a model that was fitted on rows that cover the range.",
                 ClippingWarning,
-                stacklevel=3,
             )
 
     def _remember(self, number: bytes, beside: np.ndarray) -> None:

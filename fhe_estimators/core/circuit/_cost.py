@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fhe_estimators._reports import facts_as_html
+from fhe_estimators._warnings import warn
 from fhe_estimators.core.engine import Facts, Prices, Work, lookups
 from fhe_estimators.core.graph import Graph
 from fhe_estimators.core.operators import kinds_of
@@ -50,7 +50,7 @@ def check_affordable(seconds: float, what: str, cure: str) -> None:
     )
     if seconds > HOPELESS:
         raise CompilationError(message)
-    warnings.warn(message, CostWarning, stacklevel=3)
+    warn(message, CostWarning)
 
 
 #: Bytes of an encrypted input: a seed and one number.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from functools import partial
 from threading import RLock
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from fhe_estimators._config import check_fhe_mode
+from fhe_estimators._warnings import warn
 from fhe_estimators.core.circuit import (
     Circuit,
     LayerReport,
@@ -147,7 +147,7 @@ class QuantizedModule:
         if message is None:
             return
         self._has_warned = True
-        warnings.warn(f"{message}. {cure}", ClippingWarning, stacklevel=2)
+        warn(f"{message}. {cure}", ClippingWarning)
 
     def dequantize_output(self, *q_outputs: np.ndarray) -> np.ndarray | Integers:
         """Return the raw scores that results of the circuit stand for.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -11,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fhe_estimators._progress import stage
+from fhe_estimators._warnings import warn
 from fhe_estimators.core.engine import Prices
 from fhe_estimators.core.integers import BitWidths, KeptBits
 from fhe_estimators.core.operators import kinds_of
@@ -287,13 +287,12 @@ def fewest_bits(
             logger.debug("%s", reason)
             continue
         if error > allowed:
-            warnings.warn(
+            warn(
                 "Sums have to be rounded so far, to have cryptographic parameters, that "
                 f"outputs err by {error:.2f} of their standard deviation on the "
                 f"calibration rows, not by {allowed:.2f}. Use a smaller n_bits, fewer "
                 "inputs per neuron, or quantization-aware training.",
                 AccuracyWarning,
-                stacklevel=2,
             )
         return module
     assert first is not None

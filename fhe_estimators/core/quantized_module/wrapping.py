@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from fhe_estimators._warnings import warn
 from fhe_estimators.core.graph import Graph, Node, wraps
 from fhe_estimators.exceptions import WrapAroundWarning
 
@@ -58,11 +58,10 @@ class RowsBeyond:
 
 def warn_of_wrapping(count: int, n_rows: int) -> None:
     """Warn that a number of rows is computed with tables that wrap around."""
-    warnings.warn(
+    warn(
         f"{count} of {n_rows} rows have sums far beyond those of the calibration rows: "
         "tables wrap around, encrypted as in clear, and the results of these rows mean "
         "nothing. Calibrate on rows like them, or compile with "
         "accumulator_range='worst_case'.",
         WrapAroundWarning,
-        stacklevel=3,
     )
