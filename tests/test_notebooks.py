@@ -6,10 +6,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tools.notebooks import FOLDER, executed
+from tools.notebooks import NOTEBOOKS, executed
 
 ROOT = Path(__file__).parents[1]
-NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 
 #: Those that take longest. What they show is in the guide, whose pages run by day.
 AT_NIGHT = {

@@ -16,7 +16,7 @@ from jupyter_client.kernelspec import KernelSpecManager
 from nbclient import NotebookClient
 from tqdm import tqdm
 
-FOLDER = Path(__file__).parents[1] / "notebooks"
+NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 #: Seconds that a cell may take.
 _PATIENCE = 300
 
@@ -50,8 +50,7 @@ def executed(path: Path, folder: Path) -> Any:
 def main() -> None:
     """Run all notebooks, or some, in place."""
     parser = argparse.ArgumentParser(prog="python -m tools.notebooks", description=__doc__)
-    paths = sorted(FOLDER.glob("*.ipynb"))
-    parser.add_argument("paths", nargs="*", type=Path, default=paths)
+    parser.add_argument("paths", nargs="*", type=Path, default=NOTEBOOKS)
     for path in tqdm(parser.parse_args().paths, "notebooks"):
         with tempfile.TemporaryDirectory() as folder:
             notebook = executed(path, Path(folder))

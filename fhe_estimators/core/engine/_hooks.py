@@ -25,15 +25,11 @@ def artifacts(fhe: Any, function: str) -> Any:
     By default each graph is written out, with all its constants, for dumps of failures,
     which are off.
     """
-    found = fhe.DebugArtifacts()
-    found.module_artifacts.functions = {function: _artifacts_of_function(fhe)()}
-    return found
 
-
-@cache
-def _artifacts_of_function(fhe: Any) -> Any:
     class WithoutGraphs(fhe.compilation.artifacts.FunctionDebugArtifacts):  # type: ignore[misc]
         def add_graph(self, name: str, graph: Any) -> None:
             pass
 
-    return WithoutGraphs
+    found = fhe.DebugArtifacts()
+    found.module_artifacts.functions = {function: WithoutGraphs()}
+    return found

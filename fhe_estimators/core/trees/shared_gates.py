@@ -62,8 +62,10 @@ class _SharedGates:
         in_order = sorted(counts, key=lambda gate: (counts[gate], gate))
         numbers = {gate: number for number, gate in enumerate(in_order)}
         #: Of each group, the gates by number, the rarest first, and whether they are loose.
+        #: Rows are filled up with a negative number that no other group has.
         width = max((len(group.gates) for group in groups), default=0)
-        self._gates = np.full((len(groups), width), -1, np.int32)
+        self._gates = np.repeat(-1 - np.arange(len(groups), dtype=np.int32), width)
+        self._gates = self._gates.reshape(len(groups), width)
         self._is_loose = np.zeros((len(groups), width), bool)
         for place, group in enumerate(groups):
             gates = sorted((numbers[gate], gate[0]) for gate in group.gates)
@@ -135,7 +137,7 @@ class _SharedGates:
         theirs = self._gates.T.take(others, axis=1)
         loose_there = self._is_loose.T.take(others, axis=1)
         for gates, loose in zip(self._gates.T, self._is_loose.T, strict=True):
-            same = theirs == np.where(gates < 0, -2, gates)[places]
+            same = theirs == gates[places]
             here, there = same.any(axis=0) & loose[places], (same & loose_there).any(axis=0)
             of_us += here
             of_them += there
